@@ -1,0 +1,41 @@
+/**
+ * Every place where a multi-step operation can be cut by a crash, in the order it passes them.
+ * Tests walk the whole list: kill the engine at one, start it again, compare the host with the database.
+ */
+export const FAULT_POINTS = [
+  'create.1-journaled',
+  'create.2-snapshot',
+  'create.3-volumes',
+  'create.4-files',
+  'create.5-row',
+  'start.1-journaled',
+  'start.2-mounted',
+  'start.3-sandbox',
+  'start.4-endpoints',
+  'start.5-bundle',
+  'start.6-created',
+  'start.7-running',
+  'start.8-row',
+  'stop.1-marked',
+  'stop.2-signalled',
+  'stop.3-exited',
+  'exit.1-seen',
+  'exit.2-row',
+  'exit.3-endpoints',
+  'exit.4-unmounted',
+  'remove.1-journaled',
+  'remove.2-killed',
+  'remove.3-row',
+  'remove.4-snapshot',
+  'remove.5-files',
+  'remove.6-volumes',
+] as const;
+
+export type FaultPoint = (typeof FAULT_POINTS)[number];
+
+/** Called at each fault point; does nothing unless a test armed it. */
+export interface FaultSwitch {
+  reach(point: FaultPoint): void;
+}
+
+export const noFaults: FaultSwitch = { reach: () => undefined };

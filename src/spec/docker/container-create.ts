@@ -1,0 +1,12 @@
+import * as v from 'valibot';
+import { ContainerConfig, NetworkingConfig } from './container-config.ts';
+import { HostConfig } from './host-config.ts';
+import { orDefault } from './lenient.ts';
+
+/** Body of `POST /containers/create`. */
+export const ContainerCreateRequest = v.object({
+  ...ContainerConfig.entries,
+  HostConfig: orDefault(HostConfig, v.parse(HostConfig, {})),
+  NetworkingConfig: orDefault(NetworkingConfig, v.parse(NetworkingConfig, {})),
+});
+export type ContainerCreateRequest = v.InferOutput<typeof ContainerCreateRequest>;

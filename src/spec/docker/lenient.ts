@@ -1,0 +1,41 @@
+import * as v from 'valibot';
+
+/**
+ * Docker's decoder is Go's `encoding/json`: unknown keys are ignored, `null` and absent both mean the zero value.
+ * These helpers say so. Wrong types are still errors.
+ */
+
+/** A field with a default: absent and `null` become `fallback`. */
+export function orDefault<S extends v.GenericSchema>(schema: S, fallback: v.InferOutput<S>) {
+  return v.pipe(
+    v.nullish(schema),
+    v.transform((value): v.InferOutput<S> => value ?? fallback),
+  );
+}
+
+/** A field that stays away when absent or `null`. */
+export function maybe<S extends v.GenericSchema>(schema: S) {
+  return v.pipe(
+    v.nullish(schema),
+    v.transform((value): v.InferOutput<S> | undefined => value ?? undefined),
+  );
+}
+
+export const text = orDefault(v.string(), '');
+export const flag = orDefault(v.boolean(), false);
+/** A whole number, 0 when absent. JSON has no 64-bit integers: beyond 2^53 is refused. */
+export const whole = orDefault(v.pipe(v.number(), v.safeInteger()), 0);
+export const texts = orDefault(v.array(v.string()), []);
+export const textMap = orDefault(v.record(v.string(), v.string()), {});
+
+/** A Go `map[string]struct{}`: only the keys count. */
+export const keySet = v.pipe(
+  v.nullish(v.record(v.string(), v.unknown())),
+  v.transform(value => Object.keys(value ?? {})),
+);
+
+/** A command: a list, or one string as old clients send it. `undefined` when absent, which differs from `[]`. */
+export const command = v.pipe(
+  v.nullish(v.union([v.array(v.string()), v.string()])),
+  v.transform(value => (typeof value === 'string' ? [value] : (value ?? undefined))),
+);

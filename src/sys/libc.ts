@@ -1,0 +1,38 @@
+import koffi from 'koffi';
+import { SysError } from './sys-error.ts';
+
+/**
+ * The C library by FFI. Each file of this folder declares the few functions it needs with {@link declare};
+ * nothing outside this folder imports it.
+ *
+ * koffi is only loaded inside `sys/`. A call costs about 0.2 µs.
+ */
+const libc = koffi.load('libc.so.6');
+
+/** A C function as seen from here: numbers, strings, buffers in; a number out (64-bit ones may be bigint). */
+export type CFunction = (...args: readonly unknown[]) => number;
+
+/** Declares one function of libc by its C prototype. */
+export function declare(prototype: string): CFunction {
+  const call = libc.func(prototype);
+  // koffi returns a number for every int, long and size that fits, which all of ours do.
+  return (...args) => Number(call(...args));
+}
+
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/**
+ * Passes a result on, or throws the errno when it is -1.
+ *
+ * @throws {SysError}
+ */
+export function check(
+  syscall: string,
+  result: number,
+  target: string | Readonly<Record<string, unknown>> = '',
+): number {
+  if (result === -1) throw new SysError(syscall, lastErrno(), target);
+  return result;
+}
