@@ -28,10 +28,10 @@ export const whole = orDefault(v.pipe(v.number(), v.safeInteger()), 0);
 export const texts = orDefault(v.array(v.string()), []);
 export const textMap = orDefault(v.record(v.string(), v.string()), {});
 
-/** A Go `map[string]struct{}`: only the keys count. */
+/** A Go `map[string]struct{}`: only the keys count. Its own output, a list, is taken as well: that is how it is stored. */
 export const keySet = v.pipe(
-  v.nullish(v.record(v.string(), v.unknown())),
-  v.transform(value => Object.keys(value ?? {})),
+  v.nullish(v.union([v.array(v.string()), v.record(v.string(), v.unknown())])),
+  v.transform(value => (Array.isArray(value) ? value : Object.keys(value ?? {}))),
 );
 
 /** A command: a list, or one string as old clients send it. `undefined` when absent, which differs from `[]`. */

@@ -1,0 +1,41 @@
+import { EngineError } from '#base/errors';
+import { shortId } from '#base/ids';
+
+/** Docker's wording throughout: its clients and the scripts around them match on it. */
+export function containerNotFound(reference: string): EngineError {
+  return new EngineError('notFound', `No such container: ${reference}`);
+}
+
+export function ambiguousContainer(reference: string): EngineError {
+  return new EngineError('invalid', `multiple IDs found with provided prefix: ${reference}`);
+}
+
+export function nameInUse(name: string, ownerId: string): EngineError {
+  return new EngineError(
+    'conflict',
+    `Conflict. The container name "/${name}" is already in use by container "${ownerId}". You have to remove (or rename) that container to be able to reuse that name.`,
+  );
+}
+
+export function containerNotRunning(id: string): EngineError {
+  return new EngineError('conflict', `container ${id} is not running`);
+}
+
+export function containerPaused(id: string): EngineError {
+  return new EngineError('conflict', `container ${shortId(id)} is paused, unpause the container before exec`);
+}
+
+export function removeRunning(name: string, status: string): EngineError {
+  return new EngineError(
+    'conflict',
+    `cannot remove container "/${name}": container is ${status}: stop the container before removing or force remove`,
+  );
+}
+
+export function removalInProgress(id: string): EngineError {
+  return new EngineError('conflict', `removal of container ${id} is already in progress`);
+}
+
+export function execNotFound(id: string): EngineError {
+  return new EngineError('notFound', `No such exec instance: ${id}`);
+}
