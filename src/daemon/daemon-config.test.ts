@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { type DaemonConfig, loadDaemonConfig } from './daemon-config.ts';
+
+function load(...args: readonly string[]): DaemonConfig {
+  const config = loadDaemonConfig(args, false);
+  assert.ok(!('usage' in config));
+  return config;
+}
+
+test('loadDaemonConfig() has defaults for everything', () => {
+  const config = load();
+  assert.equal(config.root, '/var/lib/quai');
+  assert.equal(config.runDir, '/run/quai');
+  assert.deepEqual(config.hosts, ['unix:///run/quai.sock']);
+  assert.equal(config.bridgeName, 'quai0');
+});
+
+test('loadDaemonConfig() keeps engines with other roots apart', () => {
+  const a = load('--root', '/tmp/a');
+  const b = load('--root', '/tmp/b');
+  assert.notEqual(a.runDir, b.runDir);
+  assert.notEqual(a.bridgeName, b.bridgeName);
+  assert.ok(a.bridgeName.length <= 15);
+});
+
+test('loadDaemonConfig() takes flags over the file over the defaults', context => {
+  const folder = mkdtempSync(join(tmpdir(), 'quai-config-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'daemon.json');
+  writeFileSync(file, JSON.stringify({ 'log-level': 'debug', 'log-format': 'human', hosts: ['unix:///a'] }));
+
+  const config = load('--config', file, '--log-level', 'warn', '-H', 'unix:///b', '-H', 'unix:///c');
+
+  assert.equal(config.logLevel, 'warn');
+  assert.equal(config.logFormat, 'human');
+  assert.deepEqual(config.hosts, ['unix:///b', 'unix:///c']);
+});
+
+test('loadDaemonConfig() refuses what it does not know, and says what is wrong', () => {
+  const cases: readonly [args: readonly string[], message: RegExp][] = [
+    [['--rot', '/x'], /Unknown option '--rot'[\s\S]*Usage: quai daemon/],
+    [['--root', 'relative'], /root: must be an absolute path/],
+    [['--host', 'tcp://0.0.0.0:2375'], /hosts\.0: must look like unix:/],
+    [['--log-level', 'loud'], /log-level: Invalid type/],
+    [['--config', '/nonexistent'], /cannot read the configuration file "\/nonexistent"/],
+  ];
+  for (const [args, message] of cases) assert.throws(() => load(...args), { kind: 'invalid', message });
+});

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import * as v from 'valibot';
+import { EngineError, messageOf } from '#base/errors';
+import { FAULT_POINTS } from '#base/fault-points';
+
+export const DEFAULT_ROOT = '/var/lib/quai';
+export const DEFAULT_HOST = 'unix:///run/quai.sock';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const absolutePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'));
+const host = v.pipe(
+  v.string(),
+  v.regex(
+    /^unix:\/\/\/.+/,
+    'must look like unix:///path/to/socket (TCP needs mutual TLS, which is not implemented)',
+  ),
+);
+
+/** Everything that can be configured, from flags over the file over the defaults. Unknown keys are errors: they are typos. */
+const ConfigFile = v.strictObject({
+  root: v.optional(absolutePath),
+  'run-dir': v.optional(absolutePath),
+  hosts: v.optional(v.pipe(v.array(host), v.minLength(1))),
+  group: v.optional(v.string()),
+  'log-format': v.optional(v.picklist(['json', 'human'])),
+  'log-level': v.optional(v.picklist(LOG_LEVELS)),
+  'default-runtime': v.optional(v.picklist(['crun', 'runc'])),
+  'init-path': v.optional(absolutePath),
+  bridge: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[a-z0-9][a-z0-9_.-]{0,14}$/, 'must be an interface name of at most 15 characters'),
+    ),
+  ),
+  'log-opts': v.optional(v.record(v.string(), v.string())),
+  labels: v.optional(v.array(v.string())),
+  fault: v.optional(v.picklist(FAULT_POINTS)),
+});
+
+export interface DaemonConfig {
+  readonly root: string;
+  readonly runDir: string;
+  readonly hosts: readonly string[];
+  readonly group: string;
+  readonly logFormat: 'json' | 'human';
+  readonly logLevel: LogLevel;
+  readonly defaultRuntime: 'crun' | 'runc';
+  readonly initPath: string | undefined;
+  readonly logOptions: Readonly<Record<string, string>>;
+  readonly labels: readonly string[];
+  /** kills the engine when it gets there: for tests */
+  readonly fault: (typeof FAULT_POINTS)[number] | undefined;
+  /** tells engines on one machine apart in names of links, rules and directories; empty for the default root */
+  readonly instanceKey: string;
+  readonly bridgeName: string;
+}
+
+const USAGE = `Usage: quai daemon [OPTIONS]
+
+The engine, in the foreground.
+
+Options:
+      --config FILE          JSON file with these options by their long names
+      --root DIR             Where images, volumes and the database are kept (default ${DEFAULT_ROOT})
+      --run-dir DIR          Where run-time files are kept, a tmpfs (default /run/quai)
+  -H, --host unix://PATH     Socket to listen on, may be given several times (default ${DEFAULT_HOST})
+      --group NAME           Group that may use the socket, if it exists (default quai)
+      --log-format FORMAT    json or human (default: human on a terminal, otherwise json)
+      --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
+      --default-runtime NAME crun or runc (default crun)
+      --init-path FILE       Program for --init containers
+      --bridge NAME          Name of the default bridge (default quai0)
+      --help                 Print this`;
+
+const FLAGS = {
+  config: { type: 'string' },
+  root: { type: 'string' },
+  'run-dir': { type: 'string' },
+  host: { type: 'string', multiple: true, short: 'H' },
+  group: { type: 'string' },
+  'log-format': { type: 'string' },
+  'log-level': { type: 'string' },
+  'default-runtime': { type: 'string' },
+  'init-path': { type: 'string' },
+  bridge: { type: 'string' },
+  fault: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+/**
+ * Reads flags and the file they may name, and checks the whole before anything starts.
+ *
+ * @returns the configuration, or the usage text when that was asked for.
+ * @throws {EngineError} `invalid`: a message per wrong setting.
+ */
+export function loadDaemonConfig(
+  args: readonly string[],
+  isTerminal: boolean,
+): DaemonConfig | { readonly usage: string } {
+  const { help, config: file, host: hosts, ...flags } = parseFlags(args);
+  if (help) return { usage: USAGE };
+  const fromFile = file === undefined ? {} : readConfigFile(file);
+  const parsed = v.safeParse(ConfigFile, { ...fromFile, ...flags, ...(hosts ? { hosts } : {}) });
+  if (!parsed.success) {
+    const problems = parsed.issues.map(
+      issue => `${v.getDotPath(issue) ?? 'configuration'}: ${issue.message}`,
+    );
+    throw new EngineError('invalid', `the daemon's configuration is not valid: ${problems.join('; ')}`);
+  }
+  return withDefaults(parsed.output, isTerminal);
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, allowPositionals: false }).values;
+  } catch (error) {
+    throw new EngineError('invalid', `${messageOf(error)}\n\n${USAGE}`, { cause: error });
+  }
+}
+
+function readConfigFile(path: string): object {
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof content === 'object' && content !== null) return content;
+    throw new TypeError('it must be a JSON object');
+  } catch (error) {
+    throw new EngineError('invalid', `cannot read the configuration file "${path}": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boolean): DaemonConfig {
+  const root = resolve(given.root ?? DEFAULT_ROOT);
+  const instanceKey =
+    root === DEFAULT_ROOT ? '' : createHash('sha256').update(root).digest('hex').slice(0, 8);
+  return {
+    root,
+    runDir: resolve(given['run-dir'] ?? (instanceKey === '' ? '/run/quai' : `/run/quai-${instanceKey}`)),
+    hosts: given.hosts ?? [DEFAULT_HOST],
+    group: given.group ?? 'quai',
+    logFormat: given['log-format'] ?? (isTerminal ? 'human' : 'json'),
+    logLevel: given['log-level'] ?? 'info',
+    defaultRuntime: given['default-runtime'] ?? 'crun',
+    initPath: given['init-path'],
+    logOptions: given['log-opts'] ?? {},
+    labels: given.labels ?? [],
+    fault: given.fault,
+    instanceKey,
+    bridgeName: given.bridge ?? (instanceKey === '' ? 'quai0' : `q${instanceKey}0`),
+  };
+}

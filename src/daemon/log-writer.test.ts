@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import { createLogger } from './log-writer.ts';
+
+function capture(): { out: Writable; lines: string[] } {
+  const lines: string[] = [];
+  const out = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString().trimEnd());
+      done();
+    },
+  });
+  return { out, lines };
+}
+const now = (): Date => new Date(0);
+
+test('the JSON format has level, message and fields, and no secrets', () => {
+  const { out, lines } = capture();
+  createLogger(out, { format: 'json', level: 'info', now }).info('pulled', {
+    image: 'x',
+    password: 'hunter2',
+    Authorization: 'Basic x',
+  });
+  assert.deepEqual(JSON.parse(lines[0] ?? ''), {
+    time: '1970-01-01T00:00:00.000Z',
+    level: 'info',
+    message: 'pulled',
+    image: 'x',
+  });
+});
+
+test('the human format is one line, and quiet below its level', () => {
+  const { out, lines } = capture();
+  const logger = createLogger(out, { format: 'human', level: 'warn', now });
+  logger.info('not shown');
+  logger.warn('shown', { container: 'abc', count: 2 });
+  assert.deepEqual(lines, ['00:00:00.000 warn  shown container=abc count=2']);
+});
