@@ -1,0 +1,95 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { TAR_END, type TarEntryInit, tarEntry } from '#spec/tar/tar-writer';
+
+/** One entry of a layer; `content` only for files. */
+export type LayerEntry = TarEntryInit & { readonly content?: Buffer | string };
+
+export interface TestImage {
+  readonly tags: readonly string[];
+  /** each layer is a list of entries, or a tar */
+  readonly layers: readonly (readonly LayerEntry[] | Buffer)[];
+  /** Docker's image config, the `config` member */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly architecture?: string;
+  readonly os?: string;
+  readonly compress?: 'none' | 'gzip' | 'zstd';
+}
+
+export const HOST_ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
+
+export function sha256(bytes: Buffer | string): `sha256:${string}` {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+export function tarOf(entries: readonly LayerEntry[]): Buffer {
+  const parts = entries.map(({ content, ...entry }) => tarEntry(entry, content));
+  return Buffer.concat([...parts, TAR_END]);
+}
+
+/** The parts of an image as its archive carries them. */
+export interface BuiltImage {
+  readonly configJson: Buffer;
+  readonly configDigest: `sha256:${string}`;
+  readonly diffIds: readonly string[];
+  readonly blobs: readonly { readonly digest: `sha256:${string}`; readonly bytes: Buffer }[];
+}
+
+export function buildImage(image: TestImage): BuiltImage {
+  const tars = image.layers.map(layer => (Buffer.isBuffer(layer) ? layer : tarOf(layer)));
+  const diffIds = tars.map(sha256);
+  const configJson = Buffer.from(
+    JSON.stringify({
+      architecture: image.architecture ?? HOST_ARCHITECTURE,
+      os: image.os ?? 'linux',
+      created: '2026-01-02T03:04:05.678Z',
+      config: image.config ?? {},
+      rootfs: { type: 'layers', diff_ids: diffIds },
+      history: diffIds.map((_, index) => ({
+        created: '2026-01-02T03:04:05Z',
+        created_by: `layer ${index}`,
+      })),
+    }),
+  );
+  const pack = { none: (tar: Buffer) => tar, gzip: (tar: Buffer) => gzipSync(tar), zstd: zstdCompressSync }[
+    image.compress ?? 'none'
+  ];
+  const blobs = tars.map(tar => {
+    const bytes = pack(tar);
+    return { digest: sha256(bytes), bytes };
+  });
+  return { configJson, configDigest: sha256(configJson), diffIds, blobs };
+}
+
+/** A Docker archive (`docker save` before 25): manifest.json, `<id>.json`, `<id>/layer.tar`. */
+export function dockerArchive(images: readonly TestImage[]): Buffer {
+  const entries: LayerEntry[] = [];
+  const manifest = images.map(image => {
+    const built = buildImage(image);
+    const Config = `${built.configDigest.slice(7)}.json`;
+    entries.push({ path: Config, content: built.configJson });
+    const Layers = built.blobs.map(({ digest, bytes }) => {
+      const path = `${digest.slice(7)}/layer.tar`;
+      if (!entries.some(entry => entry.path === path)) entries.push({ path, content: bytes });
+      return path;
+    });
+    return { Config, RepoTags: image.tags.length > 0 ? image.tags : null, Layers };
+  });
+  return tarOf([...entries, { path: 'manifest.json', content: JSON.stringify(manifest) }]);
+}
+
+/** Writes a file so that several test processes can ask for it at once. */
+export async function writeShared(path: string, bytes: Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(temporary, bytes);
+  await rename(temporary, path);
+}
+
+/** Where archives that several test files share are kept between runs. */
+export function sharedFixture(name: string): string {
+  return join(tmpdir(), `quai-test-fixtures-${process.getuid?.() ?? 0}`, name);
+}
