@@ -21,14 +21,14 @@ export const FAULT_POINTS = [
   'stop.3-exited',
   'exit.1-seen',
   'exit.2-row',
-  'exit.3-endpoints',
+  'exit.3-announced',
   'exit.4-unmounted',
   'remove.1-journaled',
   'remove.2-killed',
   'remove.3-row',
-  'remove.4-snapshot',
-  'remove.5-files',
-  'remove.6-volumes',
+  'remove.4-volumes',
+  'remove.5-snapshot',
+  'remove.6-files',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

@@ -1,0 +1,93 @@
+import type { EventSink } from '#base/engine-event';
+import type { FaultSwitch } from '#base/fault-points';
+import { KeyedMutex } from '#base/keyed-mutex';
+import type { Logger } from '#base/logger';
+import type { ImageService } from '#image/image-service';
+import type { NetworkService } from '#network/network-service';
+import type { ProcessRuntime } from '#runtime/process-runtime';
+import type { Snapshotter } from '#snapshot/snapshotter';
+import type { Journal } from '#store/journal';
+import type { VolumeService } from '#volume/volume-service';
+import { AttachHub } from './attach-hub.ts';
+import type { Container } from './container.ts';
+import type { ContainerIndex } from './container-index.ts';
+import type { ContainerPaths } from './container-paths.ts';
+import type { ContainerTable } from './container-table.ts';
+import type { HostFacts } from './host-facts.ts';
+import { Waiters } from './waiters.ts';
+
+/** Mounting, as far as containers need it. */
+export interface Mounts {
+  mount(
+    target: string,
+    spec: { readonly type: string; readonly source: string; readonly options: readonly string[] },
+  ): void;
+  /** Detaches whatever is mounted there, all of it; happy to find nothing. */
+  unmount(target: string): void;
+}
+
+export interface ContainerDefaults {
+  readonly runtime: string;
+  readonly initPath: string | undefined;
+  readonly logOptions: Readonly<Record<string, string>>;
+}
+
+export interface ContainerDeps {
+  readonly table: ContainerTable;
+  readonly index: ContainerIndex;
+  readonly paths: ContainerPaths;
+  readonly journal: Journal;
+  readonly images: ImageService;
+  readonly snapshots: Snapshotter;
+  readonly volumes: VolumeService;
+  readonly networks: NetworkService;
+  readonly runtime: ProcessRuntime;
+  readonly mounts: Mounts;
+  readonly events: EventSink;
+  readonly faults: FaultSwitch;
+  readonly logger: Logger;
+  readonly host: HostFacts;
+  readonly defaults: ContainerDefaults;
+}
+
+/** What the parts of the container service share: the dependencies, and what is only in memory. */
+export interface ContainerContext extends ContainerDeps {
+  /** one lock per container ID; not held while waiting for a process to end, or for a client */
+  readonly locks: KeyedMutex;
+  readonly waiters: Waiters;
+  readonly hub: AttachHub;
+  /** teardown that goes on in the background after an exit was announced */
+  readonly teardowns: Map<string, Promise<void>>;
+}
+
+export function createContext(deps: ContainerDeps): ContainerContext {
+  return {
+    ...deps,
+    locks: new KeyedMutex(),
+    waiters: new Waiters(),
+    hub: new AttachHub(),
+    teardowns: new Map(),
+  };
+}
+
+/** Announces something that happened to a container, with the attributes Docker gives. */
+export function emitContainerEvent(
+  { events }: Pick<ContainerContext, 'events'>,
+  container: Container,
+  action: string,
+  attributes: Readonly<Record<string, string>> = {},
+): void {
+  events.emit({
+    type: 'container',
+    action,
+    actor: {
+      id: container.id,
+      attributes: {
+        ...container.config.Labels,
+        ...attributes,
+        image: container.imageName,
+        name: container.name,
+      },
+    },
+  });
+}

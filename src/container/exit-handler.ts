@@ -1,0 +1,85 @@
+import type { ProcessExit } from '#runtime/process-runtime';
+import type { Container } from './container.ts';
+import { type ContainerContext, emitContainerEvent } from './context.ts';
+import { removeLocked } from './remover.ts';
+import { restartDecision } from './restart-policy.ts';
+import { inBackground, releaseMounts, releaseRuntime } from './teardown.ts';
+
+/** What happens to a container after its process ended, besides what is written here. */
+export interface ExitFollowers {
+  /** the monitor of its health stops */
+  stopped(id: string): void;
+  /** its process is to be started again after the delay */
+  scheduleRestart(id: string, delayMs: number): void;
+}
+
+/**
+ * Books the end of a container's process: row, event, waiters, then everything it held, then what its
+ * restart policy or `--rm` asks for. A second call for the same end does nothing.
+ */
+export async function handleExit(
+  context: ContainerContext,
+  exit: ProcessExit,
+  followers: ExitFollowers,
+): Promise<void> {
+  using _lock = await context.locks.lock(exit.id);
+  const container = context.index.find(exit.id);
+  const status = container?.state.status;
+  if (!container || (status !== 'running' && status !== 'paused')) {
+    context.runtime.forgetExit(exit.id);
+    return;
+  }
+  context.faults.reach('exit.1-seen');
+  followers.stopped(container.id);
+  context.networks.release(container.id); // before anyone is told: a port is free for whoever comes next
+  const decision = restartDecision({
+    policy: container.hostConfig.RestartPolicy,
+    exitCode: exit.code,
+    isManuallyStopped: container.isManuallyStopped,
+    restartCount: container.restartCount,
+    ranForMs: exit.exitedAt - (container.state.startedAt ?? exit.exitedAt),
+  });
+  const ended = context.index.update(container.id, endedState(container, exit, decision.restart));
+  context.runtime.forgetExit(container.id);
+  context.faults.reach('exit.2-row');
+  announce(context, ended, exit);
+  context.faults.reach('exit.3-announced');
+  if (ended.hostConfig.AutoRemove) {
+    await removeLocked(context, ended, { volumes: true });
+    return;
+  }
+  inBackground(context, ended.id, async () => {
+    await releaseMounts(context, ended);
+    await releaseRuntime(context, ended);
+  });
+  if (decision.restart) followers.scheduleRestart(ended.id, decision.delayMs);
+}
+
+function endedState(
+  { state }: Container,
+  exit: ProcessExit,
+  isRestarting: boolean,
+): Pick<Container, 'state'> {
+  const { startedAt } = state;
+  return {
+    state: {
+      status: isRestarting ? 'restarting' : 'exited',
+      exitCode: exit.code,
+      error: '',
+      isOomKilled: exit.isOomKilled,
+      finishedAt: exit.exitedAt,
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...(state.health ? { health: { ...state.health, status: 'unhealthy' as const } } : {}),
+    },
+  };
+}
+
+function announce(context: ContainerContext, container: Container, exit: ProcessExit): void {
+  if (exit.isOomKilled) emitContainerEvent(context, container, 'oom');
+  const ranForMs = exit.exitedAt - (container.state.startedAt ?? exit.exitedAt);
+  emitContainerEvent(context, container, 'die', {
+    exitCode: String(exit.code),
+    execDuration: String(Math.max(0, Math.floor(ranForMs / 1000))),
+  });
+  context.waiters.exited(container.id, { exitCode: exit.code, error: '' });
+}

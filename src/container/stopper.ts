@@ -1,0 +1,110 @@
+import { constants } from 'node:os';
+import { EngineError } from '#base/errors';
+import type { Container } from './container.ts';
+import { type ContainerContext, emitContainerEvent } from './context.ts';
+import { containerNotRunning } from './errors.ts';
+
+const SIGKILL = 9;
+const DEFAULT_STOP_SECONDS = 10;
+/** After SIGKILL only the kernel can keep a process: in uninterruptible sleep. */
+const KILL_WAIT_MS = 10_000;
+const RT_MIN = 34;
+const RT_MAX = 64;
+
+export interface StopOptions {
+  /** seconds before SIGKILL; negative waits for ever; absent: the container's, or 10 */
+  readonly timeoutSeconds?: number;
+  readonly stopSignal?: string;
+}
+
+/**
+ * Asks the process to end, and kills it when it has not after the time-out. The lock is not held meanwhile.
+ * Once the signal is sent, a client that leaves does not stop the stop.
+ *
+ * @throws {EngineError} `notModified` when it does not run, `internal` when it outlives SIGKILL.
+ */
+export async function stopContainer(
+  context: ContainerContext,
+  container: Container,
+  { timeoutSeconds, stopSignal }: StopOptions,
+): Promise<void> {
+  const { id, config } = container;
+  if (!isAlive(container)) throw new EngineError('notModified', `container ${id} is already stopped`);
+  const number = signalNumber(stopSignal || config.StopSignal || 'SIGTERM');
+  const seconds = timeoutSeconds ?? config.StopTimeout ?? DEFAULT_STOP_SECONDS;
+  context.index.update(id, { isManuallyStopped: true });
+  context.faults.reach('stop.1-marked');
+  const ended = context.waiters.wait(id, 'not-running');
+  sendSignal(context, container, number);
+  context.faults.reach('stop.2-signalled');
+  if (!(await endsWithin(ended, seconds < 0 ? undefined : seconds * 1000))) {
+    context.logger.info('container did not stop in time, killing it', { container: id, seconds });
+    sendSignal(context, container, SIGKILL);
+    if (!(await endsWithin(ended, KILL_WAIT_MS))) {
+      throw new EngineError(
+        'internal',
+        `cannot stop container: ${id}: tried to kill container, but did not receive an exit event`,
+      );
+    }
+  }
+  context.faults.reach('stop.3-exited');
+  emitContainerEvent(context, container, 'stop');
+}
+
+/** @throws {EngineError} `conflict` when it does not run, `invalid` for a signal nobody knows. */
+export function killContainer(
+  context: ContainerContext,
+  container: Container,
+  signalName: string | undefined,
+): void {
+  const number = signalNumber(signalName || 'SIGKILL');
+  if (!isAlive(container) || container.state.status === 'restarting') {
+    throw new EngineError(
+      'conflict',
+      `cannot kill container: ${container.name}: ${containerNotRunning(container.id).message}`,
+    );
+  }
+  const isEnd = number === SIGKILL || number === signalNumber(container.config.StopSignal || 'SIGTERM');
+  if (isEnd) context.index.update(container.id, { isManuallyStopped: true });
+  sendSignal(context, container, number);
+}
+
+export function isAlive({ state: { status } }: Container): boolean {
+  return status === 'running' || status === 'paused' || status === 'restarting';
+}
+
+function sendSignal(context: ContainerContext, { id, ...container }: Container, number: number): void {
+  context.runtime.kill(id, number);
+  const status = context.index.find(id)?.state.status;
+  if (status === 'paused' && number === SIGKILL) context.runtime.resume(id); // a frozen process does not even die
+  emitContainerEvent(context, { id, ...container }, 'kill', { signal: String(number) });
+}
+
+/** @returns whether it ended; `undefined` as time means no limit. */
+async function endsWithin(ended: Promise<unknown>, ms: number | undefined): Promise<boolean> {
+  const limit = Promise.withResolvers<'late'>();
+  const timer = ms === undefined ? undefined : setTimeout(limit.resolve, ms, 'late');
+  try {
+    return (await Promise.race([ended, limit.promise])) !== 'late';
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * `KILL`, `SIGKILL`, `sigkill`, `9`, `RTMIN+3`.
+ *
+ * @throws {EngineError} `invalid`, in Docker's words.
+ */
+export function signalNumber(name: string): number {
+  const upper = name.toUpperCase().replace(/^SIG/, '');
+  const realTime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(upper);
+  const number = /^\d+$/.test(name)
+    ? Number(name)
+    : realTime
+      ? (realTime[1] === 'MIN' ? RT_MIN : RT_MAX) + Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`)
+      : new Map<string, number>(Object.entries(constants.signals)).get(`SIG${upper}`);
+  if (number === undefined || number < 1 || number > RT_MAX)
+    throw new EngineError('invalid', `invalid signal: ${name}`);
+  return number;
+}
