@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Abortable } from '#base/abortable';
+import { EngineError } from '#base/errors';
 import type { OciSpec } from '#spec/oci/runtime-spec';
 
 /** Where one container keeps its run-time files. Everything below `bundle` is recreated at each start. */
@@ -27,11 +28,39 @@ export interface CreateOptions extends Abortable {
 export interface ExecOptions extends Abortable {
   readonly containerId: string;
   readonly execId: string;
+  /** the container's; what the exec needs lies below its bundle */
   readonly paths: BundlePaths;
   readonly process: OciSpec['process'];
   readonly runtime: string;
   readonly hasTerminal: boolean;
   readonly hasStdin: boolean;
+  /** connect to its standard streams before it runs; otherwise its output is dropped */
+  readonly isAttached: boolean;
+}
+
+/** A process that runs beside a container's first one. */
+export interface StartedExec {
+  readonly pid: number;
+  /** for {@link ProcessRuntime.resize} */
+  readonly paths: BundlePaths;
+  /** there when `isAttached` was asked for */
+  readonly streams?: AttachedStreams;
+  /** Its exit code (0-255; 128+n when signal n ended it). Never rejects; what it left behind is gone by then. */
+  readonly exited: Promise<number>;
+}
+
+/**
+ * A container or exec that could not start, with Docker's wording: `invalid` when the command or its
+ * configuration is at fault, otherwise `internal`.
+ */
+export class ProcessStartError extends EngineError {
+  /** What `docker run` exits with and inspect shows: 127 not found, 126 not executable, 128 anything else. */
+  readonly exitCode: 126 | 127 | 128;
+
+  constructor(exitCode: 126 | 127 | 128, message: string, options?: { readonly cause?: unknown }) {
+    super(exitCode === 128 ? 'internal' : 'invalid', message, options);
+    this.exitCode = exitCode;
+  }
 }
 
 /** What conmon left behind when the process ended. */
@@ -43,15 +72,32 @@ export interface ProcessExit {
   readonly isOomKilled: boolean;
 }
 
-/** One packet of output: conmon tells the streams apart itself. With a terminal everything is `stdout`. */
+/** Bytes in front of each packet's data that belong to its consumer: room for a frame header. */
+export const OUTPUT_HEADROOM = 8;
+
+/**
+ * One packet of output: conmon tells the streams apart itself. With a terminal everything is `stdout`.
+ *
+ * `data` is the consumer's: its memory is not used again. The {@link OUTPUT_HEADROOM} bytes of memory in front
+ * of it are the consumer's too, so that a frame header can be put there without copying.
+ */
 export interface OutputPacket {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Buffer;
 }
 
+export interface AttachOptions {
+  /**
+   * Whether this client may type (default true). One that may not never closes the process's stdin, whatever
+   * `closesStdin` says, however it leaves.
+   */
+  readonly hasInput?: boolean;
+}
+
 /**
  * The attached standard streams of a process. Reading yields output packets (object mode) until the process
- * has closed its output; writing goes to its stdin; `end()` closes the stdin where that was asked for.
+ * has closed its output; a reader that is slow slows the process down, nothing is dropped. Writing goes to its
+ * stdin; `end()` closes the stdin where that was asked for. Disposing it disconnects.
  */
 export interface AttachedStreams extends Disposable {
   readonly output: AsyncIterable<OutputPacket>;
@@ -67,11 +113,22 @@ export interface AttachedStreams extends Disposable {
  * `states()` and the exit directory tell a new engine all there is to know.
  */
 export interface ProcessRuntime {
-  /** Writes config.json, starts conmon and `create`. @returns pids. @throws with the runtime's message; nothing is left. */
+  /**
+   * Writes config.json, starts conmon and `create`; the process then waits for {@link start}.
+   *
+   * @throws {ProcessStartError} with the runtime's message; nothing is left.
+   */
   create(options: CreateOptions): Promise<{ readonly pid: number; readonly supervisorPid: number }>;
 
-  /** Lets a created container run its command. @throws `invalid` when the command cannot be executed. */
+  /** Lets a created container run its command. @throws {EngineError} `conflict` when it does not wait for that. */
   start(id: string, runtime: string, options?: Abortable): Promise<void>;
+
+  /**
+   * Runs another process in a running container.
+   *
+   * @throws {ProcessStartError} when it cannot be executed; nothing is left.
+   */
+  exec(options: ExecOptions): Promise<StartedExec>;
 
   /** Sends a signal to the container's process (by pidfd; happy when it is gone). */
   kill(id: string, signal: number): void;
@@ -83,8 +140,12 @@ export interface ProcessRuntime {
   /** Removes what is left of an ended, or never started, container: cgroup, runtime state, bundle. Idempotent. */
   delete(id: string, runtime: string): Promise<void>;
 
-  /** Connects to the standard streams of a created or running process. */
-  attach(paths: BundlePaths, socketName?: string): AttachedStreams;
+  /**
+   * Connects to the standard streams of a created or running container.
+   *
+   * @throws {EngineError} `conflict` when nobody serves them any more.
+   */
+  attach(paths: BundlePaths, options?: AttachOptions): AttachedStreams;
 
   /** Sets the terminal size. */
   resize(paths: BundlePaths, size: { readonly rows: number; readonly columns: number }): void;
