@@ -58,9 +58,6 @@ export const EndpointSettings = v.object({
 export type EndpointSettings = v.InferOutput<typeof EndpointSettings>;
 
 export const NetworkingConfig = v.object({
-  EndpointsConfig: orDefault(
-    v.record(v.string(), orDefault(EndpointSettings, v.parse(EndpointSettings, {}))),
-    {},
-  ),
+  EndpointsConfig: orDefault(v.record(v.string(), orDefault(EndpointSettings, {})), {}),
 });
 export type NetworkingConfig = v.InferOutput<typeof NetworkingConfig>;

@@ -6,7 +6,7 @@ import { orDefault } from './lenient.ts';
 /** Body of `POST /containers/create`. */
 export const ContainerCreateRequest = v.object({
   ...ContainerConfig.entries,
-  HostConfig: orDefault(HostConfig, v.parse(HostConfig, {})),
-  NetworkingConfig: orDefault(NetworkingConfig, v.parse(NetworkingConfig, {})),
+  HostConfig: orDefault(HostConfig, {}),
+  NetworkingConfig: orDefault(NetworkingConfig, {}),
 });
 export type ContainerCreateRequest = v.InferOutput<typeof ContainerCreateRequest>;

@@ -63,11 +63,11 @@ export type Mount = v.InferOutput<typeof Mount>;
 export const HostConfig = v.object({
   Binds: texts,
   ContainerIDFile: text,
-  LogConfig: orDefault(v.object({ Type: text, Config: textMap }), { Type: '', Config: {} }),
+  LogConfig: orDefault(v.object({ Type: text, Config: textMap }), {}),
   NetworkMode: text,
   /** `port/proto` → bindings */
   PortBindings: orDefault(v.record(v.string(), orDefault(v.array(PortBinding), [])), {}),
-  RestartPolicy: orDefault(RestartPolicy, { Name: 'no', MaximumRetryCount: 0 }),
+  RestartPolicy: orDefault(RestartPolicy, {}),
   AutoRemove: flag,
   VolumeDriver: text,
   VolumesFrom: texts,

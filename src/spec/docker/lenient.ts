@@ -6,11 +6,8 @@ import * as v from 'valibot';
  */
 
 /** A field with a default: absent and `null` become `fallback`. */
-export function orDefault<S extends v.GenericSchema>(schema: S, fallback: v.InferOutput<S>) {
-  return v.pipe(
-    v.nullish(schema),
-    v.transform((value): v.InferOutput<S> => value ?? fallback),
-  );
+export function orDefault<const S extends v.GenericSchema>(schema: S, fallback: v.InferInput<S>) {
+  return v.nullish(schema, fallback);
 }
 
 /** A field that stays away when absent or `null`. */
@@ -30,8 +27,8 @@ export const textMap = orDefault(v.record(v.string(), v.string()), {});
 
 /** A Go `map[string]struct{}`: only the keys count. Its own output, a list, is taken as well: that is how it is stored. */
 export const keySet = v.pipe(
-  v.nullish(v.union([v.array(v.string()), v.record(v.string(), v.unknown())])),
-  v.transform(value => (Array.isArray(value) ? value : Object.keys(value ?? {}))),
+  v.nullish(v.union([v.array(v.string()), v.record(v.string(), v.unknown())]), {}),
+  v.transform(value => (Array.isArray(value) ? value : Object.keys(value))),
 );
 
 /** A command: a list, or one string as old clients send it. `undefined` when absent, which differs from `[]`. */
