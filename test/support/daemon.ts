@@ -1,0 +1,263 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import {
+  type Answer,
+  EngineClient,
+  type Hijacked,
+  type RequestOptions,
+  type StreamAnswer,
+} from './engine-client.ts';
+import { type HostState, hostState, leaksNaming, leaksSince } from './leak-check.ts';
+import { type ProgramOptions, type ProgramResult, runProgram } from './programs.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../quai', import.meta.url));
+const START_MS = 20_000;
+const STOP_MS = 20_000;
+
+export interface DaemonOptions {
+  /** data root; a temporary folder unless given. A given one is kept when the daemon is disposed. */
+  readonly root?: string;
+  /** content of the configuration file */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** more words for `quai daemon` */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Why tests that start the engine cannot run here; for `{ skip: cannotRunDaemon }`. */
+export const cannotRunDaemon: string | false =
+  process.getuid?.() === 0 ? false : 'needs root: the engine mounts, and makes name spaces';
+
+/** Why tests that drive the Docker command line cannot run here. */
+export const cannotRunDocker: string | false =
+  cannotRunDaemon || (dockerProgram() ? false : 'no docker command line');
+
+/** A real engine on a temporary root and socket, ready to answer. Dispose it with `await using`. */
+export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
+  const daemon = new TestDaemon(options);
+  await daemon.start();
+  return daemon;
+}
+
+/** Engines of this process that are not disposed yet; the host as it was before the first of them. */
+let alive = 0;
+let hostBefore: HostState | undefined;
+
+export class TestDaemon implements AsyncDisposable {
+  /** holds everything below; its name is in every path the engine uses */
+  readonly folder = mkdtempSync(`${tmpdir()}/quai-test-`);
+  readonly root: string;
+  readonly runDir = `${this.folder}/run`;
+  readonly socketPath = `${this.folder}/q.sock`;
+  readonly #client = new EngineClient(this.socketPath);
+  readonly #options: DaemonOptions;
+  #child: ChildProcess | undefined;
+  #isDisposed = false;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.root = options.root ?? `${this.folder}/root`;
+    if (alive === 0) hostBefore = hostState();
+    alive += 1;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('the engine is not running');
+    return pid;
+  }
+
+  /** whether the engine's process is there */
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** everything the engine has logged, over restarts */
+  get log(): string {
+    const path = `${this.folder}/log`;
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  call(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Answer> {
+    return this.#client.call(method, path, body, options);
+  }
+
+  stream(method: string, path: string, options?: RequestOptions): Promise<StreamAnswer> {
+    return this.#client.stream(method, path, options);
+  }
+
+  hijack(method: string, path: string, options?: RequestOptions): Promise<Hijacked> {
+    return this.#client.hijack(method, path, options);
+  }
+
+  /** Runs the Docker command line against this engine, with an empty configuration of its own. */
+  docker(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
+    return runProgram(dockerProgram() ?? 'docker', args, {
+      ...options,
+      env: { ...this.#clientEnv(), ...options.env },
+    });
+  }
+
+  /** Runs our own command line against this engine. */
+  quai(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
+    return runProgram(LAUNCHER, args, { ...options, env: { ...this.#clientEnv(), ...options.env } });
+  }
+
+  /** Kills the engine as a crash would, and waits until it is gone. */
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Stops the engine as an administrator would. @throws when it takes too long or ends with an error. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    await this.#end('SIGTERM');
+    if (child && child.exitCode !== 0) {
+      throw new Error(
+        `the engine ended with ${child.exitCode ?? child.signalCode} on SIGTERM\n${this.#logTail()}`,
+      );
+    }
+  }
+
+  /** Stops it if it runs, and starts it on the same root and socket. `flags` replace those it was started with. */
+  async restart(flags?: readonly string[]): Promise<void> {
+    if (this.isRunning) await this.stop();
+    await this.start(flags);
+  }
+
+  /** Starts the engine's process and waits for its first answer. @throws with its log when it ends instead. */
+  async start(flags = this.#options.flags ?? []): Promise<void> {
+    const log = openSync(`${this.folder}/log`, 'a');
+    try {
+      this.#child = spawn(LAUNCHER, ['daemon', ...this.#arguments(), ...flags], {
+        stdio: ['ignore', log, log],
+        env: { ...process.env, ...this.#options.env },
+      });
+    } finally {
+      closeSync(log);
+    }
+    const deadline = Date.now() + START_MS;
+    while (!(await this.#answers())) {
+      if (!this.isRunning) throw new Error(`the engine ended while starting\n${this.#logTail()}`);
+      if (Date.now() > deadline) throw new Error(`the engine did not answer in time\n${this.#logTail()}`);
+      await pause();
+    }
+  }
+
+  /** Waits until the process has ended by itself, as at a fault point. */
+  async ended(): Promise<void> {
+    if (this.isRunning && this.#child) await once(this.#child, 'exit');
+  }
+
+  /** Removes containers, stops the engine, and fails when anything of it is left on the host. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    const problems: string[] = [];
+    const attempt = async (work: () => Promise<void>): Promise<void> => {
+      await work().catch(
+        (error: unknown) => void problems.push(error instanceof Error ? error.message : String(error)),
+      );
+    };
+    await attempt(() => this.#empty());
+    await attempt(() => this.stop());
+    problems.push(...(await this.#leaks()));
+    this.#sweep();
+    if (problems.length > 0)
+      throw new Error(`the engine did not go cleanly:\n- ${problems.join('\n- ')}\n${this.#logTail()}`);
+  }
+
+  /** A crashed engine is started once more, because cleaning up after a crash is its job. */
+  async #empty(): Promise<void> {
+    if (!this.isRunning) await this.start([]);
+    const { body } = await this.call('GET', '/containers/json?all=1');
+    for (const { Id } of Array.isArray(body) ? (body as { Id: string }[]) : []) {
+      const { status, body: reason } = await this.call('DELETE', `/containers/${Id}?force=1&v=1`);
+      if (status >= 400 && status !== 404)
+        throw new Error(`cannot remove container ${Id}: ${JSON.stringify(reason)}`);
+    }
+    await this.call('POST', '/networks/prune');
+  }
+
+  async #leaks(): Promise<string[]> {
+    alive -= 1;
+    const own = await leaksNaming([this.folder]);
+    const files = existsSync(this.runDir)
+      ? readdirSync(this.runDir, { recursive: true, encoding: 'utf8' })
+      : [];
+    const others = alive === 0 && hostBefore ? await leaksSince(hostBefore) : [];
+    return [...new Set([...own, ...others, ...files.map(file => `file: ${this.runDir}/${file}`)])];
+  }
+
+  /** After the verdict: what leaked must not disturb the next test. */
+  #sweep(): void {
+    if (this.isRunning) this.#child?.kill('SIGKILL');
+    try {
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    } catch {
+      // something is still mounted there; the verdict has named it
+    }
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child || !this.isRunning) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      return (await this.#client.call('GET', '/_ping')).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  #arguments(): string[] {
+    const words = ['--root', this.root, '--run-dir', this.runDir, '--host', `unix://${this.socketPath}`];
+    words.push('--log-format', 'json', '--log-level', 'debug');
+    if (this.#options.config) {
+      const path = `${this.folder}/config.json`;
+      writeFileSync(path, JSON.stringify(this.#options.config));
+      words.push('--config', path);
+    }
+    return words;
+  }
+
+  #clientEnv(): Record<string, string> {
+    return { DOCKER_HOST: `unix://${this.socketPath}`, DOCKER_CONFIG: `${this.folder}/docker-config` };
+  }
+
+  #logTail(): string {
+    return `── end of its log\n${this.log.split('\n').slice(-30).join('\n')}`;
+  }
+}
+
+function dockerProgram(): string | undefined {
+  const given = process.env['QUAI_TEST_DOCKER'];
+  if (given) return given;
+  return (process.env['PATH'] ?? '')
+    .split(':')
+    .map(folder => `${folder}/docker`)
+    .find(path => existsSync(path));
+}
+
+function pause(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, 20));
+}

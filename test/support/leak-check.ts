@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
+
+/** What of the host an engine can leave behind, each kind as lines a reader can act on. */
+export type HostState = ReadonlyMap<LeakKind, ReadonlySet<string>>;
+
+export type LeakKind =
+  | 'mount'
+  | 'link'
+  | 'cgroup'
+  | 'process'
+  | 'nft table'
+  | 'socket'
+  | 'network name space';
+
+const READERS: Readonly<Record<LeakKind, () => string[]>> = {
+  mount: mounts,
+  link: links,
+  cgroup: cgroups,
+  process: engineProcesses,
+  'nft table': nftTables,
+  socket: unixSockets,
+  'network name space': netnsFiles,
+};
+
+export function hostState(): HostState {
+  return new Map(kinds().map(kind => [kind, new Set(READERS[kind]())]));
+}
+
+/** Everything that is there now and was not before, as `kind: what`. Waits `graceMs` for background teardown. */
+export async function leaksSince(before: HostState, graceMs = 5000): Promise<string[]> {
+  return settle(() => difference(before, hostState()), graceMs);
+}
+
+/** What names `folder`, or any other word that only this engine uses, and is there now. */
+export async function leaksNaming(words: readonly string[], graceMs = 5000): Promise<string[]> {
+  const nothing: HostState = new Map();
+  return settle(
+    () => difference(nothing, hostState()).filter(leak => words.some(word => leak.includes(word))),
+    graceMs,
+  );
+}
+
+async function settle(find: () => string[], graceMs: number): Promise<string[]> {
+  const deadline = Date.now() + graceMs;
+  for (;;) {
+    const leaks = find();
+    if (leaks.length === 0 || Date.now() > deadline) return leaks;
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+function difference(before: HostState, after: HostState): string[] {
+  return kinds().flatMap(kind =>
+    [...(after.get(kind) ?? [])].filter(each => !before.get(kind)?.has(each)).map(each => `${kind}: ${each}`),
+  );
+}
+
+function kinds(): LeakKind[] {
+  // The keys of a record typed by LeakKind are LeakKinds.
+  return Object.keys(READERS) as LeakKind[];
+}
+
+/** proc_pid_mountinfo(5): the fifth field is the mount point, the file-system type stands after the dash. */
+function mounts(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map(line => {
+      const [before = '', after = ''] = line.split(' - ');
+      return `${before.split(' ')[4]} (${after.split(' ')[0]})`;
+    });
+}
+
+function links(): string[] {
+  return readdirSync('/sys/class/net');
+}
+
+/** Folders of ours in every hierarchy, v1 and v2. */
+function cgroups(): string[] {
+  const tops = globSync(['/sys/fs/cgroup/quai*', '/sys/fs/cgroup/*/quai*', '/sys/fs/cgroup/*.slice/quai*']);
+  return tops.flatMap(top => [
+    top,
+    ...readdirSync(top, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(entry => `${entry.parentPath}/${entry.name}`),
+  ]);
+}
+
+const ENGINE_PROGRAMS = /(?:^|\/)(?:conmon|crun|runc)$/;
+
+/** Supervisors and runtimes by program, others by the folder they name; threads of the kernel have no command line. */
+function engineProcesses(): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(pid => {
+      const words = commandLine(pid);
+      const isEngines =
+        ENGINE_PROGRAMS.test(words[0] ?? '') || words.some(word => word.includes('/quai-test-'));
+      return isEngines && Number(pid) !== process.pid ? [`${pid} ${words.join(' ').slice(0, 300)}`] : [];
+    });
+}
+
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // ended meanwhile
+  }
+}
+
+function nftTables(): string[] {
+  try {
+    return execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).split('\n').filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** Bound sockets by path; proc_net_unix: the path is the last of eight columns. */
+function unixSockets(): string[] {
+  return readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .slice(1)
+    .flatMap(line => {
+      const path = line.trim().split(/\s+/)[7];
+      return path?.includes('quai') ? [path] : [];
+    });
+}
+
+function netnsFiles(): string[] {
+  return globSync(['/run/netns/*', '/run/quai*/netns/*']);
+}

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** The gate, run before every commit: all checks side by side, the output of those that fail, exit status. */
+const checks: Readonly<Record<string, readonly string[]>> = {
+  typecheck: ['tsc', '--noEmit'],
+  lint: ['oxlint', '--type-aware', '--deny-warnings'],
+  format: ['biome', 'ci', '--error-on-warnings', '.'],
+  'unit tests': [
+    'node',
+    '--test',
+    '--test-isolation=none',
+    '--test-reporter=dot',
+    'src/**/*.test.ts',
+    'tools/**/*.test.ts',
+  ],
+};
+
+interface Outcome {
+  readonly name: string;
+  readonly isOk: boolean;
+  readonly output: string;
+}
+
+const outcomes = await Promise.all(Object.entries(checks).map(([name, command]) => run(name, command)));
+const failed = outcomes.filter(outcome => !outcome.isOk);
+for (const { name, output } of failed) console.log(`\n── ${name}\n${output.trimEnd()}`);
+process.exitCode = failed.length > 0 ? 1 : 0;
+
+async function run(name: string, [program = '', ...args]: readonly string[]): Promise<Outcome> {
+  const begun = performance.now();
+  const path = `${import.meta.dirname}/../node_modules/.bin`;
+  const child = spawn(`${path}/${program}`, args, {
+    cwd: `${import.meta.dirname}/..`,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      PATH: `${path}:${process.env['PATH']}`,
+      NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+    },
+  });
+  const output: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
+  const [code] = await once(child, 'close');
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  console.log(`${code === 0 ? '✓' : '✗'} ${name} (${seconds} s)`);
+  return { name, isOk: code === 0, output: Buffer.concat(output).toString() };
+}

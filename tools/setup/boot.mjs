@@ -1,0 +1,149 @@
+// The first program of a fresh clone: plain JavaScript without dependencies, for any Node from 18 on.
+// Brings the npm packages, and with them the pinned Node, which then runs everything else.
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { missingPackages } from './npm-packages.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const modes = ['setup', 'start', 'test', 'check'];
+
+function main([mode = 'setup', ...rest]) {
+  if (!modes.includes(mode)) fail(`no such mode "${mode}"; there are ${modes.join(', ')}`);
+  refuseForeignMachines();
+  ensureNpmPackages();
+  handOver(mode, rest);
+}
+
+function refuseForeignMachines() {
+  if (process.platform !== 'linux') {
+    fail(
+      `the engine needs a Linux kernel, and this is ${process.platform}`,
+      'containers are made of Linux kernel features',
+      'use a Linux machine or a virtual one (macOS: `limactl start template://debian`; Windows: `wsl --install -d Debian`)',
+    );
+  }
+  if (!['x64', 'arm64'].includes(process.arch)) {
+    fail(
+      `no pinned Node for the CPU ${process.arch}`,
+      'the engine is tested on x64 and arm64 only',
+      'use such a machine',
+    );
+  }
+  if (Number(process.versions.node.split('.')[0]) < 18) {
+    fail(
+      `Node ${process.versions.node} is too old to set up with`,
+      'the set-up is written for Node 18 and later',
+      'sudo apt-get install nodejs npm',
+    );
+  }
+}
+
+function ensureNpmPackages() {
+  const missing = missingPackages(
+    readJson('package-lock.json'),
+    readJson('node_modules/.package-lock.json'),
+    process,
+  );
+  if (missing.length === 0 && existsSync(join(root, 'node_modules/.bin/node'))) return;
+  say(`npm: installing ${missing.length} packages, Node itself among them (about 180 MB, once) …`);
+  refuseForeignFolder();
+  const { command, args } = npmCommand();
+  const result = spawnSync(
+    command,
+    [...args, 'ci', '--ignore-scripts', '--include=dev', '--include=optional', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  if (result.error || result.status !== 0) {
+    const reason = result.error ? result.error.message : `exit status ${result.status ?? result.signal}`;
+    fail(
+      `\`npm ci\` failed (${reason})`,
+      'it brings the pinned Node and the few libraries the engine uses',
+      'check the network (and your proxy or registry settings for npm), then run `npm run setup` again',
+    );
+  }
+  giveToOwner();
+  say('npm: done');
+}
+
+/** Node and npm as the user started them; `npm` from the PATH when they did not come through it. */
+function npmCommand() {
+  const script = process.env['npm_execpath'];
+  const node = process.env['npm_node_execpath'];
+  if (script && existsSync(script) && script.endsWith('npm-cli.js')) {
+    return { command: node && existsSync(node) ? node : process.execPath, args: [script] };
+  }
+  return { command: 'npm', args: [] };
+}
+
+function refuseForeignFolder() {
+  for (const folder of [join(root, 'node_modules'), root]) {
+    if (!existsSync(folder)) continue;
+    try {
+      accessSync(folder, constants.W_OK);
+    } catch {
+      fail(
+        `${folder} cannot be written by you`,
+        'packages are installed there',
+        `sudo chown -R "$(id -u):$(id -g)" ${folder}   (or run with sudo)`,
+      );
+    }
+  }
+}
+
+/** Under sudo the packages go to whoever owns the clone, so that they can be changed without sudo later. */
+function giveToOwner() {
+  const { uid, gid } = statSync(root);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  spawnSync('chown', ['-hR', `${uid}:${gid}`, join(root, 'node_modules')], { stdio: 'ignore' });
+}
+
+/** The pinned Node takes over; its end is ours, signals of the terminal reach it by themselves. */
+function handOver(mode, rest) {
+  const node = join(root, 'node_modules/.bin/node');
+  const child = spawn(
+    node,
+    ['--disable-warning=ExperimentalWarning', join(root, 'tools/setup/main.ts'), mode, ...rest],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
+  }
+  child.on('error', error =>
+    fail(
+      `cannot start ${node}: ${error.message}`,
+      'it runs everything',
+      'rm -rf node_modules && npm run setup',
+    ),
+  );
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + os.signals[signal]));
+}
+
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(join(root, path), 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+function say(line) {
+  process.stdout.write(`${line}\n`);
+}
+
+function fail(what, why, cure) {
+  process.stderr.write(`✗ ${what}\n`);
+  if (why) process.stderr.write(`  why it matters: ${why}\n`);
+  if (cure) process.stderr.write(`  cure: ${cure}\n`);
+  process.exit(1);
+}
+
+main(process.argv.slice(2));

@@ -1,0 +1,108 @@
+import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
+
+/** A Debian package and how to see, on any distribution, that what we need of it is there. */
+export interface DebianPackage {
+  readonly name: string;
+  /** why the engine, or the test suite, needs it */
+  readonly why: string;
+  readonly isThere: () => boolean;
+  readonly isForTests?: boolean;
+}
+
+export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
+  { name: 'crun', why: 'runs the containers (OCI runtime)', isThere: () => hasProgram('crun') },
+  { name: 'runc', why: 'runs the containers where crun cannot', isThere: () => hasProgram('runc') },
+  {
+    name: 'conmon',
+    why: 'keeps containers and their logs alive without the engine',
+    isThere: () => hasProgram('conmon'),
+  },
+  { name: 'nftables', why: 'publishes ports and connects containers', isThere: () => hasProgram('nft') },
+  {
+    name: 'libnftables1',
+    why: 'changes those rules without starting a program',
+    isThere: () => hasLibrary('libnftables.so.1'),
+  },
+  {
+    name: 'libseccomp2',
+    why: 'compiles the filter of system calls',
+    isThere: () => hasLibrary('libseccomp.so.2'),
+  },
+  { name: 'iproute2', why: 'shows and repairs links and name spaces', isThere: () => hasProgram('ip') },
+  {
+    name: 'kmod',
+    why: 'loads kernel modules (overlay, bridge, veth)',
+    isThere: () => hasProgram('modprobe'),
+  },
+  { name: 'busybox-static', why: 'makes the first image without a registry', isThere: hasStaticBusybox },
+  {
+    name: 'ca-certificates',
+    why: 'lets registries prove who they are',
+    isThere: () =>
+      existsSync('/etc/ssl/certs/ca-certificates.crt') || existsSync('/etc/pki/tls/certs/ca-bundle.crt'),
+  },
+  {
+    name: 'debootstrap',
+    why: 'makes the Debian image of the tests',
+    isThere: () => hasProgram('debootstrap'),
+    isForTests: true,
+  },
+  {
+    name: 'util-linux',
+    why: 'name spaces for the tests',
+    isThere: () => hasProgram('unshare'),
+    isForTests: true,
+  },
+];
+
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** Where a program is, on the PATH or where administrators' programs stand. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(':').filter(Boolean), ...SYSTEM_FOLDERS];
+  return folders.map(folder => `${folder}/${name}`).find(path => existsSync(path));
+}
+
+export function hasProgram(name: string): boolean {
+  return findProgram(name) !== undefined;
+}
+
+function hasLibrary(file: string): boolean {
+  const folders = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/local/lib'];
+  return folders.some(
+    folder =>
+      existsSync(`${folder}/${file}`) ||
+      multiarch(folder).some(sub => existsSync(`${folder}/${sub}/${file}`)),
+  );
+}
+
+function multiarch(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('-linux-gnu')) : [];
+}
+
+/** A busybox that needs no library runs in an image that holds nothing else. */
+export function hasStaticBusybox(): boolean {
+  const path = findProgram('busybox');
+  return path !== undefined && isStatic(path);
+}
+
+/** Whether an ELF file (elf(5)) asks for no interpreter. */
+function isStatic(path: string): boolean {
+  const head = Buffer.alloc(4096);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, head, 0, head.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  const isElf64 = head.readUInt32BE(0) === 0x7f454c46 && head[4] === 2;
+  if (!isElf64) return false;
+  const table = Number(head.readBigUInt64LE(32));
+  const size = head.readUInt16LE(54);
+  const count = head.readUInt16LE(56);
+  const PT_INTERP = 3;
+  for (let index = 0; index < count && table + (index + 1) * size <= head.length; index += 1) {
+    if (head.readUInt32LE(table + index * size) === PT_INTERP) return false;
+  }
+  return true;
+}
