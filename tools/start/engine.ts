@@ -1,0 +1,89 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ApiClient } from '#client/api-client';
+import { HttpTransport } from '#client/http-transport';
+import { textAt } from '#client/json';
+import { SetupError, say } from '../setup/messages.ts';
+
+export const SOCKET = '/run/quai.sock';
+const LOG = '/var/log/quai/engine.log';
+const PID_FILE = '/run/quai-engine.pid';
+const START_MS = 30_000;
+
+/** A client of the engine at the usual socket, which is started in the background when none answers. */
+export async function ensureEngine(): Promise<ApiClient> {
+  const client = new ApiClient({ transport: new HttpTransport({ socketPath: SOCKET }) });
+  const running = await versionOf(client);
+  if (running) {
+    say(`✓ engine     ${running} answers at ${SOCKET} already`);
+    return client;
+  }
+  const how = startByUnit() ? 'systemd' : startInBackground();
+  say(`✓ engine     ${await firstAnswer()} answers at ${SOCKET} (started by ${how})`);
+  return client;
+}
+
+/** Where the unit is installed and systemd runs the machine, it starts the engine. */
+function startByUnit(): boolean {
+  const isInstalled =
+    existsSync('/etc/systemd/system/quai.service') || existsSync('/lib/systemd/system/quai.service');
+  if (!isInstalled || !existsSync('/run/systemd/system')) return false;
+  return spawnSync('systemctl', ['start', 'quai.service'], { stdio: 'ignore' }).status === 0;
+}
+
+/** A session of its own: it outlives this program and the terminal. */
+function startInBackground(): string {
+  mkdirSync('/var/log/quai', { recursive: true, mode: 0o750 });
+  const log = openSync(LOG, 'a', 0o640);
+  const launcher = fileURLToPath(new URL('../../quai', import.meta.url));
+  const child = spawn(launcher, ['daemon', '--host', `unix://${SOCKET}`], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  child.unref();
+  writeFileSync(PID_FILE, `${child.pid}\n`);
+  return `this command, process ${child.pid}, log ${LOG}`;
+}
+
+async function firstAnswer(): Promise<string> {
+  const deadline = Date.now() + START_MS;
+  for (;;) {
+    // a client of its own each time: one that failed remembers that it could not negotiate
+    const version = await versionOf(new ApiClient({ transport: new HttpTransport({ socketPath: SOCKET }) }));
+    if (version) return version;
+    if (Date.now() > deadline || hasEnded()) throw noAnswer();
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+function hasEnded(): boolean {
+  if (!existsSync(PID_FILE)) return false;
+  const pid = readFileSync(PID_FILE, 'utf8').trim();
+  // a zombie of ours still has a folder in /proc, and no command line
+  return !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/cmdline`, 'utf8') === '';
+}
+
+function noAnswer(): SetupError {
+  const tail = existsSync(LOG)
+    ? readFileSync(LOG, 'utf8').trimEnd().split('\n').slice(-5).join('\n    ')
+    : '';
+  return new SetupError({
+    what: `the engine does not answer at ${SOCKET}`,
+    why: `every command goes through it; the end of its log:\n    ${tail}`,
+    cure: 'sudo ./quai check; sudo ./quai daemon   (in the foreground, to see what it says)',
+  });
+}
+
+async function versionOf(client: ApiClient): Promise<string | undefined> {
+  try {
+    const answer = await client.call('GET', '/version');
+    return `${textAt(answer, 'Platform', 'Name') || 'engine'} ${textAt(answer, 'Version')}`;
+  } catch {
+    return undefined;
+  } finally {
+    client.close();
+  }
+}
