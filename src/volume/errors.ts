@@ -1,0 +1,69 @@
+import { EngineError } from '#base/errors';
+
+/** Longest name quoted in a message; longer ones are cut. */
+const QUOTED_CHARACTERS = 300;
+
+// Docker's wording throughout: clients match on it.
+
+export function volumeNotFound(name: string): EngineError {
+  return new EngineError('notFound', `get ${shown(name)}: no such volume`);
+}
+
+export function volumeInUse(name: string, users: readonly string[]): EngineError {
+  return new EngineError('conflict', `remove ${name}: volume is in use - [${users.join(', ')}]`);
+}
+
+export function volumeNameTaken(name: string, driver: string): EngineError {
+  return new EngineError(
+    'conflict',
+    `create ${name}: volume name must be unique: it exists already with driver "${driver}"`,
+  );
+}
+
+export function invalidVolumeName(name: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `create ${shown(name)}: "${shown(name)}" includes invalid characters for a local volume name, ` +
+      'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. ' +
+      'If you intended to pass a host directory, use absolute path',
+  );
+}
+
+export function volumeNameTooShort(name: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+  );
+}
+
+export function volumeNameTooLong(name: string, limit: number): EngineError {
+  return new EngineError(
+    'invalid',
+    `create ${shown(name)}: volume name is too long, names should be at most ${limit} characters`,
+  );
+}
+
+export function unknownVolumeDriver(name: string, driver: string): EngineError {
+  return new EngineError(
+    'notFound',
+    `create ${name}: error looking up volume plugin ${shown(driver)}: plugin "${shown(driver)}" not found`,
+  );
+}
+
+export function invalidVolumeOption(name: string, reason: string): EngineError {
+  return new EngineError('invalid', `create ${name}: ${reason}`);
+}
+
+export function volumeMountFailed(name: string, mountpoint: string, cause: unknown): EngineError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError(
+    'invalid',
+    `error while mounting volume '${mountpoint}': failed to mount local volume: ${reason}: ` +
+      `check the options of volume "${name}" (type, device, o)`,
+    { cause },
+  );
+}
+
+function shown(name: string): string {
+  return name.length <= QUOTED_CHARACTERS ? name : `${name.slice(0, QUOTED_CHARACTERS)}…`;
+}

@@ -1,0 +1,78 @@
+import { cpSync, existsSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type LogFields, type Logger, silentLogger } from '#base/logger';
+import { Database } from '#store/database';
+import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { VolumeDeps } from './volume-service.ts';
+import { volumeMigrations } from './volume-table.ts';
+
+export interface FakeVolumeDeps extends VolumeDeps {
+  /** every effect, in order: events, mounts, removals, warnings */
+  readonly log: string[];
+  readonly mounted: Set<string>;
+}
+
+/** A database in memory, directories in `root`, and mounts that are only noted. */
+export function fakeVolumeDeps(root: string, db: Database = migrated()): FakeVolumeDeps {
+  const log: string[] = [];
+  const mounted = new Set<string>();
+  return {
+    db,
+    root,
+    log,
+    mounted,
+    jail: plainTrees(log),
+    mounts: notedMounts(log, mounted),
+    logger: warningsTo(log),
+    events: {
+      emit: ({ action, actor }) => {
+        const about = Object.entries(actor.attributes).map(([key, value]) => `${key}=${value}`);
+        log.push([`event ${action}`, actor.id, ...about].join(' ').trimEnd());
+      },
+    },
+  };
+}
+
+export function migrated(): Database {
+  const db = new Database(':memory:');
+  db.migrate(volumeMigrations, silentLogger);
+  return db;
+}
+
+function plainTrees(log: string[]): TreeJail {
+  return {
+    copyTree: async ({ root, path }, target) => {
+      const source = join(root, path);
+      if (!existsSync(source) || !statSync(source).isDirectory()) return false;
+      cpSync(source, target, { recursive: true });
+      return true;
+    },
+    diskUsage: async () => 100,
+    removeTree: async directory => {
+      log.push('remove tree');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function notedMounts(log: string[], mounted: Set<string>): VolumeMounts {
+  return {
+    mount: (target, { type, source, options }) => {
+      if (type === 'broken') throw new Error('mount: ENODEV');
+      mounted.add(target);
+      log.push(`mount ${type} ${source} ${options.join(',')}`.trimEnd());
+    },
+    unmount: target => {
+      if (mounted.delete(target)) log.push('unmount');
+    },
+    isMounted: target => mounted.has(target),
+  };
+}
+
+function warningsTo(log: string[]): Logger {
+  return {
+    ...silentLogger,
+    warn: (message: string, fields: LogFields = {}) =>
+      void log.push(`warn ${message}: ${String(fields['volume'] ?? fields['path'])}`),
+  };
+}

@@ -1,0 +1,145 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf } from '#base/errors';
+import { newId } from '#base/ids';
+import { isErrno } from '#sys/sys-error';
+
+/** What {@link VolumeDirectories.strays} found a directory without a row to be. */
+export interface StrayDirectory {
+  readonly name: string;
+  readonly isEmpty: boolean;
+}
+
+const TRASH = '.trash';
+/** others may pass, to reach what is bound into containers of other users, but not look around (as Docker's) */
+const PASS_ONLY = 0o701;
+
+/**
+ * Directories of local volumes.
+ *
+ *   <root>/              0701
+ *     NAME/              0701
+ *       _data/           0755, then whatever its users make of it
+ *       .copy-up/        half-made content for `_data`, never looked at again after a crash
+ *     .trash/            what is on its way out; emptied at start-up
+ */
+export class VolumeDirectories {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Makes the root. Idempotent. */
+  prepare(): void {
+    makeDirectory(this.#root, PASS_ONLY, { parents: true });
+    makeDirectory(join(this.#root, TRASH), 0o700);
+  }
+
+  data(name: string): string {
+    return join(this.#root, name, '_data');
+  }
+
+  /** Makes a volume's directories, or what is missing of them. @returns whether the data directory is new. */
+  create(name: string): boolean {
+    makeDirectory(join(this.#root, name), PASS_ONLY);
+    return makeDirectory(this.data(name), 0o755);
+  }
+
+  /** Makes the empty place beside the data where content is made ready. */
+  createStaging(name: string): string {
+    makeDirectory(this.#staging(name), 0o700);
+    return this.#staging(name);
+  }
+
+  /** Puts the staged content in the place of the empty data directory, in one step. */
+  publishStaging(name: string): void {
+    renameSync(this.#staging(name), this.data(name));
+  }
+
+  /** Where content was being made ready, if it is still there. */
+  findStaging(name: string): string | undefined {
+    return existsSync(this.#staging(name)) ? this.#staging(name) : undefined;
+  }
+
+  /** Moves a volume's directory out of the way at once. @returns where it is now; `undefined` if there was none. */
+  discard(name: string): string | undefined {
+    const trash = join(this.#root, TRASH, newId<string>());
+    try {
+      renameSync(join(this.#root, name), trash);
+      return trash;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Undoes {@link create} as long as nothing was put there; otherwise leaves it alone. */
+  removeEmpty(name: string): void {
+    for (const directory of [this.data(name), join(this.#root, name)]) {
+      try {
+        rmdirSync(directory);
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'ENOTDIR')) throw error;
+      }
+    }
+  }
+
+  isEmpty(name: string): boolean {
+    return readdirSync(this.data(name)).length === 0;
+  }
+
+  /** What an earlier engine threw away and had no time to delete. */
+  trash(): string[] {
+    return listDirectory(join(this.#root, TRASH)).map(entry => join(this.#root, TRASH, entry));
+  }
+
+  #staging(name: string): string {
+    return join(this.#root, name, '.copy-up');
+  }
+
+  /** Directories that look like volumes and are none of `known`. */
+  strays(known: ReadonlySet<string>): StrayDirectory[] {
+    return listDirectory(this.#root)
+      .filter(name => name !== TRASH && !known.has(name))
+      .flatMap(name => {
+        const entries = listDirectory(join(this.#root, name));
+        if (!entries.includes('_data')) return [];
+        return [{ name, isEmpty: isEmptyDirectory(this.data(name)) }];
+      });
+  }
+}
+
+/** With the mode as given, whatever the umask. @returns whether it is new. */
+function makeDirectory(
+  path: string,
+  mode: number,
+  { parents = false }: { readonly parents?: boolean } = {},
+): boolean {
+  try {
+    const made = mkdirSync(path, { mode, recursive: parents });
+    if (parents && made === undefined) return false;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+  chmodSync(path, mode);
+  return true;
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+function isEmptyDirectory(path: string): boolean {
+  try {
+    return readdirSync(path).length === 0;
+  } catch {
+    return false; // not ours to judge, such as a link or a broken mount: kept
+  }
+}

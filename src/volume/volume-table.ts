@@ -1,0 +1,155 @@
+import * as v from 'valibot';
+import type { Database, Migration, Row } from '#store/database';
+import type { Volume } from './volume-service.ts';
+
+export const volumeMigrations: readonly Migration[] = [
+  {
+    name: 'volume/1-volumes',
+    sql: `
+      CREATE TABLE volumes (
+        name TEXT PRIMARY KEY,
+        driver TEXT NOT NULL,
+        mountpoint TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        labels TEXT NOT NULL,
+        options TEXT NOT NULL,
+        is_anonymous INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE volume_users (
+        volume TEXT NOT NULL REFERENCES volumes (name),
+        container TEXT NOT NULL,
+        PRIMARY KEY (volume, container)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX volume_users_by_container ON volume_users (container);
+      CREATE TABLE volume_mounts (
+        volume TEXT NOT NULL REFERENCES volumes (name),
+        container TEXT NOT NULL,
+        PRIMARY KEY (volume, container)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE volume_removals (
+        name TEXT PRIMARY KEY
+      ) STRICT, WITHOUT ROWID`,
+  },
+];
+
+const TextMap = v.record(v.string(), v.string());
+
+/**
+ * Rows of volumes, of who refers to them (`volume_users`), of who has one mounted that is mounted on use
+ * (`volume_mounts`), and of removals whose directory may still be there (`volume_removals`).
+ */
+export class VolumeTable {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  find(name: string): Volume | undefined {
+    const row = this.#db.get('SELECT * FROM volumes WHERE name = ?', name);
+    return row ? toVolume(row) : undefined;
+  }
+
+  /** By name. */
+  list(): Volume[] {
+    return this.#db.all('SELECT * FROM volumes ORDER BY name').map(toVolume);
+  }
+
+  insert(volume: Volume): void {
+    this.#db.run(
+      `INSERT INTO volumes (name, driver, mountpoint, created_at, labels, options, is_anonymous)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      volume.name,
+      volume.driver,
+      volume.mountpoint,
+      volume.createdAt,
+      JSON.stringify(volume.labels),
+      JSON.stringify(volume.options),
+      volume.isAnonymous ? 1 : 0,
+    );
+  }
+
+  /** Deletes the row and notes that the directory is to go, in one transaction. */
+  deleteForRemoval(name: string): void {
+    this.#db.transaction(() => {
+      this.#db.run('DELETE FROM volume_mounts WHERE volume = ?', name);
+      this.#db.run('DELETE FROM volumes WHERE name = ?', name);
+      this.#db.run('INSERT OR IGNORE INTO volume_removals (name) VALUES (?)', name);
+    });
+  }
+
+  /** Names whose directories are to go. */
+  removals(): string[] {
+    return this.#db.all('SELECT name FROM volume_removals').map(row => String(row['name']));
+  }
+
+  endRemoval(name: string): void {
+    this.#db.run('DELETE FROM volume_removals WHERE name = ?', name);
+  }
+
+  usersOf(name: string): string[] {
+    return this.#db
+      .all('SELECT container FROM volume_users WHERE volume = ? ORDER BY container', name)
+      .map(row => String(row['container']));
+  }
+
+  /** Volumes that this container refers to, and no other. */
+  soleUses(containerId: string): string[] {
+    return this.#db
+      .all(
+        `SELECT volume FROM volume_users AS mine WHERE container = ? AND NOT EXISTS (
+           SELECT 1 FROM volume_users WHERE volume = mine.volume AND container <> mine.container
+         ) ORDER BY volume`,
+        containerId,
+      )
+      .map(row => String(row['volume']));
+  }
+
+  /** Every container that any volume is noted for. */
+  users(): string[] {
+    return this.#db.all('SELECT DISTINCT container FROM volume_users').map(row => String(row['container']));
+  }
+
+  mounters(): string[] {
+    return this.#db.all('SELECT DISTINCT container FROM volume_mounts').map(row => String(row['container']));
+  }
+
+  removeMounters(containerId: string): void {
+    this.#db.run('DELETE FROM volume_mounts WHERE container = ?', containerId);
+  }
+
+  addUser(name: string, containerId: string): void {
+    this.#db.run('INSERT OR IGNORE INTO volume_users (volume, container) VALUES (?, ?)', name, containerId);
+  }
+
+  removeUser(containerId: string): void {
+    this.#db.run('DELETE FROM volume_users WHERE container = ?', containerId);
+  }
+
+  mountersOf(name: string): string[] {
+    return this.#db
+      .all('SELECT container FROM volume_mounts WHERE volume = ? ORDER BY container', name)
+      .map(row => String(row['container']));
+  }
+
+  addMounter(name: string, containerId: string): void {
+    this.#db.run('INSERT OR IGNORE INTO volume_mounts (volume, container) VALUES (?, ?)', name, containerId);
+  }
+
+  removeMounter(name: string, containerId: string): void {
+    this.#db.run('DELETE FROM volume_mounts WHERE volume = ? AND container = ?', name, containerId);
+  }
+}
+
+function toVolume(row: Row): Volume {
+  return {
+    name: String(row['name']),
+    driver: String(row['driver']),
+    mountpoint: String(row['mountpoint']),
+    createdAt: Number(row['created_at']),
+    labels: v.parse(TextMap, JSON.parse(String(row['labels']))),
+    options: v.parse(TextMap, JSON.parse(String(row['options']))),
+    scope: 'local',
+    isAnonymous: row['is_anonymous'] === 1,
+  };
+}
