@@ -32,7 +32,7 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   {
     name: 'kmod',
     why: 'loads kernel modules (overlay, bridge, veth)',
-    isThere: () => hasProgram('modprobe'),
+    isThere: () => hasProgram('modprobe') || !existsSync('/lib/modules'),
   },
   { name: 'busybox-static', why: 'makes the first image without a registry', isThere: hasStaticBusybox },
   {

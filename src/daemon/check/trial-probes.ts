@@ -68,5 +68,9 @@ async function probe(host: Host, trial: Trial): Promise<Finding> {
   }
   const { status, output } = await host.run('unshare', trial.args);
   if (status === 0) return fine(trial.name);
-  return missing(trial.name, output.trim().split('\n').at(-1) ?? `exit status ${status}`, advice);
+  return missing(
+    trial.name,
+    output.trim().split('\n').at(-1) || `the trial ended with status ${status}`,
+    advice,
+  );
 }
