@@ -90,6 +90,7 @@ test('nextState(): a life, with all that is remembered', () => {
     error: '',
     isOomKilled: false,
     startedAt: 3000,
+    finishedAt: 2000,
   } satisfies ContainerState);
 });
 

@@ -50,7 +50,7 @@ export function nextState(state: ContainerState, event: ContainerEvent): Contain
   }
   switch (event.type) {
     case 'started':
-      return afterStart(event);
+      return afterStart(state, event);
     case 'startFailed':
       return {
         ...ended(state),
@@ -93,6 +93,7 @@ function afterStart({
     error: '',
     isOomKilled: false,
     startedAt: at,
+    ...(finishedAt !== undefined && { finishedAt }),
     ...(hasHealthcheck && { health: { status: 'starting', failingStreak: 0, log: [] } }),
   };
 }
