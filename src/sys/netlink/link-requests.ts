@@ -1,0 +1,174 @@
+import {
+  attribute,
+  type NetlinkRequest,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  nested,
+  text,
+  u8,
+  u16,
+  u32,
+} from './netlink-message.ts';
+
+/** Requests about network interfaces (rtnetlink(7), linux/if_link.h). Pure: bytes in, bytes out. */
+
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+
+const IFF_UP = 1;
+
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+export const IFLA_MTU = 4;
+export const IFLA_MASTER = 10;
+export const IFLA_LINKINFO = 18;
+export const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
+const IFLA_NET_NS_FD = 28;
+export const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_MODE = 4;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+const VETH_INFO_PEER = 1;
+const AF_INET6 = 10;
+
+/** `struct ifinfomsg` */
+function linkHeader(index: number, flags: number, changedFlags: number): Buffer {
+  return Buffer.concat([u16(0), u16(0), u32(index), u32(flags), u32(changedFlags)]);
+}
+
+export interface VethOptions {
+  /** at most 15 bytes */
+  readonly name: string;
+  /** index of the bridge that the near end joins */
+  readonly bridgeIndex: number;
+  readonly mtu: number;
+  readonly peerName: string;
+  /** descriptor of the network name space the far end is born in */
+  readonly peerNetns: number;
+  readonly peerMac: Buffer;
+}
+
+/** A veth pair, near end in a bridge and still down, far end in another network name space. */
+export function createVeth(options: VethOptions): NetlinkRequest {
+  const peer = Buffer.concat([
+    linkHeader(0, 0, 0),
+    attribute(IFLA_IFNAME, text(options.peerName)),
+    attribute(IFLA_ADDRESS, options.peerMac),
+    attribute(IFLA_MTU, u32(options.mtu)),
+    attribute(IFLA_NET_NS_FD, u32(options.peerNetns)),
+  ]);
+  return {
+    what: `create veth ${options.name}`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat([
+      linkHeader(0, 0, 0),
+      attribute(IFLA_IFNAME, text(options.name)),
+      attribute(IFLA_MTU, u32(options.mtu)),
+      attribute(IFLA_MASTER, u32(options.bridgeIndex)),
+      nested(
+        IFLA_LINKINFO,
+        attribute(IFLA_INFO_KIND, text('veth')),
+        nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer)),
+      ),
+    ]),
+  };
+}
+
+export interface BridgeOptions {
+  readonly name: string;
+  /** fixed, so that it does not change with the ports that come and go */
+  readonly mac: Buffer;
+  readonly mtu: number;
+}
+
+export function createBridge(options: BridgeOptions): NetlinkRequest {
+  return {
+    what: `create bridge ${options.name}`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat([
+      linkHeader(0, 0, 0),
+      attribute(IFLA_IFNAME, text(options.name)),
+      attribute(IFLA_ADDRESS, options.mac),
+      attribute(IFLA_MTU, u32(options.mtu)),
+      nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, text('bridge'))),
+    ]),
+  };
+}
+
+export interface LinkChange {
+  readonly isUp?: boolean;
+  readonly bridgeIndex?: number;
+  /** a bridge port that sends frames back where they came from */
+  readonly isHairpin?: boolean;
+  /** no link-local address when it comes up: to be set before that */
+  readonly isWithoutLinkLocal?: boolean;
+  readonly newName?: string;
+  readonly mac?: Buffer;
+  readonly mtu?: number;
+  /** free text that `ip link` shows, at most 255 bytes */
+  readonly alias?: string;
+}
+
+/** Changes an interface given by name or index. */
+export function setLink(link: string | number, change: LinkChange): NetlinkRequest {
+  const parts = [
+    linkHeader(
+      typeof link === 'number' ? link : 0,
+      change.isUp === true ? IFF_UP : 0,
+      change.isUp === undefined ? 0 : IFF_UP,
+    ),
+  ];
+  if (typeof link === 'string') parts.push(attribute(IFLA_IFNAME, text(link)));
+  if (change.newName !== undefined) parts.push(attribute(IFLA_IFNAME, text(change.newName)));
+  if (change.mac) parts.push(attribute(IFLA_ADDRESS, change.mac));
+  if (change.mtu !== undefined) parts.push(attribute(IFLA_MTU, u32(change.mtu)));
+  if (change.bridgeIndex !== undefined) parts.push(attribute(IFLA_MASTER, u32(change.bridgeIndex)));
+  if (change.alias !== undefined) parts.push(attribute(IFLA_IFALIAS, Buffer.from(change.alias)));
+  if (change.isWithoutLinkLocal) {
+    const mode = attribute(IFLA_INET6_ADDR_GEN_MODE, u8(IN6_ADDR_GEN_MODE_NONE));
+    parts.push(nested(IFLA_AF_SPEC, nested(AF_INET6, mode)));
+  }
+  if (change.isHairpin !== undefined) parts.push(hairpin(change.isHairpin));
+  return { what: `set link ${link}`, type: RTM_NEWLINK, flags: 0, payload: Buffer.concat(parts) };
+}
+
+function hairpin(isOn: boolean): Buffer {
+  return nested(
+    IFLA_LINKINFO,
+    attribute(IFLA_INFO_SLAVE_KIND, text('bridge')),
+    nested(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, u8(isOn ? 1 : 0))),
+  );
+}
+
+export function deleteLink(link: string | number): NetlinkRequest {
+  return {
+    what: `delete link ${link}`,
+    type: RTM_DELLINK,
+    flags: 0,
+    payload:
+      typeof link === 'number'
+        ? linkHeader(link, 0, 0)
+        : Buffer.concat([linkHeader(0, 0, 0), attribute(IFLA_IFNAME, text(link))]),
+  };
+}
+
+export function getLink(name: string): NetlinkRequest {
+  return {
+    what: `get link ${name}`,
+    type: RTM_GETLINK,
+    flags: 0,
+    payload: Buffer.concat([linkHeader(0, 0, 0), attribute(IFLA_IFNAME, text(name))]),
+  };
+}
+
+/** For {@link NetlinkSocket.dump}. */
+export function listLinks(): NetlinkRequest {
+  return { what: 'list links', type: RTM_GETLINK, flags: 0, payload: linkHeader(0, 0, 0) };
+}

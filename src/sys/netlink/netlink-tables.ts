@@ -1,0 +1,122 @@
+import {
+  IFA_ADDRESS,
+  IFA_LOCAL,
+  listAddresses,
+  listRoutes,
+  RTA_DST,
+  RTA_OIF,
+  RTA_TABLE,
+} from './address-requests.ts';
+import {
+  getLink,
+  IFLA_ADDRESS,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  listLinks,
+} from './link-requests.ts';
+import { decodeAttributes, readI32, readText, readU32 } from './netlink-message.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly isUp: boolean;
+  /** `bridge`, `veth`, …; empty for hardware */
+  readonly kind: string;
+  /** index of the bridge or bond it belongs to, 0 for none */
+  readonly masterIndex: number;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly alias: string;
+}
+
+export interface LinkAddress {
+  readonly linkIndex: number;
+  /** 4 or 16 bytes */
+  readonly address: Buffer;
+  readonly prefixLength: number;
+}
+
+export interface Route {
+  readonly linkIndex: number;
+  /** 4 or 16 bytes; absent for a default route */
+  readonly destination?: Buffer;
+  readonly prefixLength: number;
+}
+
+const IFF_UP = 1;
+const IFINFO_BYTES = 16;
+const IFADDR_BYTES = 8;
+const RTMSG_BYTES = 12;
+const RTM_F_CLONED = 0x200;
+const RTN_UNICAST = 1;
+const RT_TABLE_LOCAL = 255;
+
+export function dumpLinks(socket: NetlinkSocket): Link[] {
+  return socket.dump(listLinks()).map(reply => decodeLink(reply.payload));
+}
+
+/** @returns undefined when there is no such link. */
+export function findLink(socket: NetlinkSocket, name: string): Link | undefined {
+  const [outcome] = socket.outcomes([getLink(name)]);
+  if (outcome?.error?.code === 'ENODEV') return undefined;
+  if (outcome?.error) throw outcome.error;
+  const reply = outcome?.replies[0];
+  return reply && decodeLink(reply.payload);
+}
+
+export function dumpAddresses(socket: NetlinkSocket): LinkAddress[] {
+  const addresses: LinkAddress[] = [];
+  for (const { payload } of socket.dump(listAddresses())) {
+    const attributes = decodeAttributes(payload, IFADDR_BYTES);
+    const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
+    if (!address) continue;
+    addresses.push({ linkIndex: readU32(payload, 4), address, prefixLength: payload[1] ?? 0 });
+  }
+  return addresses;
+}
+
+/** Unicast routes of all tables but the kernel's local one; cached exceptions are left out. */
+export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6): Route[] {
+  const routes: Route[] = [];
+  for (const { payload } of socket.dump(listRoutes(family))) {
+    const attributes = decodeAttributes(payload, RTMSG_BYTES);
+    const table = attributes.get(RTA_TABLE);
+    const isCloned = (readU32(payload, 8) & RTM_F_CLONED) !== 0;
+    if (isCloned || payload[7] !== RTN_UNICAST) continue;
+    if ((table ? readU32(table, 0) : payload[4]) === RT_TABLE_LOCAL) continue;
+    const destination = attributes.get(RTA_DST);
+    const link = attributes.get(RTA_OIF);
+    routes.push({
+      linkIndex: link ? readU32(link, 0) : 0,
+      prefixLength: payload[1] ?? 0,
+      ...(destination && { destination }),
+    });
+  }
+  return routes;
+}
+
+export function decodeLink(payload: Buffer): Link {
+  const attributes = decodeAttributes(payload, IFINFO_BYTES);
+  const number = (type: number): number => {
+    const value = attributes.get(type);
+    return value ? readU32(value, 0) : 0;
+  };
+  const string = (type: number): string => readText(attributes.get(type) ?? Buffer.alloc(0));
+  const info = attributes.get(IFLA_LINKINFO);
+  const kind = info && decodeAttributes(info).get(IFLA_INFO_KIND);
+  return {
+    index: readI32(payload, 4),
+    name: string(IFLA_IFNAME),
+    isUp: (readU32(payload, 8) & IFF_UP) !== 0,
+    kind: kind ? readText(kind) : '',
+    masterIndex: number(IFLA_MASTER),
+    mac: [...(attributes.get(IFLA_ADDRESS) ?? [])].map(byte => byte.toString(16).padStart(2, '0')).join(':'),
+    mtu: number(IFLA_MTU),
+    alias: string(IFLA_IFALIAS),
+  };
+}

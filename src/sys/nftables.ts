@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import koffi from 'koffi';
+
+/** Runs nftables commands (nft(8)) as one transaction each: all of it takes effect, or nothing. */
+export interface Nftables extends Disposable {
+  /** @throws {NftError} with nft's own words. */
+  run(commands: string): void;
+  /** Output of a listing command, for people and tests only: its format changes between releases. */
+  list(commands: string): string;
+}
+
+/** A transaction that nftables refused. `reason` is what nft said, at most 2,000 characters. */
+export class NftError extends Error {
+  override readonly name = 'NftError';
+  readonly reason: string;
+
+  constructor(reason: string) {
+    const short = reason.trim().slice(0, 2_000);
+    super(`nftables refused a change: ${short}`);
+    this.reason = short;
+  }
+}
+
+const NFT_LIBRARY = 'libnftables.so.1';
+const NFT_PROGRAM_PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
+const TIMEOUT_MS = 30_000;
+
+/**
+ * libnftables in this process where it can be loaded (0.1 ms per transaction), else the `nft` program (4 ms).
+ * Its socket belongs to the network name space of the thread that calls this.
+ */
+export function openNftables(): Nftables {
+  return openLibrary() ?? openProgram();
+}
+
+function openLibrary(): Nftables | undefined {
+  const library = load();
+  if (!library) return undefined;
+  const contextNew = library.func('void *nft_ctx_new(uint32_t flags)');
+  const contextFree = library.func('void nft_ctx_free(void *ctx)');
+  const bufferOutput = library.func('int nft_ctx_buffer_output(void *ctx)');
+  const bufferError = library.func('int nft_ctx_buffer_error(void *ctx)');
+  const output = library.func('const char *nft_ctx_get_output_buffer(void *ctx)');
+  const error = library.func('const char *nft_ctx_get_error_buffer(void *ctx)');
+  const run = library.func('int nft_run_cmd_from_buffer(void *ctx, const char *commands)');
+  // koffi hands pointers out as opaque values; this one only goes back to the library.
+  let context: unknown = contextNew(0);
+  // Without the buffers the library would print to our own output.
+  bufferOutput(context);
+  bufferError(context);
+  const execute = (commands: string): string => {
+    if (!context) throw new RangeError('nftables context is closed');
+    const status = Number(run(context, commands));
+    // Both are read, which empties them for the next run.
+    const said = String(output(context) ?? '');
+    const complaint = String(error(context) ?? '');
+    if (status !== 0) throw new NftError(complaint || said || `status ${status}`);
+    return said;
+  };
+  return {
+    run: commands => void execute(commands),
+    list: execute,
+    [Symbol.dispose]: () => {
+      if (context) contextFree(context);
+      context = undefined;
+    },
+  };
+}
+
+function load(): ReturnType<typeof koffi.load> | undefined {
+  try {
+    return koffi.load(NFT_LIBRARY);
+  } catch {
+    return undefined;
+  }
+}
+
+function openProgram(): Nftables {
+  const execute = (commands: string): string => {
+    const result = spawnSync('nft', ['-f', '-'], {
+      input: commands,
+      encoding: 'utf8',
+      env: { PATH: NFT_PROGRAM_PATH, LC_ALL: 'C' },
+      timeout: TIMEOUT_MS,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    if (result.error) throw new NftError(`cannot run nft: ${result.error.message}`);
+    if (result.status !== 0) throw new NftError(result.stderr || `status ${result.status}`);
+    return result.stdout;
+  };
+  return { run: commands => void execute(commands), list: execute, [Symbol.dispose]: () => undefined };
+}
