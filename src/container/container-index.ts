@@ -66,7 +66,7 @@ export class ContainerIndex {
   /** Writes a new state, and returns the container as it is now. */
   update(
     id: ContainerId,
-    change: Partial<Pick<Container, 'state' | 'restartCount' | 'isManuallyStopped'>>,
+    change: Partial<Pick<Container, 'state' | 'restartCount' | 'isManuallyStopped' | 'networking'>>,
   ): Container {
     const next = { ...this.get(id), ...change };
     this.#table.updateState(next);

@@ -1,8 +1,10 @@
-import type { Duplex } from 'node:stream';
 import type { Abortable } from '#base/abortable';
-import { notImplemented } from '#base/errors';
+import { EngineError, isKind, messageOf } from '#base/errors';
 import type { ContainerId, ExecId } from '#base/ids';
+import { KeyedMutex } from '#base/keyed-mutex';
+import type { EndpointSettings } from '#spec/docker/container-config';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
+import { type AttachRequest, attachToContainer, type ClientSession, type ClientStream } from './attacher.ts';
 import type {
   Container,
   ContainerFilter,
@@ -12,176 +14,392 @@ import type {
   LogRequest,
   WaitCondition,
 } from './container.ts';
+import { filterContainers, prunable } from './container-filter.ts';
+import { checkExec, checkPause, checkUnpause, isAlive, nextState } from './container-machine.ts';
+import { containerView } from './container-view.ts';
+import { type ContainerContext, type ContainerDeps, createContext, emitContainerEvent } from './context.ts';
+import { createContainer } from './creator.ts';
+import { nameInUse } from './errors.ts';
+import { ExecManager } from './exec-manager.ts';
+import { handleExit } from './exit-handler.ts';
+import { containerLogs } from './log-access.ts';
+import { requireValidName } from './name-generator.ts';
+import { connectNetwork, disconnectNetwork } from './network-change.ts';
+import { listProcesses } from './process-list.ts';
+import { removeContainer } from './remover.ts';
+import { RestartScheduler } from './restart-scheduler.ts';
+import { containersToStart, removeForgotten, restoreContainers, sweepContainers } from './restorer.ts';
+import { RunningCompanions } from './running-companions.ts';
+import { buildExecProcess } from './start-spec.ts';
+import { startContainer } from './starter.ts';
+import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
+import type { WaitResult } from './waiters.ts';
 
-/** A stream of bytes for a client: framed per stream, or raw when there is a terminal. */
-export interface ClientStream {
-  /** `true`: raw bytes; `false`: Docker's multiplexed frames */
-  readonly isRaw: boolean;
-}
+export type { AttachRequest, ClientSession, ClientStream } from './attacher.ts';
 
-export interface AttachRequest {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  /** first what the log already has */
-  readonly logs: boolean;
-  /** then what comes */
-  readonly stream: boolean;
-  readonly detachKeys: string;
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
 }
 
 /** Life cycle of containers, and what works inside a running one. References are names, IDs or unique ID prefixes. */
 export class ContainerService {
-  /** @throws `notFound` (`No such image: x:latest`), `conflict` (name in use), `invalid`. */
-  async create(
-    _name: string | undefined,
-    _request: ContainerCreateRequest,
-    _options?: Abortable & { readonly platform?: string },
-  ): Promise<{ readonly id: ContainerId; readonly warnings: readonly string[] }> {
-    throw notImplemented('container create');
+  readonly #context: ContainerContext;
+  readonly #execs: ExecManager;
+  readonly #companions: RunningCompanions;
+  readonly #restarts: RestartScheduler;
+  readonly #names = new KeyedMutex();
+  #exits: Disposable | undefined;
+
+  constructor(deps: ContainerDeps) {
+    this.#context = createContext(deps);
+    this.#execs = new ExecManager(this.#context, (container, request) =>
+      buildExecProcess(this.#context, container, request),
+    );
+    this.#companions = new RunningCompanions(this.#context, this.#execs);
+    this.#restarts = new RestartScheduler(deps.logger, (id, restartCount) =>
+      this.#startAgain(id, restartCount),
+    );
   }
 
-  list(_filter: ContainerFilter): ContainerView[] {
-    throw notImplemented('container list');
+  /** @throws `notFound` (`No such image: x:latest`), `conflict` (name in use), `invalid`. */
+  async create(
+    name: string | undefined,
+    request: ContainerCreateRequest,
+    options: Abortable & { readonly platform?: string } = {},
+  ): Promise<{ readonly id: ContainerId; readonly warnings: readonly string[] }> {
+    return await createContainer(this.#context, name, request, options);
+  }
+
+  list(filter: ContainerFilter): ContainerView[] {
+    return filterContainers(
+      this.#context.index.all().map(container => this.#view(container)),
+      filter,
+      { resolveImage: reference => this.#context.images.find(reference)?.id },
+    );
   }
 
   /** @throws `notFound` with Docker's wording `No such container: x`. */
-  inspect(_reference: string): ContainerView {
-    throw notImplemented('container inspect');
+  inspect(reference: string): ContainerView {
+    return this.#view(this.#context.index.get(reference));
   }
 
   /** Sizes of the writable layer and of the whole root file system, in bytes. */
   async sizes(
-    _reference: string,
-    _options?: Abortable,
+    reference: string,
+    options: Abortable = {},
   ): Promise<{ readonly rw: number; readonly rootFs: number }> {
-    throw notImplemented('container sizes');
+    const { id, imageId } = this.#context.index.get(reference);
+    const rw = (await this.#context.snapshots.usage(id, options)).sizeBytes;
+    const image = imageId === '' ? undefined : this.#context.images.find(imageId);
+    return { rw, rootFs: rw + (image?.sizeBytes ?? 0) };
   }
 
   /** @throws `notModified` when it runs already. */
-  async start(_reference: string, _options?: Abortable & { readonly detachKeys?: string }): Promise<void> {
-    throw notImplemented('container start');
+  async start(reference: string, options: Abortable = {}): Promise<void> {
+    const container = this.#context.index.get(reference);
+    this.#restarts.cancel(container.id);
+    try {
+      this.#companions.started(await startContainer(this.#context, container.id, options));
+    } catch (error) {
+      await this.#removeFailed(container, error);
+      throw error;
+    }
   }
 
-  /** @throws `notModified` when it does not run. `timeoutSeconds` negative: wait for ever. */
-  async stop(
-    _reference: string,
-    _options?: Abortable & { readonly timeoutSeconds?: number; readonly stopSignal?: string },
-  ): Promise<void> {
-    throw notImplemented('container stop');
+  /** @throws `notModified` when it does not run. */
+  async stop(reference: string, options: StopOptions = {}): Promise<void> {
+    const container = this.#context.index.get(reference);
+    if (this.#cancelRestart(container)) return;
+    await stopContainer(this.#context, container, options);
   }
 
-  async restart(
-    _reference: string,
-    _options?: Abortable & { readonly timeoutSeconds?: number; readonly stopSignal?: string },
-  ): Promise<void> {
-    throw notImplemented('container restart');
+  async restart(reference: string, options: StopOptions = {}): Promise<void> {
+    const { id } = this.#context.index.get(reference);
+    try {
+      await this.stop(id, options);
+    } catch (error) {
+      if (!isKind(error, 'notModified')) throw error;
+    }
+    await this.start(id);
+    emitContainerEvent(this.#context, this.#context.index.get(id), 'restart');
   }
 
   /** @throws `conflict` when it does not run, `invalid` for an unknown signal. */
-  async kill(_reference: string, _options?: Abortable & { readonly signalName?: string }): Promise<void> {
-    throw notImplemented('container kill');
+  async kill(reference: string, { signalName }: { readonly signalName?: string } = {}): Promise<void> {
+    const container = this.#context.index.get(reference);
+    if (this.#cancelRestart(container)) return;
+    killContainer(this.#context, container, signalName);
   }
 
-  async pause(_reference: string): Promise<void> {
-    throw notImplemented('container pause');
+  async pause(reference: string): Promise<void> {
+    await this.#setPaused(reference, true);
   }
 
-  async unpause(_reference: string): Promise<void> {
-    throw notImplemented('container unpause');
+  async unpause(reference: string): Promise<void> {
+    await this.#setPaused(reference, false);
   }
 
-  async rename(_reference: string, _name: string): Promise<void> {
-    throw notImplemented('container rename');
+  /** @throws `conflict` when the name is taken, `invalid` when it is none. */
+  async rename(reference: string, newName: string): Promise<void> {
+    const name = newName.replace(/^\//, '');
+    const container = this.#context.index.get(reference);
+    if (name === '') throw new EngineError('invalid', 'Neither old nor new names may be empty');
+    requireValidName(name);
+    using _lock = await this.#names.lock('');
+    const owner = this.#context.index.ownerOf(name);
+    if (owner === container.id) {
+      throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
+    }
+    if (owner) throw nameInUse(name, owner);
+    const renamed = this.#context.index.rename(container.id, name);
+    emitContainerEvent(this.#context, renamed, 'rename', { oldName: `/${container.name}` });
   }
 
+  /** @throws `conflict` when it runs and `force` is not set. */
   async remove(
-    _reference: string,
-    _options: Abortable & { readonly force: boolean; readonly volumes: boolean; readonly link: boolean },
+    reference: string,
+    {
+      force,
+      volumes,
+      link,
+      signal,
+    }: Abortable & { readonly force: boolean; readonly volumes: boolean; readonly link: boolean },
   ): Promise<void> {
-    throw notImplemented('container remove');
+    const container = this.#context.index.get(reference);
+    if (link)
+      throw new EngineError(
+        'notFound',
+        `Cannot get parent / for link ${reference}: links are entries in /etc/hosts here`,
+      );
+    if (force) this.#restarts.cancel(container.id);
+    await removeContainer(this.#context, container, { force, volumes, ...(signal ? { signal } : {}) });
+    this.#execs.forget(container.id);
   }
 
-  /** Resolves when the condition holds. The look-up happens at once, so that a caller can send headers first. */
-  wait(
-    _reference: string,
-    _condition: WaitCondition,
-    _options?: Abortable,
-  ): Promise<{ readonly exitCode: number; readonly error: string }> {
-    return Promise.reject(notImplemented('container wait'));
+  /** Resolves when the condition holds. The container is looked up at once, so that a caller can answer first. */
+  wait(reference: string, condition: WaitCondition, options: Abortable = {}): Promise<WaitResult> {
+    const { id, state } = this.#context.index.get(reference);
+    if (condition === 'not-running' && !isAlive(state.status)) {
+      return Promise.resolve({ exitCode: state.exitCode, error: state.error });
+    }
+    return this.#context.waiters.wait(id, condition, options);
   }
 
-  async prune(_options: Abortable & { readonly filters: ReadonlyMap<string, readonly string[]> }): Promise<{
+  async prune({ filters }: { readonly filters: ReadonlyMap<string, readonly string[]> }): Promise<{
     readonly removed: readonly string[];
     readonly freedBytes: number;
   }> {
-    throw notImplemented('container prune');
+    const removed: string[] = [];
+    let freedBytes = 0;
+    for (const { id } of prunable(this.#context.index.all(), filters)) {
+      const { rw } = await this.sizes(id);
+      try {
+        await this.remove(id, { force: false, volumes: false, link: false });
+      } catch (error) {
+        this.#context.logger.info('not pruned', { container: id, error: messageOf(error) });
+        continue;
+      }
+      removed.push(id);
+      freedBytes += rw;
+    }
+    this.#context.events.emit({
+      type: 'container',
+      action: 'prune',
+      actor: { id: '', attributes: { reclaimed: String(freedBytes) } },
+    });
+    return { removed, freedBytes };
   }
 
   /** Processes as `ps` shows them. @throws `conflict` when it does not run. */
-  async top(
-    _reference: string,
-    _psArguments: string,
-    _options?: Abortable,
-  ): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }> {
-    throw notImplemented('container top');
+  async top(reference: string, psArguments: string, options: Abortable = {}) {
+    const container = this.#context.index.get(reference);
+    checkExec(container);
+    emitContainerEvent(this.#context, container, 'top');
+    return await listProcesses(container, psArguments, options);
   }
 
-  async resize(
-    _reference: string,
-    _size: { readonly rows: number; readonly columns: number },
-  ): Promise<void> {
-    throw notImplemented('container resize');
+  async resize(reference: string, size: TerminalSize): Promise<void> {
+    const container = this.#context.index.get(reference);
+    checkExec(container);
+    this.#context.runtime.resize(this.#context.paths.bundle(container.id), size);
+    emitContainerEvent(this.#context, container, 'resize', {
+      height: String(size.rows),
+      width: String(size.columns),
+    });
   }
 
-  /**
-   * Connects a client to the standard streams. Resolves to a function that runs the session on the connection
-   * once the caller has answered the request (101 or 200), and resolves when it is over.
-   */
-  async attach(
-    _reference: string,
-    _request: AttachRequest,
-  ): Promise<ClientStream & { run(connection: Duplex, options?: Abortable): Promise<void> }> {
-    throw notImplemented('container attach');
+  /** Takes a client's place at the standard streams; its session runs once the caller has answered. */
+  async attach(reference: string, request: AttachRequest): Promise<ClientSession> {
+    return attachToContainer(
+      this.#context,
+      this.#context.index.get(reference),
+      request,
+      (container, logs, options) => containerLogs(this.#context, container, logs, options),
+    );
   }
 
-  /** Log lines as a byte stream, framed per stream or raw as `isRaw` says. */
+  /** Log lines as a byte stream. @throws `conflict`-like when the log driver keeps none. */
   logs(
-    _reference: string,
-    _request: LogRequest,
-    _options?: Abortable,
+    reference: string,
+    request: LogRequest,
+    options: Abortable = {},
   ): ClientStream & { readonly bytes: AsyncIterable<Buffer> } {
-    throw notImplemented('container logs');
+    const container = this.#context.index.get(reference);
+    return { isRaw: container.config.Tty, bytes: containerLogs(this.#context, container, request, options) };
   }
 
   /** @throws `conflict` when the container does not run or is paused. */
-  async createExec(_reference: string, _request: ExecRequest): Promise<ExecId> {
-    throw notImplemented('exec create');
+  async createExec(reference: string, request: ExecRequest): Promise<ExecId> {
+    return this.#execs.create(this.#context.index.get(reference), request);
   }
 
-  inspectExec(_id: string): Exec {
-    throw notImplemented('exec inspect');
+  inspectExec(id: string): Exec {
+    return this.#execs.inspect(id);
   }
 
-  /** As {@link attach}: `run` starts the process with the connection as its streams. Without a connection: detached. */
+  /** The session starts the process, with the connection as its streams. Without a connection: detached. */
   async startExec(
-    _id: string,
-    _options: Abortable & {
+    id: string,
+    options: {
       readonly isDetached: boolean;
       readonly hasTerminal: boolean;
-      readonly consoleSize?: { readonly rows: number; readonly columns: number };
+      readonly consoleSize?: TerminalSize;
     },
-  ): Promise<ClientStream & { run(connection: Duplex | undefined, options?: Abortable): Promise<void> }> {
-    throw notImplemented('exec start');
+  ): Promise<ClientSession> {
+    return this.#execs.start(id, options);
   }
 
-  async resizeExec(_id: string, _size: { readonly rows: number; readonly columns: number }): Promise<void> {
-    throw notImplemented('exec resize');
+  async resizeExec(id: string, size: TerminalSize): Promise<void> {
+    this.#execs.resize(id, size);
+  }
+
+  /** Attaches a container to one more network, at once when it runs. */
+  async connectNetwork(reference: string, network: string, settings: EndpointSettings): Promise<void> {
+    await connectNetwork(this.#context, this.#context.index.get(reference), network, settings);
+  }
+
+  async disconnectNetwork(
+    reference: string,
+    network: string,
+    options: { readonly force: boolean },
+  ): Promise<void> {
+    await disconnectNetwork(this.#context, this.#context.index.get(reference), network, options);
   }
 
   /** Counts by status, for `info`. */
   counts(): { readonly running: number; readonly paused: number; readonly stopped: number } {
-    const all: readonly Container[] = [];
-    return { running: all.length, paused: 0, stopped: 0 };
+    const all = this.#context.index.all();
+    const running = all.filter(
+      ({ state }) => state.status === 'running' || state.status === 'restarting',
+    ).length;
+    const paused = all.filter(({ state }) => state.status === 'paused').length;
+    return { running, paused, stopped: all.length - running - paused };
+  }
+
+  /** Containers made from an image, for its removal. */
+  usersOfImage(imageId: string): Container[] {
+    return this.#context.index.all().filter(container => container.imageId === imageId);
+  }
+
+  nameOf(id: string): string | undefined {
+    const container = this.#context.index.find(id);
+    return container?.id === id ? container.name : undefined;
+  }
+
+  /**
+   * Adopts what runs, books what ended meanwhile, undoes or redoes what was cut. Before the first request.
+   * @returns the IDs of the containers that run.
+   */
+  async restore(): Promise<ReadonlySet<string>> {
+    const hasExited = new Set<string>();
+    let isRestored = false;
+    const found: Parameters<typeof handleExit>[1][] = [];
+    this.#exits = this.#context.runtime.watchExits(exit => {
+      hasExited.add(exit.id);
+      if (isRestored) this.#onExit(exit);
+      else found.push(exit);
+    });
+    const { running, lost } = await restoreContainers(this.#context, hasExited);
+    isRestored = true;
+    for (const container of running) this.#companions.started(container);
+    for (const exit of [...found, ...lost]) this.#onExit(exit);
+    return new Set(running.map(({ id }) => id));
+  }
+
+  /** What may follow the first answer: restart policies, `--rm`, the sweep of what nobody owns. */
+  async catchUp(): Promise<void> {
+    await Promise.all(this.#context.teardowns.values());
+    await removeForgotten(this.#context);
+    await sweepContainers(this.#context);
+    for (const container of containersToStart(this.#context)) {
+      this.#restarts.schedule(container.id, { delayMs: 0, restartCount: container.restartCount });
+    }
+  }
+
+  /** Stops watching. Containers run on; clean-up that was begun is finished. */
+  async close(): Promise<void> {
+    this.#exits?.[Symbol.dispose]();
+    this.#restarts.close();
+    this.#companions.close();
+    await Promise.all(this.#context.teardowns.values());
+  }
+
+  #onExit(exit: Parameters<typeof handleExit>[1]): void {
+    handleExit(this.#context, exit, {
+      stopped: id => this.#companions.stopped(id),
+      scheduleRestart: (id, delayMs) => {
+        this.#restarts.schedule(id, { delayMs, restartCount: this.#context.index.get(id).restartCount + 1 });
+      },
+    }).catch((error: unknown) =>
+      this.#context.logger.error('cannot book an exit', { container: exit.id, error }),
+    );
+  }
+
+  async #startAgain(id: string, restartCount: number): Promise<void> {
+    if (!this.#context.index.find(id)) return;
+    this.#companions.started(await startContainer(this.#context, id, { restartCount }));
+  }
+
+  /** A container that waits for its next start has no process to stop: it is stopped by not starting it. */
+  #cancelRestart(container: Container): boolean {
+    if (container.state.status !== 'restarting' || !this.#restarts.cancel(container.id)) return false;
+    const stopped = this.#context.index.update(container.id, {
+      isManuallyStopped: true,
+      state: nextState(container.state, { type: 'restartCancelled' }),
+    });
+    this.#context.waiters.exited(container.id, { exitCode: container.state.exitCode, error: '' });
+    emitContainerEvent(this.#context, stopped, 'stop');
+    return true;
+  }
+
+  async #removeFailed(container: Container, error: unknown): Promise<void> {
+    if (!container.hostConfig.AutoRemove || isKind(error, 'notModified')) return;
+    const current = this.#context.index.find(container.id);
+    if (!current || current.state.status === 'running') return;
+    await this.remove(container.id, { force: true, volumes: true, link: false });
+  }
+
+  async #setPaused(reference: string, isPaused: boolean): Promise<void> {
+    const { id } = this.#context.index.get(reference);
+    using _lock = await this.#context.locks.lock(id);
+    const container = this.#context.index.get(id);
+    if (isPaused) {
+      checkPause(container);
+      this.#context.runtime.pause(id);
+    } else {
+      checkUnpause(container);
+      this.#context.runtime.resume(id);
+    }
+    const state = nextState(container.state, { type: isPaused ? 'paused' : 'unpaused' });
+    emitContainerEvent(
+      this.#context,
+      this.#context.index.update(id, { state }),
+      isPaused ? 'pause' : 'unpause',
+    );
+  }
+
+  #view(container: Container): ContainerView {
+    return containerView(this.#context, container, this.#execs.of(container.id));
   }
 }

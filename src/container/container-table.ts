@@ -45,7 +45,6 @@ const Fixed = v.object({
   args: v.array(v.string()),
   config: ContainerConfig,
   hostConfig: HostConfig,
-  networking: NetworkingConfig,
   mounts: v.array(MountPointRow),
 });
 
@@ -69,6 +68,7 @@ const Changing = v.object({
   }),
   restartCount: integer,
   isManuallyStopped: v.boolean(),
+  networking: NetworkingConfig,
 });
 
 /** Rows of containers. A row is written whole at creation; afterwards only its state and name change. */
@@ -80,13 +80,13 @@ export class ContainerTable {
   }
 
   insert(container: Container): void {
-    const { imageId, imageName, platform, path, args, config, hostConfig, networking, mounts } = container;
+    const { imageId, imageName, platform, path, args, config, hostConfig, mounts } = container;
     this.#db.run(
       'INSERT INTO containers (id, name, created_at, fixed, state) VALUES (?, ?, ?, ?, ?)',
       container.id,
       container.name,
       container.createdAt,
-      JSON.stringify({ imageId, imageName, platform, path, args, config, hostConfig, networking, mounts }),
+      JSON.stringify({ imageId, imageName, platform, path, args, config, hostConfig, mounts }),
       changing(container),
     );
   }
@@ -110,13 +110,13 @@ export class ContainerTable {
   }
 
   /** Runs several writes as one commit. */
-  transaction(work: () => void): void {
-    this.#db.transaction(work);
+  transaction<T>(work: () => T extends Promise<unknown> ? never : T): T {
+    return this.#db.transaction(work);
   }
 }
 
-function changing({ state, restartCount, isManuallyStopped }: Container): string {
-  return JSON.stringify({ state, restartCount, isManuallyStopped });
+function changing({ state, restartCount, isManuallyStopped, networking }: Container): string {
+  return JSON.stringify({ state, restartCount, isManuallyStopped, networking });
 }
 
 /** @throws {EngineError} `dataLoss` when a row cannot be understood. */

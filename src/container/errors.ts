@@ -1,5 +1,4 @@
 import { EngineError } from '#base/errors';
-import { shortId } from '#base/ids';
 
 /** Docker's wording throughout: its clients and the scripts around them match on it. */
 export function containerNotFound(reference: string): EngineError {
@@ -15,25 +14,6 @@ export function nameInUse(name: string, ownerId: string): EngineError {
     'conflict',
     `Conflict. The container name "/${name}" is already in use by container "${ownerId}". You have to remove (or rename) that container to be able to reuse that name.`,
   );
-}
-
-export function containerNotRunning(id: string): EngineError {
-  return new EngineError('conflict', `container ${id} is not running`);
-}
-
-export function containerPaused(id: string): EngineError {
-  return new EngineError('conflict', `container ${shortId(id)} is paused, unpause the container before exec`);
-}
-
-export function removeRunning(name: string, status: string): EngineError {
-  return new EngineError(
-    'conflict',
-    `cannot remove container "/${name}": container is ${status}: stop the container before removing or force remove`,
-  );
-}
-
-export function removalInProgress(id: string): EngineError {
-  return new EngineError('conflict', `removal of container ${id} is already in progress`);
 }
 
 export function execNotFound(id: string): EngineError {

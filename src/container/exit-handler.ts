@@ -1,5 +1,6 @@
 import type { ProcessExit } from '#runtime/process-runtime';
 import type { Container } from './container.ts';
+import { nextState } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { removeLocked } from './remover.ts';
 import { restartDecision } from './restart-policy.ts';
@@ -39,7 +40,15 @@ export async function handleExit(
     restartCount: container.restartCount,
     ranForMs: exit.exitedAt - (container.state.startedAt ?? exit.exitedAt),
   });
-  const ended = context.index.update(container.id, endedState(container, exit, decision.restart));
+  const ended = context.index.update(container.id, {
+    state: nextState(container.state, {
+      type: 'exited',
+      exitCode: exit.code,
+      at: exit.exitedAt,
+      isOomKilled: exit.isOomKilled,
+      isRestarting: decision.restart,
+    }),
+  });
   context.runtime.forgetExit(container.id);
   context.faults.reach('exit.2-row');
   announce(context, ended, exit);
@@ -50,28 +59,9 @@ export async function handleExit(
   }
   inBackground(context, ended.id, async () => {
     await releaseMounts(context, ended);
-    await releaseRuntime(context, ended);
+    await releaseRuntime(context, { id: ended.id, runtime: ended.hostConfig.Runtime });
   });
   if (decision.restart) followers.scheduleRestart(ended.id, decision.delayMs);
-}
-
-function endedState(
-  { state }: Container,
-  exit: ProcessExit,
-  isRestarting: boolean,
-): Pick<Container, 'state'> {
-  const { startedAt } = state;
-  return {
-    state: {
-      status: isRestarting ? 'restarting' : 'exited',
-      exitCode: exit.code,
-      error: '',
-      isOomKilled: exit.isOomKilled,
-      finishedAt: exit.exitedAt,
-      ...(startedAt === undefined ? {} : { startedAt }),
-      ...(state.health ? { health: { ...state.health, status: 'unhealthy' as const } } : {}),
-    },
-  };
 }
 
 function announce(context: ContainerContext, container: Container, exit: ProcessExit): void {

@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, isKind, messageOf } from '#base/errors';
 import type { Container } from './container.ts';
+import { checkRemove, isAlive } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
-import { removalInProgress, removeRunning } from './errors.ts';
+
 import { inBackground, releaseMounts, releaseRuntime } from './teardown.ts';
 
 /** Long enough for the kernel to end a process that was killed, even on a busy machine. */
@@ -26,15 +27,11 @@ export async function removeContainer(
   container: Container,
   options: RemoveOptions,
 ): Promise<void> {
-  const { status } = container.state;
-  if (status === 'removing') throw removalInProgress(container.id);
-  const isAlive = status === 'running' || status === 'paused' || status === 'restarting';
-  if (isAlive && !options.force) throw removeRunning(container.name, status);
-  if (isAlive) await killForRemoval(context, container);
+  if (!options.force) checkRemove(container);
+  if (isAlive(container.state.status)) await killForRemoval(context, container);
   using _lock = await context.locks.lock(container.id, options);
   const current = context.index.find(container.id);
   if (!current) return; // `--rm`, or another client, was quicker: it is gone, as was asked
-  if (current.state.status === 'removing') throw removalInProgress(container.id);
   await removeLocked(context, current, { volumes: options.volumes });
 }
 
@@ -84,7 +81,7 @@ export async function removeLocked(
   context.hub.reject(id, new EngineError('notFound', `container ${id} was removed`));
   context.waiters.removed(id, { exitCode: state.exitCode, error: state.error });
   inBackground(context, id, async () => {
-    await releaseRuntime(context, container);
+    await releaseRuntime(context, { id: container.id, runtime: container.hostConfig.Runtime });
     await removeFiles(context, id);
     operation.end();
   });

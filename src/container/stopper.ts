@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import { EngineError } from '#base/errors';
 import type { Container } from './container.ts';
+import { checkKill, checkStop } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
-import { containerNotRunning } from './errors.ts';
 
 const SIGKILL = 9;
 const DEFAULT_STOP_SECONDS = 10;
@@ -29,7 +29,7 @@ export async function stopContainer(
   { timeoutSeconds, stopSignal }: StopOptions,
 ): Promise<void> {
   const { id, config } = container;
-  if (!isAlive(container)) throw new EngineError('notModified', `container ${id} is already stopped`);
+  checkStop(container);
   const number = signalNumber(stopSignal || config.StopSignal || 'SIGTERM');
   const seconds = timeoutSeconds ?? config.StopTimeout ?? DEFAULT_STOP_SECONDS;
   context.index.update(id, { isManuallyStopped: true });
@@ -58,19 +58,10 @@ export function killContainer(
   signalName: string | undefined,
 ): void {
   const number = signalNumber(signalName || 'SIGKILL');
-  if (!isAlive(container) || container.state.status === 'restarting') {
-    throw new EngineError(
-      'conflict',
-      `cannot kill container: ${container.name}: ${containerNotRunning(container.id).message}`,
-    );
-  }
+  checkKill(container);
   const isEnd = number === SIGKILL || number === signalNumber(container.config.StopSignal || 'SIGTERM');
   if (isEnd) context.index.update(container.id, { isManuallyStopped: true });
   sendSignal(context, container, number);
-}
-
-export function isAlive({ state: { status } }: Container): boolean {
-  return status === 'running' || status === 'paused' || status === 'restarting';
 }
 
 function sendSignal(context: ContainerContext, { id, ...container }: Container, number: number): void {

@@ -10,7 +10,13 @@ export type StreamName = keyof typeof STREAM_NUMBERS;
 
 export function frameHeader(stream: StreamName, length: number): Buffer {
   const header = Buffer.alloc(FRAME_HEADER_BYTES);
-  header[0] = STREAM_NUMBERS[stream];
-  header.writeUInt32BE(length, 4);
+  writeFrameHeader(header, stream, length);
   return header;
+}
+
+/** Puts the header into the first {@link FRAME_HEADER_BYTES} of `frame`. */
+export function writeFrameHeader(frame: Buffer, stream: StreamName, length: number): void {
+  frame.fill(0, 0, 4);
+  frame[0] = STREAM_NUMBERS[stream];
+  frame.writeUInt32BE(length, 4);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Duplex, duplexPair, PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import type { AttachedStreams, OutputPacket } from '#runtime/process-runtime';
+import { type AttachedStreams, OUTPUT_HEADROOM, type OutputPacket } from '#runtime/process-runtime';
 import { parseDetachKeys } from './detach-keys.ts';
 import { runStreamSession } from './stream-session.ts';
 
@@ -26,6 +26,11 @@ function fakeStreams(packets: readonly OutputPacket[], { waitsForInput = false }
   return { streams, received: () => Buffer.concat(received).toString(), isDisposed: () => isDisposed };
 }
 
+/** Bytes with the headroom that packets have. */
+function packet(text: string): Buffer {
+  return Buffer.concat([Buffer.alloc(OUTPUT_HEADROOM), Buffer.from(text)]).subarray(OUTPUT_HEADROOM);
+}
+
 function connectionPair(): { client: Duplex; server: Duplex } {
   const [client, server] = duplexPair();
   return { client, server };
@@ -39,8 +44,8 @@ async function readAll(stream: Duplex): Promise<Buffer> {
 
 test('a session frames each stream, and ends when the output ends', async () => {
   const { streams, isDisposed } = fakeStreams([
-    { stream: 'stdout', data: Buffer.from('out') },
-    { stream: 'stderr', data: Buffer.from('er') },
+    { stream: 'stdout', data: packet('out') },
+    { stream: 'stderr', data: packet('er') },
   ]);
   const { client, server } = connectionPair();
   const read = readAll(client);
@@ -54,8 +59,8 @@ test('a session frames each stream, and ends when the output ends', async () => 
 
 test('a session leaves out the streams that were not asked for', async () => {
   const { streams } = fakeStreams([
-    { stream: 'stdout', data: Buffer.from('out') },
-    { stream: 'stderr', data: Buffer.from('er') },
+    { stream: 'stdout', data: packet('out') },
+    { stream: 'stderr', data: packet('er') },
   ]);
   const { client, server } = connectionPair();
   const read = readAll(client);

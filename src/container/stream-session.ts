@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { Abortable } from '#base/abortable';
-import type { AttachedStreams } from '#runtime/process-runtime';
+import { type AttachedStreams, OUTPUT_HEADROOM } from '#runtime/process-runtime';
 import { DetachDetector } from './detach-keys.ts';
-import { frameHeader } from './stream-frames.ts';
+import { writeFrameHeader } from './stream-frames.ts';
 
 export interface StreamSessionOptions extends Abortable {
   readonly stdin: boolean;
@@ -12,6 +12,8 @@ export interface StreamSessionOptions extends Abortable {
   /** a terminal: bytes as they are, and the detach keys are listened for */
   readonly isRaw: boolean;
   readonly detachKeys: Buffer;
+  /** what must have happened before the client sees the end of the output */
+  readonly beforeEnd?: Promise<unknown>;
 }
 
 export type SessionEnd = 'ended' | 'detached' | 'left';
@@ -40,6 +42,7 @@ export async function runStreamSession(
     () => over.resolve('left'),
   );
   const end = await over.promise;
+  if (end === 'ended') await options.beforeEnd;
   if (!connection.destroyed) connection.end();
   return end;
 }
@@ -51,14 +54,15 @@ async function pumpOutput(
 ): Promise<void> {
   for await (const { stream, data } of streams.output) {
     if (!(stream === 'stdout' ? stdout : stderr)) continue;
-    if (!isRaw) {
-      connection.cork();
-      connection.write(frameHeader(stream, data.length));
-    }
-    const isFree = connection.write(data);
-    if (!isRaw) connection.uncork();
-    if (!isFree) await drained(connection);
+    if (!connection.write(isRaw ? data : framed(stream, data))) await drained(connection);
   }
+}
+
+/** The frame, made where the packet lies: the bytes in front of it are there for the header. */
+function framed(stream: 'stdout' | 'stderr', data: Buffer): Buffer {
+  const frame = Buffer.from(data.buffer, data.byteOffset - OUTPUT_HEADROOM, OUTPUT_HEADROOM + data.length);
+  writeFrameHeader(frame, stream, data.length);
+  return frame;
 }
 
 /** @returns whether the client typed the detach keys. */

@@ -11,7 +11,7 @@ import type { ContainerContext } from './context.ts';
 export async function teardown(context: ContainerContext, container: Container): Promise<void> {
   context.networks.release(container.id);
   await releaseMounts(context, container);
-  await releaseRuntime(context, container);
+  await releaseRuntime(context, { id: container.id, runtime: container.hostConfig.Runtime });
 }
 
 /** Runs `work` after the answer; whoever needs the container's name in peace waits for `context.teardowns`. */
@@ -44,10 +44,10 @@ export async function releaseMounts(context: ContainerContext, { id, mounts }: C
 /** cgroup, runtime state, bundle. */
 export async function releaseRuntime(
   context: ContainerContext,
-  { id, hostConfig }: Container,
+  { id, runtime }: { readonly id: string; readonly runtime: string },
 ): Promise<void> {
   await attempt(context, id, 'delete the runtime state', () =>
-    context.runtime.delete(id, hostConfig.Runtime || context.defaults.runtime),
+    context.runtime.delete(id, runtime || context.defaults.runtime),
   );
   removeEmpty(context.paths.rootfs(id));
   removeEmpty(context.paths.shm(id));

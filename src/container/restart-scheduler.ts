@@ -1,0 +1,40 @@
+import { isKind, messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+
+/** Starts containers again after a delay. One start is pending per container at most. */
+export class RestartScheduler {
+  readonly #logger: Logger;
+  readonly #start: (id: string, restartCount: number) => Promise<void>;
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+
+  constructor(logger: Logger, start: (id: string, restartCount: number) => Promise<void>) {
+    this.#logger = logger;
+    this.#start = start;
+  }
+
+  schedule(
+    id: string,
+    { delayMs, restartCount }: { readonly delayMs: number; readonly restartCount: number },
+  ): void {
+    this.cancel(id);
+    const timer = setTimeout(() => {
+      this.#timers.delete(id);
+      this.#start(id, restartCount).catch((error: unknown) => {
+        if (isKind(error, 'notModified')) return; // someone started it by hand
+        this.#logger.warn('cannot restart a container', { container: id, error: messageOf(error) });
+      });
+    }, delayMs);
+    this.#timers.set(id, timer);
+  }
+
+  /** @returns whether a start was pending. */
+  cancel(id: string): boolean {
+    clearTimeout(this.#timers.get(id));
+    return this.#timers.delete(id);
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}

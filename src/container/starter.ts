@@ -1,0 +1,120 @@
+import { mkdirSync } from 'node:fs';
+import type { Abortable } from '#base/abortable';
+import { EngineError, messageOf } from '#base/errors';
+import { ProcessStartError } from '#runtime/process-runtime';
+import type { Container } from './container.ts';
+import { checkStart, nextState } from './container-machine.ts';
+import { type ContainerContext, emitContainerEvent } from './context.ts';
+import { prepareNetwork } from './start-network.ts';
+import { prepareRootfs } from './start-rootfs.ts';
+import { buildContainerSpec } from './start-spec.ts';
+import { inBackground, releaseMounts, releaseRuntime } from './teardown.ts';
+
+const BUNDLE_MODE = 0o700;
+
+export interface StartOptions extends Abortable {
+  /** a restart by policy keeps the count that a start by hand resets */
+  readonly restartCount?: number;
+}
+
+/**
+ * Starts a container: root file system, name space and ports, bundle, supervisor, process. All or nothing:
+ * what was made is taken down again, in reverse, when a step fails.
+ *
+ * @throws {EngineError} `notModified` when it runs, `conflict` when it cannot be started as it is, and
+ *   whatever a step reports; the container then keeps the reason in its state.
+ */
+export async function startContainer(
+  context: ContainerContext,
+  reference: string,
+  { signal, restartCount = 0 }: StartOptions = {},
+): Promise<Container> {
+  const { id } = context.index.get(reference);
+  using _lock = await context.locks.lock(id, signal ? { signal } : {});
+  await context.teardowns.get(id); // what the last run left is still being removed
+  const container = context.index.get(id);
+  checkStart(container);
+  const operation = context.journal.begin('start', id);
+  context.faults.reach('start.1-journaled');
+  let pid: number;
+  try {
+    pid = await launch(context, container, signal);
+  } catch (error) {
+    failed(context, container, error, () => operation.end());
+    throw error;
+  }
+  const started = commit(context, id, { pid, restartCount }, () => operation.end());
+  context.faults.reach('start.8-row');
+  emitContainerEvent(context, started, 'start');
+  return started;
+}
+
+async function launch(
+  context: ContainerContext,
+  container: Container,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { id, config, hostConfig } = container;
+  const abortable = signal ? { signal } : {};
+  const paths = context.paths.bundle(id);
+  const runtime = hostConfig.Runtime || context.defaults.runtime;
+  mkdirSync(paths.bundle, { recursive: true, mode: BUNDLE_MODE });
+  const sources = await prepareRootfs(context, container, abortable);
+  context.faults.reach('start.2-mounted');
+  const network = await prepareNetwork(context, container, abortable);
+  context.faults.reach('start.4-endpoints');
+  const spec = buildContainerSpec(context, container, { sources, network });
+  context.faults.reach('start.5-bundle');
+  const { pid } = await context.runtime.create({
+    id,
+    paths,
+    spec,
+    runtime,
+    hasTerminal: config.Tty,
+    hasStdin: config.OpenStdin,
+    closesStdin: config.StdinOnce,
+    isLogged: hostConfig.LogConfig.Type !== 'none',
+    ...abortable,
+  });
+  context.faults.reach('start.6-created');
+  context.hub.connect(id);
+  await context.runtime.start(id, runtime); // point of no return: the process runs
+  context.faults.reach('start.7-running');
+  return pid;
+}
+
+function commit(
+  context: ContainerContext,
+  id: string,
+  { pid, restartCount }: { readonly pid: number; readonly restartCount: number },
+  endOperation: () => void,
+): Container {
+  const container = context.index.get(id);
+  const hasHealthcheck = !['', 'NONE'].includes(container.config.Healthcheck?.Test[0] ?? '');
+  const state = nextState(container.state, { type: 'started', pid, at: Date.now(), hasHealthcheck });
+  return context.table.transaction(() => {
+    endOperation();
+    return context.index.update(container.id, { state, restartCount, isManuallyStopped: false });
+  });
+}
+
+/** Takes down what was made, and keeps the reason where `inspect` and `ps` show it. */
+function failed(
+  context: ContainerContext,
+  container: Container,
+  error: unknown,
+  endOperation: () => void,
+): void {
+  const { id, state } = container;
+  const exitCode = error instanceof ProcessStartError ? error.exitCode : 128;
+  context.networks.release(id);
+  context.hub.reject(id, error instanceof Error ? error : new EngineError('internal', messageOf(error)));
+  context.index.update(id, {
+    state: nextState(state, { type: 'startFailed', exitCode, error: messageOf(error) }),
+  });
+  inBackground(context, id, async () => {
+    await releaseMounts(context, container);
+    await releaseRuntime(context, { id, runtime: container.hostConfig.Runtime });
+    endOperation();
+  });
+}

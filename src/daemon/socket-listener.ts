@@ -1,0 +1,65 @@
+import { chmodSync, chownSync, readFileSync, unlinkSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { codeOf, EngineError, messageOf } from '#base/errors';
+
+const SOCKET_MODE = 0o660;
+
+/**
+ * Listens on a Unix socket that root and a group may use. A socket file left by an engine that died is replaced;
+ * one that answers is not.
+ *
+ * @throws {EngineError} `conflict` when another engine listens there, `internal` when the path cannot be used.
+ */
+export async function listenOnUnixSocket(server: Server, path: string, group: string): Promise<void> {
+  if (await answers(path)) {
+    throw new EngineError(
+      'conflict',
+      `another engine already listens on ${path}: stop it, or choose another socket with --host`,
+    );
+  }
+  removeSocketFile(path);
+  const umask = process.umask(0o177); // nobody but root gets in before the mode is set
+  try {
+    await listen(server, path);
+  } finally {
+    process.umask(umask);
+  }
+  const gid = groupId(group);
+  if (gid !== undefined) chownSync(path, 0, gid);
+  chmodSync(path, SOCKET_MODE);
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onError = (error: Error): void =>
+    reject(new EngineError('internal', `cannot listen on ${path}: ${messageOf(error)}`, { cause: error }));
+  server.once('error', onError);
+  server.listen(path, () => {
+    server.off('error', onError);
+    resolve();
+  });
+  return promise;
+}
+
+function answers(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(path);
+  socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  return promise.finally(() => socket.destroy());
+}
+
+export function removeSocketFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function groupId(name: string): number | undefined {
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find(entry => entry.startsWith(`${name}:`));
+  const gid = line?.split(':')[2];
+  return gid === undefined ? undefined : Number(gid);
+}
