@@ -81,11 +81,10 @@ export function nextState(state: ContainerState, event: ContainerEvent): Contain
   }
 }
 
-function afterStart({
-  pid,
-  at,
-  hasHealthcheck,
-}: Extract<ContainerEvent, { type: 'started' }>): ContainerState {
+function afterStart(
+  { finishedAt }: ContainerState,
+  { pid, at, hasHealthcheck }: Extract<ContainerEvent, { type: 'started' }>,
+): ContainerState {
   return {
     status: 'running',
     pid,
