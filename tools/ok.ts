@@ -5,7 +5,7 @@ import { once } from 'node:events';
 const checks: Readonly<Record<string, readonly string[]>> = {
   typecheck: ['tsc', '--noEmit'],
   lint: ['oxlint', '--type-aware', '--deny-warnings'],
-  format: ['biome', 'ci', '--error-on-warnings', '.'],
+  format: ['biome', 'ci', '--error-on-warnings', '--colors=off', '--max-diagnostics=10', '.'],
   'unit tests': [
     'node',
     '--test',
@@ -16,6 +16,8 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+const MOST_LINES = 80;
+
 interface Outcome {
   readonly name: string;
   readonly isOk: boolean;
@@ -24,7 +26,7 @@ interface Outcome {
 
 const outcomes = await Promise.all(Object.entries(checks).map(([name, command]) => run(name, command)));
 const failed = outcomes.filter(outcome => !outcome.isOk);
-for (const { name, output } of failed) console.log(`\n── ${name}\n${output.trimEnd()}`);
+for (const { name, output } of failed) console.log(`\n── ${name}\n${head(output)}`);
 process.exitCode = failed.length > 0 ? 1 : 0;
 
 async function run(name: string, [program = '', ...args]: readonly string[]): Promise<Outcome> {
@@ -36,6 +38,7 @@ async function run(name: string, [program = '', ...args]: readonly string[]): Pr
     env: {
       ...process.env,
       PATH: `${path}:${process.env['PATH']}`,
+      NO_COLOR: '1',
       NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
     },
   });
@@ -46,4 +49,11 @@ async function run(name: string, [program = '', ...args]: readonly string[]): Pr
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   console.log(`${code === 0 ? '✓' : '✗'} ${name} (${seconds} s)`);
   return { name, isOk: code === 0, output: Buffer.concat(output).toString() };
+}
+
+/** The first mistakes matter; the rest may go with them. */
+function head(output: string): string {
+  const lines = output.trim().split('\n');
+  const more = lines.length - MOST_LINES;
+  return [...lines.slice(0, MOST_LINES), ...(more > 0 ? [`… ${more} more lines`] : [])].join('\n');
 }
