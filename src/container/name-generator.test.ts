@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { generateName, parseContainerName } from './name-generator.ts';
+import { generateName, parseContainerName, requireValidName } from './name-generator.ts';
 import { ADJECTIVES, SURNAMES } from './name-words.ts';
 
 test('words are many, lower case, and each is there once', () => {
@@ -55,4 +55,10 @@ test('parseContainerName() refuses what is too long, and keeps its message short
       (error: Error) => error.message.length < 300,
     );
   }
+});
+
+test('requireValidName() takes a name as it is stored, not as clients may send it', () => {
+  requireValidName('web');
+  assert.throws(() => requireValidName('/web'), { kind: 'invalid' });
+  assert.throws(() => requireValidName(''), { kind: 'invalid' });
 });

@@ -33,12 +33,7 @@ export function generateName(
  */
 export function parseContainerName(text: string): string {
   const name = text.startsWith('/') ? text.slice(1) : text;
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
-    throw new EngineError(
-      'invalid',
-      `Invalid container name (${text.slice(0, LONGEST_NAME)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    );
-  }
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) throw invalidName(text);
   if (name.length > LONGEST_NAME) {
     throw new EngineError(
       'invalid',
@@ -46,6 +41,18 @@ export function parseContainerName(text: string): string {
     );
   }
   return name;
+}
+
+/** Like {@link parseContainerName}, for a name whose slash is gone already. */
+export function requireValidName(name: string): void {
+  if (parseContainerName(name) !== name) throw invalidName(name);
+}
+
+function invalidName(text: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `Invalid container name (${text.slice(0, LONGEST_NAME)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+  );
 }
 
 function pick(words: readonly string[], random: Random): string {
