@@ -26,6 +26,7 @@ const MAX_PAX_BODY = 1024 * 1024;
 const MAX_EXTENSIONS = 8;
 /** 2^32 - 1 is -1 to chown(2): "leave it". */
 const MAX_ID = 0xffff_fffe;
+const NO_BYTES = Buffer.alloc(0);
 const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
 
 const ENTRY_TYPES: Readonly<Record<string, TarEntry['type']>> = {
@@ -162,19 +163,19 @@ export class TarParser {
   }
 
   #endExtension(): void {
-    const extension = this.#extension;
+    const { flag = '', body = NO_BYTES } = this.#extension ?? {};
     this.#extension = undefined;
     this.#state = this.#padding > 0 ? 'padding' : 'header';
-    switch (extension?.flag) {
+    switch (flag) {
       case 'x':
       case 'X':
-        this.#pax = parsePax(extension.body);
+        this.#pax = parsePax(body);
         return;
       case 'L':
-        this.#longName = untilNul(extension.body);
+        this.#longName = untilNul(body);
         return;
       case 'K':
-        this.#longLink = untilNul(extension.body);
+        this.#longLink = untilNul(body);
         return;
       default:
         if (this.#extensions === 1) this.#extensions = 0; // a global header needs no entry after it

@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs';
+import { check, declare } from './libc.ts';
+import { mountWithContext } from './mount-context.ts';
+import { isErrno } from './sys-error.ts';
+
+const cMount = declare(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+);
+const cUmount2 = declare('int umount2(const char *target, int flags)');
+
+/** mount(2) copies one page of options and drops the rest without a word. */
+const PAGE_SIZE = 4096;
+
+/** Options that are flags of mount(2), sys/mount.h. */
+const FLAGS: Readonly<Record<string, number>> = {
+  ro: 1,
+  nosuid: 2,
+  nodev: 4,
+  noexec: 8,
+  sync: 16,
+  remount: 32,
+  dirsync: 128,
+  noatime: 1024,
+  nodiratime: 2048,
+  bind: 4096,
+  rbind: 4096 | 16_384,
+  relatime: 1 << 21,
+  strictatime: 1 << 24,
+  rw: 0,
+  defaults: 0,
+};
+const MS_REMOUNT = 32;
+const MS_BIND = 4096;
+const MS_REC = 16_384;
+const MS_UNBINDABLE = 1 << 17;
+const MS_PRIVATE = 1 << 18;
+const MS_SLAVE = 1 << 19;
+const MS_SHARED = 1 << 20;
+
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+export interface MountRequest {
+  readonly type: string;
+  readonly source: string;
+  readonly target: string;
+  /** as mount(8) takes them: flags and options of the file system mixed */
+  readonly options?: readonly string[];
+}
+
+export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable';
+
+/** What the engine asks of the kernel's mount table. Tests pass one that only records. */
+export interface Mounter {
+  /**
+   * Mounts. A bind with further flags (`ro`) is remounted with them at once, as mount(8) does.
+   *
+   * @throws {SysError}
+   */
+  mount(request: MountRequest): void;
+
+  /**
+   * Takes the uppermost mount at `target` out of the tree at once; it ends when nobody uses it any more.
+   * Happy when nothing is mounted there or the path is gone. Does not follow a link.
+   *
+   * @throws {SysError}
+   */
+  unmount(target: string): void;
+
+  setPropagation(
+    target: string,
+    propagation: Propagation,
+    options?: { readonly isRecursive?: boolean },
+  ): void;
+}
+
+/** The mount table of the name space the engine runs in. */
+export const linuxMounter: Mounter = {
+  mount({ type, source, target, options = [] }) {
+    const flags = options.reduce((sum, option) => sum | (FLAGS[option] ?? 0), 0);
+    const data = options.filter(option => !(option in FLAGS));
+    if ((flags & MS_BIND) !== 0 && (flags & MS_REMOUNT) === 0) return bind(source, target, flags);
+    if (Buffer.byteLength(data.join(',')) >= PAGE_SIZE) {
+      mountWithContext({ type, source, target, flags, data });
+      return;
+    }
+    check('mount', cMount(source, target, type, flags, data.length > 0 ? data.join(',') : null), {
+      type,
+      source,
+      target,
+    });
+  },
+
+  unmount(target) {
+    try {
+      check('umount2', cUmount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), target);
+    } catch (error) {
+      if (!isErrno(error, 'EINVAL', 'ENOENT')) throw error; // EINVAL: not a mount point
+    }
+  },
+
+  setPropagation(target, propagation, { isRecursive = false } = {}) {
+    const kind = { private: MS_PRIVATE, slave: MS_SLAVE, shared: MS_SHARED, unbindable: MS_UNBINDABLE }[
+      propagation
+    ];
+    check('mount', cMount('none', target, null, kind | (isRecursive ? MS_REC : 0), null), target);
+  },
+};
+
+/** The kernel ignores further flags while it binds: they take a second call. */
+function bind(source: string, target: string, flags: number): void {
+  const kind = flags & (MS_BIND | MS_REC);
+  check('mount', cMount(source, target, null, kind, null), { source, target });
+  if (flags === kind) return;
+  try {
+    check('mount', cMount('none', target, null, (flags & ~MS_REC) | MS_REMOUNT, null), { source, target });
+  } catch (error) {
+    linuxMounter.unmount(target);
+    throw error;
+  }
+}
+
+/** One line of proc_pid_mountinfo(5). */
+export interface MountPoint {
+  readonly id: number;
+  readonly target: string;
+  readonly type: string;
+  readonly source: string;
+}
+
+/** Everything mounted in this name space, in the order it was mounted. */
+export function listMounts(): MountPoint[] {
+  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+}
+
+/** Mounts at `directory` and below, deepest and latest first: the order to unmount them in. */
+export function listMountsBelow(directory: string): MountPoint[] {
+  return listMounts()
+    .filter(({ target }) => target === directory || target.startsWith(`${directory}/`))
+    .reverse();
+}
+
+export function isMountPoint(path: string): boolean {
+  return listMounts().some(({ target }) => target === path);
+}
+
+export function parseMountInfo(text: string): MountPoint[] {
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => {
+      const fields = line.split(' ');
+      const separator = fields.indexOf('-');
+      return {
+        id: Number(fields[0]),
+        target: unescapeOctal(fields[4] ?? ''),
+        type: fields[separator + 1] ?? '',
+        source: unescapeOctal(fields[separator + 2] ?? ''),
+      };
+    });
+}
+
+/** The kernel writes blanks, tabs, newlines and backslashes as `\ooo`. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}
