@@ -1,0 +1,246 @@
+import { EngineError } from '#base/errors';
+import type { Container, ContainerFilter, ContainerStatus, ContainerView } from './container.ts';
+import { containerNotFound } from './errors.ts';
+import { LinearPattern } from './linear-pattern.ts';
+import { parseContainerPorts, parsePortRange } from './port-spec.ts';
+
+export interface FilterLookups {
+  /** the ID of an image by any reference to it */
+  resolveImage(reference: string): string | undefined;
+  /** IDs of the images that were built on an image */
+  descendantsOf?(imageId: string): readonly string[];
+}
+
+type Filters = ContainerFilter['filters'];
+type Test = (container: ContainerView) => boolean;
+
+const STATUSES: readonly ContainerStatus[] = [
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'removing',
+  'exited',
+  'dead',
+];
+const HEALTHS: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy'];
+
+/**
+ * What `docker ps` shows, newest first. Values of one filter are alternatives (labels are not: all must hold),
+ * different filters must all hold.
+ *
+ * @throws {EngineError} `invalid` for an unknown filter or value, `notFound` for `before` and `since`.
+ */
+export function filterContainers<T extends ContainerView>(
+  all: readonly T[],
+  { all: showsAll, limit = 0, filters }: ContainerFilter,
+  lookups: FilterLookups,
+): T[] {
+  for (const name of filters.keys()) {
+    if (!Object.hasOwn(TESTS, name) && name !== 'before' && name !== 'since') throw invalidFilter(name);
+  }
+  const tests = Object.entries(TESTS).flatMap(([name, make]) => {
+    const values = filters.get(name) ?? [];
+    return values.length > 0 ? [make(values, lookups)] : [];
+  });
+  const isAnyStatus = showsAll || limit > 0 || (filters.get('status')?.length ?? 0) > 0;
+  const matching = between(all.toSorted(newestFirst), filters).filter(
+    container => (isAnyStatus || isUp(container)) && tests.every(accepts => accepts(container)),
+  );
+  return limit > 0 ? matching.slice(0, limit) : matching;
+}
+
+/**
+ * What `docker container prune` removes: all that does not run, created before `until`, with `label`, without `label!`.
+ *
+ * @throws {EngineError} `invalid` for an unknown filter.
+ */
+export function prunable(all: readonly Container[], filters: Filters, now: number = Date.now()): Container[] {
+  for (const name of filters.keys()) {
+    if (!['until', 'label', 'label!'].includes(name)) throw invalidFilter(name);
+  }
+  const until = untilOf(filters.get('until') ?? [], now);
+  return all.filter(
+    ({ state, createdAt, config }) =>
+      ['created', 'exited', 'dead'].includes(state.status) &&
+      (until === undefined || createdAt < until) &&
+      hasLabels(config.Labels, filters.get('label') ?? []) &&
+      !(filters.get('label!') ?? []).some(label => hasLabels(config.Labels, [label])),
+  );
+}
+
+/** `key` or `key=value`; all must be there. */
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
+  return wanted.every(label => {
+    const [key = '', ...value] = label.split('=');
+    if (!Object.hasOwn(labels, key)) return false;
+    return value.length === 0 || labels[key] === value.join('=');
+  });
+}
+
+const TESTS: Readonly<Record<string, (values: readonly string[], lookups: FilterLookups) => Test>> = {
+  id:
+    values =>
+    ({ id }) =>
+      values.some(value => value !== '' && id.startsWith(value)),
+  name: nameTest,
+  label:
+    values =>
+    ({ config }) =>
+      hasLabels(config.Labels, values),
+  exited: values => {
+    const codes = values.map(exitCodeOf);
+    return ({ state }) => hasEnded(state) && codes.includes(state.exitCode);
+  },
+  status: values => {
+    for (const value of values) requireKnown('status', value, STATUSES);
+    return ({ state }) => values.includes(state.status);
+  },
+  health: values => {
+    for (const value of values) requireKnown('health', value, HEALTHS);
+    return ({ state }) => values.includes(state.health?.status ?? 'none');
+  },
+  ancestor: ancestorTest,
+  volume:
+    values =>
+    ({ mounts }) =>
+      mounts.some(
+        ({ name, source, destination }) => values.includes(name ?? source) || values.includes(destination),
+      ),
+  network:
+    values =>
+    ({ endpoints }) =>
+      endpoints.some(
+        ({ networkName, networkId }) =>
+          values.includes(networkName) || values.some(value => value !== '' && networkId.startsWith(value)),
+      ),
+  publish: values => {
+    const wanted = portSet('publish', values);
+    return ({ hostConfig, ports }) =>
+      Object.entries(hostConfig.PortBindings).some(
+        ([port, bindings]) => bindings.length > 0 && includesPort(wanted, port),
+      ) || ports.some(({ containerPort, protocol }) => wanted.has(`${containerPort}/${protocol}`));
+  },
+  expose: values => {
+    const wanted = portSet('expose', values);
+    return ({ config }) => config.ExposedPorts.some(port => includesPort(wanted, port));
+  },
+  'is-task': values => {
+    for (const value of values) requireKnown('is-task', value, ['true', 'false', '1', '0']);
+    return () => values.some(value => value === 'false' || value === '0'); // no cluster: no container is a task's
+  },
+  isolation: () => () => true, // a Windows matter; Docker ignores it on Linux, too
+};
+
+/** Matches with and without the leading slash, as Docker's names have one. A bad pattern only matches itself. */
+function nameTest(values: readonly string[]): Test {
+  const patterns = values.map(value => LinearPattern.parse(value));
+  return ({ name }) =>
+    values.some(value => value === name || value === `/${name}`) ||
+    patterns.some(pattern => pattern !== undefined && (pattern.test(name) || pattern.test(`/${name}`)));
+}
+
+function ancestorTest(values: readonly string[], lookups: FilterLookups): Test {
+  const ids = new Set<string>();
+  for (const value of values) {
+    const id = lookups.resolveImage(value);
+    if (id === undefined) continue;
+    ids.add(id);
+    for (const descendant of lookups.descendantsOf?.(id) ?? []) ids.add(descendant);
+  }
+  return ({ imageId }) => imageId !== '' && ids.has(imageId);
+}
+
+/** Those created before the one and after the other. */
+function between<T extends ContainerView>(sorted: readonly T[], filters: Filters): readonly T[] {
+  const before = lastOf(sorted, filters.get('before') ?? []);
+  const since = lastOf(sorted, filters.get('since') ?? []);
+  return sorted.slice(
+    before === undefined ? 0 : sorted.indexOf(before) + 1,
+    since === undefined ? sorted.length : sorted.indexOf(since),
+  );
+}
+
+/** As in Docker, the last value counts. */
+function lastOf<T extends ContainerView>(all: readonly T[], references: readonly string[]): T | undefined {
+  return references.map(reference => resolve(all, reference)).at(-1);
+}
+
+function resolve<T extends ContainerView>(all: readonly T[], reference: string): T {
+  const name = reference.replace(/^\//, '');
+  const exact = all.find(container => container.id === reference || container.name === name);
+  if (exact) return exact;
+  const matches = reference === '' ? [] : all.filter(({ id }) => id.startsWith(reference));
+  const [match] = matches;
+  if (match === undefined || matches.length > 1) throw containerNotFound(reference);
+  return match;
+}
+
+function newestFirst(a: Container, b: Container): number {
+  return b.createdAt - a.createdAt;
+}
+
+function isUp({ state: { status } }: Container): boolean {
+  return status === 'running' || status === 'paused' || status === 'restarting';
+}
+
+function hasEnded({ status, startedAt }: Container['state']): boolean {
+  return startedAt !== undefined && (status === 'exited' || status === 'dead' || status === 'removing');
+}
+
+function exitCodeOf(value: string): number {
+  if (!/^-?\d{1,9}$/.test(value)) throw invalidFilter(`exited=${value}`);
+  return Number(value);
+}
+
+/** `port/proto` for each port of each value (`80`, `80/udp`, `8000-8010/tcp`). */
+function portSet(filter: string, values: readonly string[]): ReadonlySet<string> {
+  const ports = new Set<string>();
+  for (const value of values) {
+    const [numbers = '', protocol = 'tcp'] = value.split('/');
+    const range = parsePortRange(numbers);
+    if (!range) throw invalidFilter(`${filter}=${value}`);
+    for (let port = range.first; port <= range.last; port += 1) ports.add(`${port}/${protocol}`);
+  }
+  return ports;
+}
+
+function includesPort(wanted: ReadonlySet<string>, spec: string): boolean {
+  const { first, last, protocol } = parseContainerPorts(spec);
+  for (let port = first; port <= last; port += 1) {
+    if (wanted.has(`${port}/${protocol}`)) return true;
+  }
+  return false;
+}
+
+function untilOf(values: readonly string[], now: number): number | undefined {
+  if (values.length > 1) throw new EngineError('invalid', 'more than one until filter specified');
+  const [value] = values;
+  return value === undefined ? undefined : instantOf(value, now);
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** Seconds since 1970, a date (RFC 3339, or parts of it), or a time span back from now as Go writes it (`1h30m`). */
+function instantOf(value: string, now: number): number {
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  if (/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(value)) {
+    const parts = value.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g);
+    return parts.reduce(
+      (instant, [, count, unit = '']) => instant - Number(count) * (UNIT_MS[unit] ?? 0),
+      now,
+    );
+  }
+  const instant = /^\d{4}-\d{2}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(instant)) throw invalidFilter(`until=${value}`);
+  return instant;
+}
+
+function requireKnown(filter: string, value: string, known: readonly string[]): void {
+  if (!known.includes(value)) throw invalidFilter(`${filter}=${value}`);
+}
+
+/** Docker's wording. */
+function invalidFilter(filter: string): EngineError {
+  return new EngineError('invalid', `invalid filter '${filter}'`);
+}
