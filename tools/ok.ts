@@ -13,6 +13,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
     '--test-reporter=dot',
     'src/**/*.test.ts',
     'tools/**/*.test.ts',
+    'bench/**/*.test.ts',
   ],
 };
 

@@ -39,5 +39,5 @@ export async function runTests(words: readonly string[]): Promise<number> {
   return typeof code === 'number' ? code : 1;
 }
 
-const TEST_FILES = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
+const TEST_FILES = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts', 'test/**/*.test.ts'];
 const NODE_OPTIONS = ['--disable-warning=ExperimentalWarning'];

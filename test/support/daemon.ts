@@ -174,6 +174,7 @@ export class TestDaemon implements AsyncDisposable {
     await attempt(() => this.#empty());
     await attempt(() => this.stop());
     problems.push(...(await this.#leaks()));
+    if (process.env['QUAI_TEST_LOG']) process.stderr.write(this.log);
     this.#sweep();
     if (problems.length > 0)
       throw new Error(`the engine did not go cleanly:\n- ${problems.join('\n- ')}\n${this.#logTail()}`);

@@ -1,0 +1,143 @@
+import { textAt } from '#client/json';
+import { memoryOf } from './memory.ts';
+import { docker, dockerCounted, type Target } from './target.ts';
+
+/** One line of the table: how to get ready, what is measured, how to clean up. */
+export interface Row {
+  readonly name: string;
+  readonly unit: 'ms' | 'MB/s' | 'MB';
+  /** whether a larger figure is better */
+  readonly isRate: boolean;
+  /** a part of the rounds asked for; slow rows run fewer */
+  readonly share: number;
+  readonly prepare?: (on: Target) => Promise<unknown>;
+  readonly measure: (on: Target) => Promise<number>;
+  readonly tidy?: (on: Target) => Promise<unknown>;
+}
+
+const IMAGE = 'busybox';
+/** carries the name of the benchmark, so that what a broken run left can be found */
+const NAME = 'quai-bench';
+
+function timed(name: string, row: Omit<Row, 'name' | 'unit' | 'isRate' | 'share'> & { share?: number }): Row {
+  return { share: 1, ...row, name, unit: 'ms', isRate: false };
+}
+
+export const ROWS: readonly Row[] = [
+  timed('run, bridge', { measure: on => docker(on, ['run', '--rm', IMAGE, 'true']) }),
+  timed('run -p', { measure: on => docker(on, ['run', '--rm', '-p', '80', IMAGE, 'true']) }),
+  timed('run, network none', {
+    measure: on => docker(on, ['run', '--rm', '--network', 'none', IMAGE, 'true']),
+  }),
+  timed('API create+start+wait+delete', { measure: apiCycle }),
+  timed('exec true', {
+    prepare: on => docker(on, ['run', '-d', '--name', NAME, IMAGE, 'sleep', '1000']),
+    measure: on => docker(on, ['exec', NAME, 'true']),
+    tidy: removeOne,
+  }),
+  timed('stop -t0', { measure: on => started(on, () => docker(on, ['stop', '-t', '0', NAME])) }),
+  timed('rm -f of a running one', { measure: on => started(on, () => docker(on, ['rm', '-f', NAME])) }),
+  timed('ps -a, 1 container', {
+    prepare: on => createMany(on, 1),
+    measure: on => docker(on, ['ps', '-a']),
+    tidy: on => removeMany(on, 1),
+  }),
+  timed('ps -a, 100 containers', {
+    prepare: on => createMany(on, 100),
+    measure: on => docker(on, ['ps', '-a']),
+    tidy: on => removeMany(on, 100),
+  }),
+  {
+    name: 'attached output',
+    unit: 'MB/s',
+    isRate: true,
+    share: 0.15,
+    measure: on =>
+      started(on, () => Promise.resolve(0)).then(() => outputRate(on, ['run', '--rm', ...TALKER])),
+  },
+  {
+    name: 'docker logs of that',
+    unit: 'MB/s',
+    isRate: true,
+    share: 0.15,
+    prepare: on => docker(on, ['run', '--name', NAME, ...TALKER]),
+    measure: on => outputRate(on, ['logs', NAME]),
+    tidy: removeOne,
+  },
+  { name: 'memory, idle engine', unit: 'MB', isRate: false, share: 0.15, measure: async on => memoryOf(on) },
+  { name: 'memory per idle container', unit: 'MB', isRate: false, share: 0.15, measure: memoryPerContainer },
+];
+
+const LINES_BYTES = 200_000_000;
+/** 200 MB in lines of 40 bytes; the log is large enough to keep all of it in one file */
+const TALKER = [
+  '--log-opt',
+  'max-size=1g',
+  IMAGE,
+  'sh',
+  '-c',
+  `yes 123456789012345678901234567890123456789 | head -c ${LINES_BYTES}`,
+];
+
+/** @throws when a byte is missing or doubled: a fast engine that loses output is no use */
+async function outputRate(on: Target, args: readonly string[]): Promise<number> {
+  const { ms, bytes } = await dockerCounted(on, args);
+  if (bytes !== LINES_BYTES) throw new Error(`${on.name}: ${bytes} bytes came instead of ${LINES_BYTES}`);
+  return bytes / 1000 / ms;
+}
+
+async function apiCycle(on: Target): Promise<number> {
+  const { client } = on;
+  const begun = performance.now();
+  const body = { Image: IMAGE, Cmd: ['true'] };
+  const id = textAt(await client.call('POST', '/containers/create', { body }), 'Id');
+  await client.call('POST', `/containers/${id}/start`);
+  await client.call('POST', `/containers/${id}/wait`);
+  await client.call('DELETE', `/containers/${id}`);
+  return performance.now() - begun;
+}
+
+/** Runs `work` on a container that was started just before and is gone after. */
+async function started(on: Target, work: () => Promise<number>): Promise<number> {
+  await docker(on, ['run', '-d', '--name', NAME, IMAGE, 'sleep', '1000']);
+  try {
+    return await work();
+  } finally {
+    await removeOne(on);
+  }
+}
+
+const MEMORY_CONTAINERS = 10;
+
+async function memoryPerContainer(on: Target): Promise<number> {
+  const before = memoryOf(on);
+  const names = Array.from({ length: MEMORY_CONTAINERS }, (_, index) => `${NAME}-${index}`);
+  try {
+    for (const name of names) await docker(on, ['run', '-d', '--name', name, IMAGE, 'sleep', '1000']);
+    await new Promise(resolve => setTimeout(resolve, 1000)); // supervisors settle
+    return (memoryOf(on) - before) / MEMORY_CONTAINERS;
+  } finally {
+    for (const name of names) await remove(on, name);
+  }
+}
+
+export async function createMany(on: Target, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    const query = { name: `${NAME}-${index}` };
+    await on.client.call('POST', '/containers/create', { query, body: { Image: IMAGE, Cmd: ['true'] } });
+  }
+}
+
+export async function removeMany(on: Target, count: number): Promise<void> {
+  for (let index = 0; index < count; index += 1) await remove(on, `${NAME}-${index}`);
+}
+
+async function removeOne(on: Target): Promise<void> {
+  await remove(on, NAME);
+}
+
+async function remove(on: Target, name: string): Promise<void> {
+  await on.client
+    .call('DELETE', `/containers/${name}`, { query: { force: true, v: true } })
+    .catch(() => undefined);
+}
