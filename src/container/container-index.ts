@@ -65,12 +65,12 @@ export class ContainerIndex {
 
   /** Writes a new state, and returns the container as it is now. */
   update(
-    id: ContainerId,
+    id: string,
     change: Partial<Pick<Container, 'state' | 'restartCount' | 'isManuallyStopped' | 'networking'>>,
   ): Container {
     const next = { ...this.get(id), ...change };
     this.#table.updateState(next);
-    this.#byId.set(id, next);
+    this.#byId.set(next.id, next);
     return next;
   }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { BundlePaths } from '#runtime/process-runtime';
+import type { Container } from './container.ts';
 
 /**
  * Where a container keeps what is not in its snapshot.
@@ -44,4 +45,9 @@ export class ContainerPaths {
   bundle(id: string): BundlePaths {
     return { bundle: join(this.bundlesDir, id), log: this.log(id) };
   }
+}
+
+/** The container's control group, as the runtime spec's `cgroupsPath` and the hierarchies under /sys/fs/cgroup name it. */
+export function cgroupPath({ id, hostConfig }: Pick<Container, 'id' | 'hostConfig'>): string {
+  return join('/', hostConfig.CgroupParent || 'quai', id);
 }

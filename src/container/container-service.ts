@@ -4,6 +4,7 @@ import type { ContainerId, ExecId } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
+import { cgroupPids } from '#sys/cgroup-control';
 import { type AttachRequest, attachToContainer, type ClientSession, type ClientStream } from './attacher.ts';
 import type {
   Container,
@@ -16,16 +17,17 @@ import type {
 } from './container.ts';
 import { filterContainers, prunable } from './container-filter.ts';
 import { checkExec, checkPause, checkUnpause, isAlive, nextState } from './container-machine.ts';
+import { cgroupPath } from './container-paths.ts';
 import { containerView } from './container-view.ts';
 import { type ContainerContext, type ContainerDeps, createContext, emitContainerEvent } from './context.ts';
 import { createContainer } from './creator.ts';
 import { nameInUse } from './errors.ts';
-import { ExecManager } from './exec-manager.ts';
+import { ExecManager, type ExecProcessBuilder } from './exec-manager.ts';
 import { handleExit } from './exit-handler.ts';
 import { containerLogs } from './log-access.ts';
 import { requireValidName } from './name-generator.ts';
 import { connectNetwork, disconnectNetwork } from './network-change.ts';
-import { listProcesses } from './process-list.ts';
+import { listProcesses, type ProcessList } from './process-list.ts';
 import { removeContainer } from './remover.ts';
 import { RestartScheduler } from './restart-scheduler.ts';
 import { containersToStart, removeForgotten, restoreContainers, sweepContainers } from './restorer.ts';
@@ -53,10 +55,10 @@ export class ContainerService {
 
   constructor(deps: ContainerDeps) {
     this.#context = createContext(deps);
-    this.#execs = new ExecManager(this.#context, (container, request) =>
-      buildExecProcess(this.#context, container, request),
-    );
-    this.#companions = new RunningCompanions(this.#context, this.#execs);
+    const buildProcess: ExecProcessBuilder = (container, request) =>
+      buildExecProcess(this.#context, container, request);
+    this.#execs = new ExecManager(this.#context, buildProcess);
+    this.#companions = new RunningCompanions(this.#context, buildProcess);
     this.#restarts = new RestartScheduler(deps.logger, (id, restartCount) =>
       this.#startAgain(id, restartCount),
     );
@@ -212,11 +214,11 @@ export class ContainerService {
   }
 
   /** Processes as `ps` shows them. @throws `conflict` when it does not run. */
-  async top(reference: string, psArguments: string, options: Abortable = {}) {
+  async top(reference: string, psArguments: string): Promise<ProcessList> {
     const container = this.#context.index.get(reference);
     checkExec(container);
     emitContainerEvent(this.#context, container, 'top');
-    return await listProcesses(container, psArguments, options);
+    return await listProcesses(cgroupPids(this.#context.host.cgroups, cgroupPath(container)), psArguments);
   }
 
   async resize(reference: string, size: TerminalSize): Promise<void> {
@@ -341,7 +343,7 @@ export class ContainerService {
   async close(): Promise<void> {
     this.#exits?.[Symbol.dispose]();
     this.#restarts.close();
-    this.#companions.close();
+    this.#companions[Symbol.dispose]();
     await Promise.all(this.#context.teardowns.values());
   }
 

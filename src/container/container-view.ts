@@ -61,14 +61,8 @@ function configuredEndpoints(
   container: Container,
   live: readonly Endpoint[],
 ): ContainerEndpoint[] {
-  const mode = networkModeOf(container);
-  if (mode.kind === 'container') return [];
-  const primary = mode.kind === 'networks' ? mode.primary : mode.kind;
-  const names = new Set([
-    primary,
-    ...Object.keys(container.networking.EndpointsConfig).filter(name => name !== 'default'),
-  ]);
-  const missing = [...names].filter(
+  const names = Object.keys(container.networking.EndpointsConfig);
+  const missing = names.filter(
     name => !live.some(endpoint => [endpoint.networkName, endpoint.networkId].includes(name)),
   );
   return missing.map(name => {

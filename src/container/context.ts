@@ -4,6 +4,7 @@ import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { ImageService } from '#image/image-service';
 import type { NetworkService } from '#network/network-service';
+import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { ProcessRuntime } from '#runtime/process-runtime';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import type { Journal } from '#store/journal';
@@ -13,7 +14,6 @@ import type { Container } from './container.ts';
 import type { ContainerIndex } from './container-index.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
-import type { HostFacts } from './host-facts.ts';
 import { Waiters } from './waiters.ts';
 
 /** Mounting, as far as containers need it. */

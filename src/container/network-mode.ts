@@ -1,6 +1,14 @@
 import type { EndpointRequest } from '#network/network';
-import type { EndpointSettings } from '#spec/docker/container-config';
+import type { EndpointSettings, NetworkingConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
+
+const NO_SETTINGS: EndpointSettings = {
+  Links: [],
+  Aliases: [],
+  MacAddress: '',
+  DriverOpts: {},
+  GwPriority: 0,
+};
 
 /** What `--network` says: the host's name space, another container's, or one of its own on named networks. */
 export type NetworkMode =
@@ -17,39 +25,40 @@ export function networkModeOf({ hostConfig, config }: Pick<Container, 'hostConfi
   return { kind: 'networks', primary: mode === '' || mode === 'default' ? 'bridge' : mode };
 }
 
-/** One request per network: the one of `--network` first, then what the client listed besides. */
+/** What the client asked for, with the network of `--network` always among it, under its name. Done once, at creation. */
+export function completeNetworking(
+  container: Pick<Container, 'hostConfig' | 'config'>,
+  { EndpointsConfig: { default: byDefault, ...named } }: NetworkingConfig,
+): NetworkingConfig {
+  const mode = networkModeOf(container);
+  if (mode.kind === 'container') return { EndpointsConfig: {} };
+  const primary = mode.kind === 'networks' ? mode.primary : mode.kind;
+  const settings = named[primary] ?? byDefault ?? NO_SETTINGS;
+  const MacAddress = settings.MacAddress || container.config.MacAddress;
+  return { EndpointsConfig: { ...named, [primary]: { ...settings, MacAddress } } };
+}
+
+/** One request per network, the one of `--network` first. */
 export function endpointRequests(container: Container): EndpointRequest[] {
   const mode = networkModeOf(container);
   if (mode.kind !== 'networks') return [];
-  const configured = container.networking.EndpointsConfig;
-  const others = Object.keys(configured).filter(name => !isSame(name, mode.primary));
-  const primary = configured[mode.primary] ?? (mode.primary === 'bridge' ? configured['default'] : undefined);
-  return [
-    toRequest(mode.primary, primary, container.config.MacAddress),
-    ...others.map(name => toRequest(name, configured[name], '')),
-  ];
+  const configured = Object.entries(container.networking.EndpointsConfig);
+  const primaryFirst = configured.toSorted(
+    ([a], [b]) => Number(b === mode.primary) - Number(a === mode.primary),
+  );
+  return primaryFirst.map(([name, settings]) => toRequest(name, settings));
 }
 
-function isSame(name: string, primary: string): boolean {
-  return name === primary || (primary === 'bridge' && name === 'default');
-}
-
-export function toRequest(
-  network: string,
-  settings: EndpointSettings | undefined,
-  macAddress: string,
-): EndpointRequest {
-  const mac = settings?.MacAddress || macAddress;
-  const ipv4 = settings?.IPAMConfig?.IPv4Address;
-  const ipv6 = settings?.IPAMConfig?.IPv6Address;
+export function toRequest(network: string, settings: EndpointSettings): EndpointRequest {
+  const { MacAddress, IPAMConfig } = settings;
   return {
     network,
-    ...(ipv4 ? { ipv4Address: ipv4 } : {}),
-    ...(ipv6 ? { ipv6Address: ipv6 } : {}),
-    ...(mac ? { macAddress: mac } : {}),
-    aliases: settings?.Aliases ?? [],
-    links: settings?.Links ?? [],
-    driverOptions: settings?.DriverOpts ?? {},
-    gatewayPriority: settings?.GwPriority ?? 0,
+    ...(IPAMConfig?.IPv4Address ? { ipv4Address: IPAMConfig.IPv4Address } : {}),
+    ...(IPAMConfig?.IPv6Address ? { ipv6Address: IPAMConfig.IPv6Address } : {}),
+    ...(MacAddress ? { macAddress: MacAddress } : {}),
+    aliases: settings.Aliases,
+    links: settings.Links,
+    driverOptions: settings.DriverOpts,
+    gatewayPriority: settings.GwPriority,
   };
 }

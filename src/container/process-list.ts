@@ -1,5 +1,7 @@
-import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
+import { runTool } from '#sys/run-tool';
+
+const PS_TIMEOUT_MS = 5000;
 
 export interface ProcessList {
   readonly titles: readonly string[];
@@ -29,15 +31,16 @@ function splitColumns(line: string, count: number): string[] {
   return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')];
 }
 
-/** Runs `ps` on the host. @throws {EngineError} `invalid` with what `ps` says of its arguments. */
-export type RunPs = (args: readonly string[], options: Abortable) => Promise<string>;
-
-/** @param psArguments as the user gave them; empty means `-ef` */
-export async function listProcesses(
-  { pids, runPs }: { readonly pids: ReadonlySet<number>; readonly runPs: RunPs },
-  psArguments: string,
-  options: Abortable,
-): Promise<ProcessList> {
+/**
+ * The processes of a container as the host's `ps` shows them.
+ *
+ * @param psArguments as the user gave them; empty means `-ef`
+ * @throws {EngineError} `invalid` with what `ps` says of its arguments.
+ */
+export async function listProcesses(pids: readonly number[], psArguments: string): Promise<ProcessList> {
   const args = psArguments.trim() === '' ? ['-ef'] : psArguments.trim().split(/\s+/);
-  return pickProcesses(await runPs(args, options), pids);
+  const { status, output } = await runTool('ps', args, { timeoutMs: PS_TIMEOUT_MS });
+  if (status !== 0)
+    throw new EngineError('invalid', `ps ${args.join(' ')}: ${output.trim() || `exit status ${status}`}`);
+  return pickProcesses(output, new Set(pids));
 }

@@ -1,0 +1,79 @@
+import { EngineError } from '#base/errors';
+import type { Network } from '#network/network';
+import type { SandboxOwner } from '#network/network-service';
+import type { EndpointSettings } from '#spec/docker/container-config';
+import type { Container } from './container.ts';
+import type { ContainerContext } from './context.ts';
+import { networkModeOf, toRequest } from './network-mode.ts';
+
+/**
+ * Attaches a container to one more network: at once when it runs, otherwise with its next start.
+ *
+ * @throws {EngineError} `conflict` when its mode allows no other network, `forbidden` when it is there already.
+ */
+export async function connectNetwork(
+  context: ContainerContext,
+  { id }: Container,
+  reference: string,
+  settings: EndpointSettings,
+): Promise<void> {
+  using _lock = await context.locks.lock(id);
+  const container = context.index.get(id);
+  const network = context.networks.get(reference);
+  requireOwnSandbox(container);
+  if (configuredName(context, container, network)) {
+    throw new EngineError(
+      'forbidden',
+      `endpoint with name ${container.name} already exists in network ${network.name}`,
+    );
+  }
+  if (container.state.status === 'running') {
+    await context.networks.attach(ownerOf(container), [toRequest(network.name, settings)], []);
+  }
+  const EndpointsConfig = { ...container.networking.EndpointsConfig, [network.name]: settings };
+  context.index.update(id, { networking: { EndpointsConfig } });
+}
+
+/** @throws {EngineError} `notFound` for the network, `forbidden` when the container is not attached to it. */
+export async function disconnectNetwork(
+  context: ContainerContext,
+  { id }: Container,
+  reference: string,
+  { force }: { readonly force: boolean },
+): Promise<void> {
+  using _lock = await context.locks.lock(id);
+  const container = context.index.get(id);
+  const network = context.networks.get(reference);
+  if (!force) requireOwnSandbox(container);
+  const configured = configuredName(context, container, network);
+  if (configured === undefined) {
+    throw new EngineError('forbidden', `container ${id} is not connected to network ${network.name}`);
+  }
+  if (container.state.status === 'running') await context.networks.detach(id, network.id);
+  const { [configured]: _gone, ...EndpointsConfig } = container.networking.EndpointsConfig;
+  context.index.update(id, { networking: { EndpointsConfig } });
+}
+
+export function ownerOf({ id, name, config }: Container): SandboxOwner {
+  return { containerId: id, containerName: name, hostname: config.Hostname };
+}
+
+function requireOwnSandbox(container: Container): void {
+  const { kind } = networkModeOf(container);
+  if (kind === 'networks' || kind === 'none') return;
+  throw new EngineError(
+    'conflict',
+    'container sharing network namespace with another container or host cannot be connected to any other network',
+  );
+}
+
+/** Under which name, or ID, the container refers to the network. */
+function configuredName(
+  { networks }: ContainerContext,
+  container: Container,
+  network: Network,
+): string | undefined {
+  return Object.keys(container.networking.EndpointsConfig).find(
+    name => name === network.name || networks.find(name)?.id === network.id,
+  );
+}
