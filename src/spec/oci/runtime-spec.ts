@@ -10,6 +10,9 @@ export interface OciSpec {
   readonly linux: OciLinux;
 }
 
+/** A 64-bit number: one that a double cannot hold comes from `JSON.rawJSON`, so that `JSON.stringify` writes it exactly. */
+export type OciInteger = number | { readonly rawJSON: string };
+
 export interface OciProcess {
   readonly terminal: boolean;
   readonly consoleSize?: { readonly height: number; readonly width: number };
@@ -29,7 +32,7 @@ export interface OciProcess {
     readonly inheritable: readonly string[];
     readonly ambient: readonly string[];
   };
-  readonly rlimits: readonly { readonly type: string; readonly hard: number; readonly soft: number }[];
+  readonly rlimits: readonly { readonly type: string; readonly hard: OciInteger; readonly soft: OciInteger }[];
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
   readonly apparmorProfile?: string;

@@ -1,0 +1,199 @@
+import { closeSync, constants, fstatSync, readSync } from 'node:fs';
+import { check, declare, lastErrno } from './libc.ts';
+import { isErrno, SysError } from './sys-error.ts';
+
+const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+/** fcntl.h; Node does not have these */
+const O_CLOEXEC = 0o2000000;
+const O_PATH = 0o10000000;
+
+/** linux/openat2.h */
+const RESOLVE_NO_MAGICLINKS = 0x02;
+const RESOLVE_NO_SYMLINKS = 0x04;
+const RESOLVE_BENEATH = 0x08;
+const RESOLVE_IN_ROOT = 0x10;
+/** the same on every architecture */
+const SYS_OPENAT2 = 437;
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFLNK = 0o120000;
+const S_IFREG = 0o100000;
+
+const MAX_SYMLINKS = 40; // as the kernel
+const MAX_TARGET = 4096;
+const MAX_RACES = 32;
+
+const cOpen = declare('int open(const char *path, int flags, unsigned int mode)');
+const cOpenat2 = declare(
+  'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
+);
+const cMkdirat = declare('int mkdirat(int dirfd, const char *path, unsigned int mode)');
+const cFchownat = declare(
+  'int fchownat(int dirfd, const char *path, unsigned int uid, unsigned int gid, int flags)',
+);
+const cReadlinkat = declare('long readlinkat(int dirfd, const char *path, void *buffer, size_t size)');
+
+/**
+ * Opens a path of an untrusted tree as a process with its root there would: absolute links and `..` stay inside,
+ * links of procfs are refused (openat2(2), RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS).
+ *
+ * @param root path of the tree, trusted, or a descriptor of it
+ * @returns a descriptor, close-on-exec; the caller closes it.
+ * @throws {SysError} `ENOENT`, `ELOOP`, `ENOTDIR`, …
+ */
+export function openInRoot(root: string | number, path: string, flags: number, mode = 0): number {
+  if (typeof root === 'number') return openat2(root, path, flags, mode, RESOLVE_IN_ROOT);
+  const rootFd = openDirectory(root);
+  try {
+    return openat2(rootFd, path, flags, mode, RESOLVE_IN_ROOT);
+  } finally {
+    closeSync(rootFd);
+  }
+}
+
+/**
+ * Reads a small regular file of an untrusted tree. FIFOs and devices are not waited for, links stay inside.
+ *
+ * @returns `undefined` when it does not exist, or is not a regular file.
+ * @throws {RangeError} when it is larger than `maxBytes`: cut content could mean something else.
+ */
+export function readFileInRoot(
+  root: string | number,
+  path: string,
+  { maxBytes }: { readonly maxBytes: number },
+): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = openInRoot(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENXIO')) return undefined;
+    throw error;
+  }
+  try {
+    const { mode, size } = fstatSync(fd);
+    if ((mode & S_IFMT) !== S_IFREG) return undefined;
+    if (size > maxBytes) throw new RangeError(`${path} is larger than ${maxBytes} bytes`);
+    return readWhole(fd, size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Makes a directory and its parents in an untrusted tree, following links as a process with its root there would.
+ *
+ * @returns where it really is in the tree: an absolute path without links.
+ * @throws {SysError} `ENOTDIR` when something else is in the way, `ELOOP`.
+ */
+export function ensureDirectoryInRoot(
+  root: string,
+  path: string,
+  {
+    mode = 0o755,
+    uid = 0,
+    gid = 0,
+  }: { readonly mode?: number; readonly uid?: number; readonly gid?: number } = {},
+): string {
+  const rootFd = openDirectory(root);
+  try {
+    const walk = { rootFd, mode, uid, gid };
+    const resolved: string[] = [];
+    const pending = componentsOf(path);
+    for (let links = 0; pending.length > 0; ) {
+      const name = pending.shift() ?? '';
+      if (name === '..') {
+        resolved.pop();
+        continue;
+      }
+      const target = enterOrMake(walk, resolved, name);
+      if (target === undefined) {
+        resolved.push(name);
+        continue;
+      }
+      links += 1;
+      if (links > MAX_SYMLINKS) throw new SysError('mkdir', 40, path); // ELOOP
+      if (target.startsWith('/')) resolved.length = 0;
+      pending.unshift(...componentsOf(target));
+    }
+    return `/${resolved.join('/')}`;
+  } finally {
+    closeSync(rootFd);
+  }
+}
+
+interface Walk {
+  readonly rootFd: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** @returns the target when the entry is a link; otherwise it is a directory now. */
+function enterOrMake(walk: Walk, parents: readonly string[], name: string): string | undefined {
+  const parentFd = openat2(
+    walk.rootFd,
+    `/${parents.join('/')}`,
+    O_PATH | O_DIRECTORY,
+    0,
+    RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+  );
+  try {
+    if (cMkdirat(parentFd, name, walk.mode) === 0) {
+      check('fchownat', cFchownat(parentFd, name, walk.uid, walk.gid, 0x100), name); // AT_SYMLINK_NOFOLLOW
+      return undefined;
+    }
+    const error = new SysError('mkdirat', lastErrno(), `/${[...parents, name].join('/')}`);
+    if (!isErrno(error, 'EEXIST')) throw error;
+    return linkTarget(parentFd, name, error.target);
+  } finally {
+    closeSync(parentFd);
+  }
+}
+
+function linkTarget(parentFd: number, name: string, path: string): string | undefined {
+  const fd = openat2(parentFd, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH);
+  try {
+    const type = fstatSync(fd).mode & S_IFMT;
+    if (type === S_IFDIR) return undefined;
+    if (type !== S_IFLNK) throw new SysError('mkdir', 20, path); // ENOTDIR
+    const buffer = Buffer.alloc(MAX_TARGET);
+    const length = check('readlinkat', cReadlinkat(fd, '', buffer, buffer.length), path);
+    return buffer.toString('utf8', 0, length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function componentsOf(path: string): string[] {
+  return path.split('/').filter(part => part !== '' && part !== '.');
+}
+
+function openDirectory(path: string): number {
+  return check('open', cOpen(path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), path);
+}
+
+function openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number {
+  const how = Buffer.alloc(24); // struct open_how: flags, mode, resolve
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(mode), 8);
+  how.writeBigUInt64LE(BigInt(resolve | RESOLVE_NO_MAGICLINKS), 16);
+  for (let attempt = 0; ; attempt += 1) {
+    const fd = cOpenat2(SYS_OPENAT2, dirFd, path, how, how.length);
+    if (fd !== -1) return fd;
+    const error = new SysError('openat2', lastErrno(), path);
+    // The kernel could not prove that a concurrent rename did not lead out; it asks to try again.
+    if (!isErrno(error, 'EAGAIN') || attempt >= MAX_RACES) throw error;
+  }
+}
+
+function readWhole(fd: number, size: number): Buffer {
+  const buffer = Buffer.allocUnsafe(size);
+  let length = 0;
+  while (length < size) {
+    const count = readSync(fd, buffer, length, size - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
+}
