@@ -77,6 +77,17 @@ const forbidden: readonly (readonly [path: string, text: string, problem: RegExp
   ['image/a.ts', 'globalThis.process.exit(1);', /image\/ uses process\.exit/],
   ['daemon/a.ts', "console.log('x');", /daemon\/ uses console.*cli\//],
   ['daemon/a.ts', "f(...process.argv); console?.log('x');", /daemon\/ uses console/],
+  [
+    'image/a.ts',
+    'function f(process: P) { return 1; }\nexport const e = process.env;',
+    /image\/ uses process\.env/,
+  ],
+  ['image/a.ts', 'f({ a, process: p }); if (x) { g(process.env); }', /image\/ uses process\.env/],
+  [
+    'image/a.ts',
+    'function f() { const process = 1; }\nf(() => { g(process.env); });',
+    /image\/ uses process\.env/,
+  ],
   ['mystery/a.ts', "import '#base/b';", /folder "mystery" is not in/],
   ['base/a.ts', "import '#mystery/b';", /mystery\/, which is not in/],
 ];
@@ -101,6 +112,9 @@ const allowed: readonly (readonly [path: string, text: string])[] = [
   ['base/a.ts', "export const from = 1;\nexport function f() {}\nconst s = '#store/b';"],
   ['base/a.ts', 'logger.console.log(1); const o = { console: 1 }; other.process.env;'],
   ['base/a.ts', 'interface A { import(o: { a: string }): B }; class C { async import(x: (y) => void) {} }'],
+  ['image/a.ts', 'function f(process: P): string[] { if (process.args) { return process.env; } }'],
+  ['image/a.ts', 'function f() { const process = g(); return process.env; }'],
+  ['image/a.ts', 'class A { f(a: B, process: P): Map<string, number> { return process.env; } }'],
   ['cli/a.ts', 'console.log(process.env.HOME); process.exit(2);'],
 ];
 

@@ -18,7 +18,7 @@ export function moduleUses(source: string, globals: readonly string[]): ModuleUs
   const uses: ModuleUse[] = [];
   for (let at = 0; at < tokens.length; at += 1) {
     const use = useAt(tokens, at, globals);
-    if (use) uses.push(use);
+    if (use && !(use.kind === 'global' && isShadowed(tokens, at))) uses.push(use);
   }
   return uses;
 }
@@ -133,6 +133,45 @@ function globalAt(tokens: readonly Token[], at: number, globals: readonly string
   const member = next === '.' || next === '[' ? tokens[at + 2]?.text : undefined;
   const name = `${text}.${member ?? ''}`;
   return globals.includes(name) ? { kind: 'global', name, isTypeOnly: false, line } : undefined;
+}
+
+/** Whether the word at `at` is a parameter or a constant of a block around it that bears the global's name. */
+function isShadowed(tokens: readonly Token[], at: number): boolean {
+  const name = tokens[at]?.text;
+  let depth = 0;
+  for (let index = at - 1; index > 0; index -= 1) {
+    const text = tokens[index]?.text ?? '';
+    if (')]}'.includes(text)) depth += 1;
+    if (!'([{'.includes(text)) {
+      if (depth <= 0 && text === name && DECLARING.has(tokens[index - 1]?.text ?? '')) return true;
+      continue;
+    }
+    depth -= 1;
+    if (depth >= 0) continue;
+    if (text === '{' && parametersBefore(tokens, index).includes(name ?? '')) return true;
+    depth = 0; // outside that bracket now: what stands before it is in scope too
+  }
+  return false;
+}
+
+const DECLARING = new Set(['const', 'let', 'var']);
+
+/** Names of the parameters of the function whose body opens at `brace`; none for other blocks. */
+function parametersBefore(tokens: readonly Token[], brace: number): string[] {
+  let close = brace - 1;
+  while (close > 0 && ![')', ';', '{', '}'].includes(tokens[close]?.text ?? '')) close -= 1; // over a return type
+  if (tokens[close]?.text !== ')') return [];
+  const names: string[] = [];
+  let depth = 0;
+  for (let index = close; index > 0; index -= 1) {
+    const text = tokens[index]?.text ?? '';
+    if (')]}'.includes(text)) depth += 1;
+    if ('([{'.includes(text)) depth -= 1;
+    if (depth === 0) break;
+    const isName = [':', ',', ')', '=', '?'].includes(tokens[index + 1]?.text ?? '');
+    if (depth === 1 && isName && ['(', ','].includes(tokens[index - 1]?.text ?? '')) names.push(text);
+  }
+  return names;
 }
 
 function found(name: string, isTypeOnly: boolean, line: number): ModuleUse {

@@ -1,7 +1,7 @@
 // The first program of a fresh clone: plain JavaScript without dependencies, for any Node from 18 on.
 // Brings the npm packages, and with them the pinned Node, which then runs everything else.
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,7 +47,7 @@ function ensureNpmPackages() {
     readJson('node_modules/.package-lock.json'),
     process,
   );
-  if (missing.length === 0 && existsSync(join(root, 'node_modules/.bin/node'))) return;
+  if (missing.length === 0) return linkNode();
   say(`npm: installing ${missing.length} packages, Node itself among them (about 180 MB, once) …`);
   refuseForeignFolder();
   const { command, args } = npmCommand();
@@ -67,8 +67,15 @@ function ensureNpmPackages() {
       'check the network (and your proxy or registry settings for npm), then run `npm run setup` again',
     );
   }
+  linkNode();
   giveToOwner();
   say('npm: done');
+}
+
+/** npm 9 leaves out the link to a package's program named `node`; npm runs scripts on it, and so does ./quai. */
+function linkNode() {
+  const link = join(root, 'node_modules/.bin/node');
+  if (!existsSync(link)) symlinkSync(`../node-linux-${process.arch}/bin/node`, link);
 }
 
 /** Node and npm as the user started them; `npm` from the PATH when they did not come through it. */
