@@ -1,7 +1,6 @@
-import { closeSync, constants, fchmodSync, fchownSync, readSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants, fchmodSync, fchownSync, readSync, writeSync } from 'node:fs';
 import {
   AT_FDCWD,
-  chmodAt,
   chownAt,
   copyRange,
   type FileStat,
@@ -180,9 +179,19 @@ function rememberLinks(copy: Copy, stat: FileStat, target: number, name: Buffer)
 /** Owner before mode, which chown(2) would cut; attributes after both, as it takes capabilities away too. */
 function copyAttributes(source: number, target: number, name: Buffer, stat: FileStat): void {
   chownAt(target, name, stat.uid, stat.gid);
-  if ((stat.mode & S_IFMT) !== S_IFLNK) chmodAt(target, name, stat.mode & PERMISSIONS);
+  if ((stat.mode & S_IFMT) !== S_IFLNK) chmodEntry(target, name, stat.mode & PERMISSIONS);
   copyXattrs(below(source, name), below(target, name));
   setTimesAt(target, name, stat.mtimeSeconds, stat.mtimeNanos);
+}
+
+/** chmod(2) by name follows links, and someone may have put one there: so it goes by a handle of the file. */
+function chmodEntry(dirFd: number, name: Buffer, mode: number): void {
+  const fd = openPathAt(dirFd, name);
+  try {
+    chmodSync(`/proc/self/fd/${fd}`, mode);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A path whose first part is the open directory itself, for calls that take no descriptor. */

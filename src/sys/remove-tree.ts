@@ -36,7 +36,7 @@ const MAX_DEPTH = 64;
  * @returns whether all of it is gone.
  * @throws {SysError} `EBUSY` or `EXDEV` while something is mounted inside; what could go first is gone.
  */
-export function removeTree(path: string, options: RemoveTreeOptions = {}): boolean {
+export function removeTree(path: Name, options: RemoveTreeOptions = {}): boolean {
   let topFd: number;
   try {
     topFd = openDirectoryAt(AT_FDCWD, path);

@@ -1,0 +1,59 @@
+import type { Digest } from '#base/ids';
+import type { TarLimits } from '#spec/tar/tar-parser';
+import type { TreeUsage } from '#sys/tree-usage';
+
+export interface ExtractInput {
+  /** a tar file, plain or compressed with gzip or zstd */
+  readonly archive: string;
+  /** an existing directory; its content is the root for all names of the archive */
+  readonly directory: string;
+  /**
+   * `overlay`: `.wh.` names of an OCI layer become what overlayfs understands. `none`: they are names like others.
+   */
+  readonly whiteouts: 'overlay' | 'none';
+  readonly limits?: Partial<TarLimits>;
+  /** Fail when less than this many bytes would be left free on the file system. */
+  readonly reserveBytes?: number;
+}
+
+export interface ExtractResult {
+  /** digest of the whole decompressed stream */
+  readonly diffId: Digest;
+  /** content of all files */
+  readonly sizeBytes: number;
+  readonly entries: number;
+  /** first components of the names, at most 64: enough to tell what kind of archive it was */
+  readonly topLevelNames: readonly string[];
+}
+
+/** What the worker threads can do, by name. */
+export interface JailJobs {
+  readonly extract: { readonly input: ExtractInput; readonly output: ExtractResult };
+  readonly measure: {
+    readonly input: { readonly archive: string };
+    readonly output: { readonly diffId: Digest; readonly tarBytes: number };
+  };
+  readonly copyTree: {
+    readonly input: { readonly root: string; readonly path: string; readonly destination: string };
+    readonly output: boolean;
+  };
+  readonly diskUsage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
+  readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };
+}
+
+export type JailJobName = keyof JailJobs;
+
+export interface JailRequest<N extends JailJobName = JailJobName> {
+  readonly job: N;
+  readonly input: JailJobs[N]['input'];
+  /** one byte; not 0 means: stop */
+  readonly stop: SharedArrayBuffer;
+}
+
+export interface JailFailure {
+  readonly kind: string;
+  readonly message: string;
+  readonly code?: string;
+}
+
+export type JailReply = { readonly output: unknown } | { readonly failure: JailFailure };

@@ -1,0 +1,183 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
+import { EngineError, type ErrorKind } from '#base/errors';
+import type { Digest } from '#base/ids';
+import { Semaphore } from '#base/semaphore';
+import type { TreeUsage } from '#sys/tree-usage';
+import type {
+  ExtractInput,
+  ExtractResult,
+  JailFailure,
+  JailJobName,
+  JailJobs,
+  JailReply,
+  JailRequest,
+} from './jail-jobs.ts';
+
+export interface JailPoolOptions {
+  /** threads at a time; default: one per processor, at most 4 */
+  readonly size?: number;
+  /** An idle thread ends after this time: it holds some 15 MB. Default 10 s. */
+  readonly idleMs?: number;
+}
+
+const MAX_THREADS = 4;
+const DEFAULT_IDLE_MS = 10_000;
+/** The main thread's own suffix: `.ts` here, `.js` in a release. */
+const ENTRY = new URL(`./jail-worker${extname(import.meta.url)}`, import.meta.url);
+
+interface Thread {
+  readonly worker: Worker;
+  readonly idle: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Worker threads for everything that touches untrusted trees or takes long: unpacking layers, copying, adding up and
+ * removing directories. Names of such a tree are resolved inside a jail or by descriptors, never by the engine itself.
+ *
+ * Threads start when there is work, and end when there has been none for a while or on disposal.
+ */
+export class JailPool implements AsyncDisposable {
+  readonly #slots: Semaphore;
+  readonly #idleMs: number;
+  readonly #idle: Thread[] = [];
+  readonly #workers = new Set<Worker>();
+  #isClosed = false;
+
+  constructor({ size, idleMs = DEFAULT_IDLE_MS }: JailPoolOptions = {}) {
+    this.#slots = new Semaphore(size ?? Math.min(availableParallelism(), MAX_THREADS));
+    this.#idleMs = idleMs;
+  }
+
+  /**
+   * Unpacks a tar (plain, gzip or zstd) into a directory, jailed in it.
+   *
+   * @throws {EngineError} `invalid` for a bad archive, `unavailable` when the disk is full, `cancelled`. The directory
+   * then holds a part.
+   */
+  extract(input: ExtractInput, options?: Abortable): Promise<ExtractResult> {
+    return this.run('extract', input, options);
+  }
+
+  /** Digest and size of what an archive contains, decompressed. @throws {EngineError} `invalid`. */
+  measure(
+    archive: string,
+    options?: Abortable,
+  ): Promise<{ readonly diffId: Digest; readonly tarBytes: number }> {
+    return this.run('measure', { archive }, options);
+  }
+
+  /**
+   * Copies the content of the directory `path` in the tree `root` into `destination` as `cp -a`, and gives that the
+   * attributes of the source directory. `path` is resolved with `root` as its root: no link leads out.
+   * A destination that is not empty stays as it is.
+   *
+   * @returns `false` when the source does not exist or is no directory.
+   */
+  copyTree(root: string, path: string, destination: string, options?: Abortable): Promise<boolean> {
+    return this.run('copyTree', { root, path, destination }, options);
+  }
+
+  diskUsage(path: string, options?: Abortable): Promise<TreeUsage> {
+    return this.run('diskUsage', { path }, options);
+  }
+
+  /** Removes a tree of any depth. Nothing outside is touched, no mount entered. Happy to find nothing. */
+  async removeTree(path: string, options?: Abortable): Promise<void> {
+    if (!(await this.run('removeTree', { path }, options)))
+      throw new EngineError('cancelled', 'removal was cancelled');
+  }
+
+  /** Runs one job on a thread of its own. @throws {EngineError} what the job failed with; `cancelled`. */
+  async run<N extends JailJobName>(
+    job: N,
+    input: JailJobs[N]['input'],
+    { signal }: Abortable = {},
+  ): Promise<JailJobs[N]['output']> {
+    return this.#slots.run(() => this.#runNow(job, input, signal), signal ? { signal } : {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const { idle } of this.#idle.splice(0)) clearTimeout(idle);
+    await Promise.all([...this.#workers].map(worker => worker.terminate()));
+  }
+
+  async #runNow<N extends JailJobName>(
+    job: N,
+    input: JailJobs[N]['input'],
+    signal: AbortSignal | undefined,
+  ): Promise<JailJobs[N]['output']> {
+    throwIfAborted(signal);
+    if (this.#isClosed) throw new EngineError('unavailable', 'the engine is shutting down');
+    const worker = this.#take();
+    const stop = new SharedArrayBuffer(1);
+    const onAbort = (): void => void Atomics.store(new Uint8Array(stop), 0, 1);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const reply = await ask(worker, { job, input, stop });
+      this.#giveBack(worker);
+      if ('failure' in reply) throw signal?.aborted ? abortError(signal) : errorOf(job, reply.failure);
+      // The worker's handler of that name returns this.
+      return reply.output as JailJobs[N]['output'];
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #take(): Worker {
+    const warm = this.#idle.pop();
+    if (warm) {
+      clearTimeout(warm.idle);
+      warm.worker.ref();
+      return warm.worker;
+    }
+    const worker = new Worker(ENTRY, { name: 'quai-jail', trackUnmanagedFds: false, stdin: false });
+    this.#workers.add(worker);
+    worker.once('exit', () => this.#workers.delete(worker));
+    return worker;
+  }
+
+  #giveBack(worker: Worker): void {
+    if (this.#isClosed) return;
+    worker.unref();
+    const idle = setTimeout(() => this.#retire(worker), this.#idleMs).unref();
+    this.#idle.push({ worker, idle });
+  }
+
+  #retire(worker: Worker): void {
+    const place = this.#idle.findIndex(thread => thread.worker === worker);
+    if (place >= 0) this.#idle.splice(place, 1);
+    void worker.terminate();
+  }
+}
+
+/** One question, one answer. A worker that dies instead is not used again. */
+async function ask(worker: Worker, request: JailRequest): Promise<JailReply> {
+  const { promise, resolve, reject } = Promise.withResolvers<JailReply>();
+  const onExit = (code: number): void =>
+    reject(new EngineError('internal', `a jail thread ended with code ${code} in the middle of its work`));
+  worker.once('message', resolve);
+  worker.once('error', reject);
+  worker.once('exit', onExit);
+  try {
+    worker.postMessage(request);
+    return await promise;
+  } finally {
+    worker.off('message', resolve);
+    worker.off('error', reject);
+    worker.off('exit', onExit);
+  }
+}
+
+const KINDS: ReadonlySet<string> = new Set<ErrorKind>(['invalid', 'unavailable', 'cancelled', 'dataLoss']);
+
+function errorOf(job: JailJobName, { kind, message, code }: JailFailure): EngineError {
+  // The set holds kinds only.
+  if (KINDS.has(kind)) return new EngineError(kind as ErrorKind, message);
+  return new EngineError('internal', `${job}: ${message}`, {
+    cause: Object.assign(new Error(message), { code }),
+  });
+}

@@ -1,0 +1,358 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { EngineError } from '#base/errors';
+import { displayName, latin1 } from '#spec/tar/byte-string';
+import type { TarEntry } from '#spec/tar/tar-entry';
+import type { TarSink } from '#spec/tar/tar-parser';
+import {
+  AT_FDCWD,
+  chmodAt,
+  chownAt,
+  linkAt,
+  mkdirAt,
+  mknodAt,
+  type Name,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  setTimesAt,
+  setTimesFd,
+  symlinkAt,
+  unlinkAt,
+} from '#sys/at';
+import { removeTree } from '#sys/remove-tree';
+import { isErrno } from '#sys/sys-error';
+import { setXattr, setXattrFd } from '#sys/xattr';
+
+export interface LayerExtractorOptions {
+  readonly whiteouts: 'overlay' | 'none';
+  readonly reserveBytes: number;
+}
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const WHITEOUT = '.wh.';
+const WHITEOUT_META = '.wh..wh.';
+const OPAQUE = '.wh..wh..opq';
+const OPAQUE_XATTR = 'trusted.overlay.opaque';
+const YES = Buffer.from('y');
+const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
+const MAX_TOP_LEVEL_NAMES = 64;
+/** empty, `.` or `..` */
+const ODD_COMPONENT = /(?:^|\/)\.{0,2}(?:\/|$)/;
+/** Text for both sides: no byte above 127. */
+// oxlint-disable-next-line no-control-regex -- control characters are legal in names
+const PLAIN = /^[\x01-\x7f]*$/;
+
+/**
+ * Writes the entries of an archive below `/`. Made to run inside a jail: it relies on the root of the thread being
+ * the directory to fill, so that whatever the archive's own links say, no name leads out of it.
+ *
+ * A name is never opened when something is there already: it is removed first, unless both are directories. So an
+ * archive cannot write into a device node or through a link that it brought itself.
+ */
+export class LayerExtractor implements TarSink {
+  readonly topLevelNames = new Set<string>();
+  entries = 0;
+  sizeBytes = 0;
+  readonly #options: LayerExtractorOptions;
+  /** directories known to be there */
+  readonly #directories = new Set<string>(['']);
+  /** their times, set at the end: every new entry changes them */
+  readonly #times = new Map<string, readonly [seconds: number, nanos: number]>();
+  #file: { readonly fd: number; readonly entry: TarEntry } | undefined;
+  #uncheckedBytes = SPACE_CHECK_BYTES;
+
+  constructor(options: LayerExtractorOptions) {
+    this.#options = options;
+  }
+
+  entry(entry: TarEntry): void {
+    this.entries += 1;
+    const path = safePath(entry.path);
+    try {
+      this.#create(entry, path);
+    } catch (error) {
+      throw failure(entry.path, error);
+    }
+  }
+
+  data(bytes: Buffer): void {
+    const file = this.#file;
+    if (!file) throw new TypeError('content without a file');
+    this.sizeBytes += bytes.length;
+    this.#uncheckedBytes += bytes.length;
+    try {
+      if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) this.#checkSpace();
+      for (let offset = 0; offset < bytes.length; ) offset += writeSync(file.fd, bytes, offset);
+    } catch (error) {
+      throw failure(file.entry.path, error);
+    }
+  }
+
+  endEntry(): void {
+    const file = this.#file;
+    if (!file) return;
+    this.#file = undefined;
+    try {
+      finishFile(file.fd, file.entry);
+    } catch (error) {
+      throw failure(file.entry.path, error);
+    } finally {
+      closeSync(file.fd);
+    }
+  }
+
+  /** Sets what had to wait until everything was there. */
+  finish(): void {
+    for (const [path, [seconds, nanos]] of this.#times) {
+      try {
+        setTimesAt(AT_FDCWD, cName(path), seconds, nanos);
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error; // replaced by a later entry
+      }
+    }
+  }
+
+  /** Closes what a failure left open. */
+  abandon(): void {
+    if (this.#file) closeSync(this.#file.fd);
+    this.#file = undefined;
+  }
+
+  #create(entry: TarEntry, path: string): void {
+    this.#noteTopLevel(path);
+    if (this.#options.whiteouts === 'overlay' && this.#whiteout(path)) {
+      if (entry.size > 0) throw new EngineError('invalid', 'a whiteout has content');
+      return;
+    }
+    if (path === '') return this.#root(entry);
+    this.#ensureParent(path);
+    if (entry.type === 'directory') return this.#directory(entry, path);
+    this.#replacing(path, () => this.#nonDirectory(entry, path));
+  }
+
+  #nonDirectory(entry: TarEntry, path: string): void {
+    switch (entry.type) {
+      case 'file':
+        this.#file = {
+          fd: openSync(fsPath(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777),
+          entry,
+        };
+        return;
+      case 'hardlink':
+        return this.#hardLink(entry, path);
+      case 'symlink':
+        symlinkAt(cName(entry.linkPath, false), AT_FDCWD, cName(path));
+        return setAttributes(path, entry, { hasMode: false });
+      case 'fifo':
+        mknodAt(AT_FDCWD, cName(path), S_IFIFO | (entry.mode & 0o777));
+        return setAttributes(path, entry);
+      case 'character':
+      case 'block':
+        mknodAt(AT_FDCWD, cName(path), deviceMode(entry), entry.deviceMajor, entry.deviceMinor);
+        return setAttributes(path, entry);
+      case 'directory':
+        throw new TypeError('directories are made elsewhere');
+    }
+  }
+
+  /** The other name has the attributes already: both are one file. */
+  #hardLink(entry: TarEntry, path: string): void {
+    const target = safePath(entry.linkPath);
+    if (target === path || target === '') throw new EngineError('invalid', 'a link to itself');
+    linkAt(AT_FDCWD, cName(target), AT_FDCWD, cName(path));
+  }
+
+  #root(entry: TarEntry): void {
+    if (entry.type !== 'directory') throw new EngineError('invalid', 'the root is no directory');
+    setAttributes('', entry);
+    this.#times.set('', [entry.mtimeSeconds, entry.mtimeNanos]);
+  }
+
+  #directory(entry: TarEntry, path: string): void {
+    const existing = this.#directories.has(path) ? undefined : this.#makeDirectory(path);
+    if (existing === 'whiteout') setXattr(cName(path), OPAQUE_XATTR, YES);
+    this.#directories.add(path);
+    setAttributes(path, entry);
+    this.#times.set(path, [entry.mtimeSeconds, entry.mtimeNanos]);
+  }
+
+  /** A directory over a whiteout of the same layer hides what lower layers have in it. */
+  #makeDirectory(path: string): 'whiteout' | undefined {
+    try {
+      mkdirAt(AT_FDCWD, cName(path), 0o755);
+      return undefined;
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+    const stat = lstatSync(fsPath(path));
+    if (stat.isDirectory()) return undefined;
+    this.#unlink(path);
+    mkdirAt(AT_FDCWD, cName(path), 0o755);
+    return stat.isCharacterDevice() && stat.rdev === 0 ? 'whiteout' : undefined;
+  }
+
+  /** @returns whether the name was one of those that stand for a removal. */
+  #whiteout(path: string): boolean {
+    const slash = path.lastIndexOf('/');
+    const base = path.slice(slash + 1);
+    if (!base.startsWith(WHITEOUT)) return false;
+    const parent = slash < 0 ? '' : path.slice(0, slash);
+    if (base === OPAQUE) {
+      this.#ensureDirectory(parent);
+      setXattr(cName(parent), OPAQUE_XATTR, YES);
+      return true;
+    }
+    if (base.startsWith(WHITEOUT_META)) return true; // bookkeeping of AUFS
+    const hidden = base.slice(WHITEOUT.length);
+    if (hidden === '' || hidden === '.' || hidden === '..')
+      throw new EngineError('invalid', 'a whiteout of nothing');
+    this.#ensureDirectory(parent);
+    this.#hide(parent === '' ? hidden : `${parent}/${hidden}`);
+    return true;
+  }
+
+  /** A whiteout concerns lower layers only: what this layer has under that name stays, a directory becomes opaque. */
+  #hide(path: string): void {
+    try {
+      mknodAt(AT_FDCWD, cName(path), S_IFCHR);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      if (lstatSync(fsPath(path)).isDirectory()) setXattr(cName(path), OPAQUE_XATTR, YES);
+    }
+  }
+
+  /** Runs `create`, which fails when the name is taken; then removes what is there and runs it again. */
+  #replacing(path: string, create: () => void): void {
+    try {
+      create();
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      this.#unlink(path);
+      create();
+    }
+  }
+
+  #unlink(path: string): void {
+    try {
+      unlinkAt(AT_FDCWD, cName(path));
+    } catch (error) {
+      if (!isErrno(error, 'EISDIR')) throw error;
+      removeTree(cName(path));
+    }
+    // What was known below it, or through it if it was a link, is no longer.
+    this.#directories.clear();
+    this.#directories.add('');
+  }
+
+  #ensureParent(path: string): void {
+    const slash = path.lastIndexOf('/');
+    if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
+  }
+
+  /** Makes missing directories on the way. Links on the way are followed: they end inside the jail. */
+  #ensureDirectory(path: string): void {
+    if (this.#directories.has(path)) return;
+    const slash = path.lastIndexOf('/');
+    if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
+    try {
+      mkdirSync(fsPath(path), 0o755);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST') || !statSync(fsPath(path)).isDirectory()) throw error;
+    }
+    this.#directories.add(path);
+  }
+
+  #noteTopLevel(path: string): void {
+    if (this.topLevelNames.size >= MAX_TOP_LEVEL_NAMES) return;
+    const slash = path.indexOf('/');
+    this.topLevelNames.add(displayName(slash < 0 ? path : path.slice(0, slash)));
+  }
+
+  #checkSpace(): void {
+    this.#uncheckedBytes = 0;
+    const { bavail, bsize } = statfsSync('/');
+    if (bavail * bsize < this.#options.reserveBytes) {
+      throw new EngineError('unavailable', 'no space left on device');
+    }
+  }
+}
+
+/** The path below the root without empty and `.` components; `''` is the root itself. @throws for `..`. */
+function safePath(path: string): string {
+  const trimmed = path.endsWith('/') ? path.slice(0, -1) : path;
+  if (!ODD_COMPONENT.test(trimmed)) return trimmed;
+  const parts = path.split('/').filter(part => part !== '' && part !== '.');
+  if (parts.includes('..')) {
+    throw new EngineError('invalid', `invalid tar archive: "${displayName(path)}" leads out of the archive`);
+  }
+  return parts.join('/');
+}
+
+/** A path for `node:fs`, absolute inside the jail. */
+function fsPath(path: string): string | Buffer {
+  return PLAIN.test(path) ? `/${path}` : latin1(`/${path}`);
+}
+
+/** A path for our own system calls. */
+function cName(path: string, isAbsolute = true): Name {
+  const whole = isAbsolute ? `/${path}` : path;
+  return PLAIN.test(whole) ? whole : latin1(`${whole}\0`);
+}
+
+function deviceMode(entry: TarEntry): number {
+  return (entry.type === 'block' ? S_IFBLK : S_IFCHR) | (entry.mode & 0o777);
+}
+
+/** Owner before mode: chown(2) takes setuid away. Capabilities after both: it takes them away too. */
+function finishFile(fd: number, entry: TarEntry): void {
+  fchownSync(fd, entry.uid, entry.gid);
+  fchmodSync(fd, entry.mode);
+  for (const [key, value] of entry.xattrs) setOne(key, () => setXattrFd(fd, key, value));
+  setTimesFd(fd, entry.mtimeSeconds, entry.mtimeNanos);
+}
+
+function setAttributes(
+  path: string,
+  entry: TarEntry,
+  { hasMode = true }: { readonly hasMode?: boolean } = {},
+): void {
+  const target = cName(path);
+  chownAt(AT_FDCWD, target, entry.uid, entry.gid);
+  if (hasMode) chmodAt(AT_FDCWD, target, entry.mode);
+  for (const [key, value] of entry.xattrs) setOne(key, () => setXattr(target, key, value));
+  if (entry.type !== 'directory') setTimesAt(AT_FDCWD, target, entry.mtimeSeconds, entry.mtimeNanos);
+}
+
+/** What would steer overlayfs itself is not the archive's to say; what the file system cannot keep is dropped, as Docker does. */
+function setOne(key: string, set: () => void): void {
+  if (key.startsWith('trusted.overlay.') || key.startsWith('user.overlay.')) return;
+  try {
+    set();
+  } catch (error) {
+    if (!isErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
+  }
+}
+
+function failure(path: string, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  const isFull = isErrno(error, 'ENOSPC', 'EDQUOT');
+  const reason = isFull ? 'no space left on device' : error instanceof Error ? error.message : String(error);
+  return new EngineError(
+    isFull ? 'unavailable' : 'invalid',
+    `cannot unpack "${displayName(path)}": ${reason}`,
+    {
+      cause: error,
+    },
+  );
+}
