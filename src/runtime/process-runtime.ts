@@ -161,4 +161,7 @@ export interface ProcessRuntime {
 
   /** Whether the container's process is there: `created` (waits for start), `running`, or `gone`. */
   state(id: string): { readonly status: 'created' | 'running' | 'gone'; readonly pid?: number };
+
+  /** IDs of all containers of which something is there, whoever made them: what no row owns is to be deleted. */
+  list(): string[];
 }

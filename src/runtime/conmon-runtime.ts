@@ -1,0 +1,232 @@
+import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Abortable, throwIfAborted } from '#base/abortable';
+import { EngineError, messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { CgroupTree, parseCgroupHierarchies } from '#sys/cgroup-tree';
+import { findParent, findProcess, isAlive, signalProcess } from '#sys/process-handle';
+import { runTool } from '#sys/run-tool';
+import { isErrno } from '#sys/sys-error';
+import { connectAttach, openStreams, ParkedConnections } from './attached-streams.ts';
+import { launchContainer } from './container-launch.ts';
+import { type ContainerRecord, ContainerRecords } from './container-records.ts';
+import { removeContainer } from './container-removal.ts';
+import { launchExec } from './exec-launch.ts';
+import { type ExitFile, ExitFiles } from './exit-files.ts';
+import type {
+  AttachedStreams,
+  AttachOptions,
+  BundlePaths,
+  CreateOptions,
+  ExecOptions,
+  ProcessExit,
+  ProcessRuntime,
+  StartedExec,
+} from './process-runtime.ts';
+import type { RuntimeContext } from './runtime-context.ts';
+import { assertId, RuntimeLayout, type RuntimeProgram } from './runtime-layout.ts';
+import { gatePath, openCrunGate, openRuncGate } from './start-gate.ts';
+import { Supervisors } from './supervisors.ts';
+
+export interface ConmonRuntimeDeps {
+  /** on a tmpfs, ours alone; see {@link RuntimeLayout} */
+  readonly runDir: string;
+  /** path of conmon, 2.1 or later */
+  readonly conmon: string;
+  /** OCI runtimes by name */
+  readonly runtimes: ReadonlyMap<string, RuntimeProgram>;
+  readonly logger: Logger;
+}
+
+/** conmon and its socket name must fit into 108 bytes, see `ConmonPrograms.tmpDir`. */
+const MAX_TMP_DIR_BYTES = 88;
+/** conmon takes no larger terminal (its ctrl.c). */
+const MAX_TERMINAL_SIZE = 1000;
+const START_TIMEOUT_MS = 10_000;
+
+/** {@link ProcessRuntime} on conmon and a `runc`-compatible program. */
+export class ConmonRuntime implements ProcessRuntime, Disposable {
+  readonly #context: RuntimeContext;
+  readonly #supervisors: Supervisors;
+  readonly #parked = new ParkedConnections();
+
+  /** Takes over what an engine before this one left in `runDir`. */
+  constructor({ runDir, conmon, runtimes, logger }: ConmonRuntimeDeps) {
+    mkdirSync(runDir, { recursive: true, mode: 0o711 });
+    const layout = new RuntimeLayout(runDir, runtimes);
+    this.#context = {
+      layout,
+      programs: { conmon, tmpDir: Buffer.byteLength(runDir) <= MAX_TMP_DIR_BYTES ? runDir : '/run' },
+      records: new ContainerRecords(layout.records),
+      exits: new ExitFiles(layout.exits, logger),
+      hierarchies: parseCgroupHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')),
+      logger,
+    };
+    this.#supervisors = new Supervisors(this.#context);
+    for (const record of this.#context.records.list()) this.#supervisors.adopt(record);
+  }
+
+  async create(options: CreateOptions): Promise<{ readonly pid: number; readonly supervisorPid: number }> {
+    assertId(options.id);
+    try {
+      const { record, conmon } = await launchContainer(this.#context, options);
+      this.#supervisors.own(record, conmon.exited);
+      return { pid: record.process?.pid ?? 0, supervisorPid: conmon.pid };
+    } catch (error) {
+      await this.#undo(options.id);
+      throw error;
+    }
+  }
+
+  async start(id: string, runtime: string, { signal }: Abortable = {}): Promise<void> {
+    throwIfAborted(signal);
+    const { layout } = this.#context;
+    const program = layout.program(runtime);
+    const stateDir = layout.stateDir(runtime, id);
+    if (program.gate === 'crun' && openCrunGate(stateDir)) return;
+    if (program.gate === 'runc' && (await openRuncGate(stateDir))) return;
+    const args = ['--root', layout.stateRoot(runtime), 'start', id];
+    const { status, output } = await runTool(program.path, args, { timeoutMs: START_TIMEOUT_MS });
+    if (status !== 0) throw new EngineError('conflict', `cannot start container ${id}: ${output.trim()}`);
+  }
+
+  async exec(options: ExecOptions): Promise<StartedExec> {
+    assertId(options.execId);
+    return launchExec(this.#context, options);
+  }
+
+  kill(id: string, signal: number): void {
+    const { process } = this.#identified(id) ?? {};
+    if (process) signalProcess(process, signal);
+  }
+
+  pause(id: string): void {
+    this.#freeze(id, true);
+  }
+
+  resume(id: string): void {
+    this.#freeze(id, false);
+  }
+
+  async delete(id: string): Promise<void> {
+    const record = this.#identified(id);
+    if (!record) return;
+    const { exits, records } = this.#context;
+    // How a process ended that is ended here is nobody's business.
+    const isOurs = !record.isOver && exits.find(id) === undefined;
+    if (isOurs) exits.silence(id);
+    this.#parked.release(record.bundle);
+    await removeContainer(this.#context, record);
+    if (isOurs) exits.remove(id);
+    records.remove(id);
+  }
+
+  attach({ bundle }: BundlePaths, { hasInput = true }: AttachOptions = {}): AttachedStreams {
+    const connection = connectAttach(bundle);
+    const isParkedLater = !hasInput && this.#context.records.findByBundle(bundle)?.closesStdin === true;
+    return isParkedLater ? this.#parked.openStreams(bundle, connection) : openStreams(connection);
+  }
+
+  resize(paths: BundlePaths, { rows, columns }: { readonly rows: number; readonly columns: number }): void {
+    const [height, width] = [rows, columns].map(size =>
+      Math.min(Math.max(Math.trunc(size), 0), MAX_TERMINAL_SIZE),
+    );
+    control(paths, `1 ${height} ${width}\n`);
+  }
+
+  reopenLog(paths: BundlePaths): void {
+    control(paths, '2 0 0\n');
+  }
+
+  watchExits(onExit: (exit: ProcessExit) => void): Disposable {
+    return this.#context.exits.watch(exit => onExit({ ...exit, isOomKilled: this.#isOomKilled(exit) }));
+  }
+
+  forgetExit(id: string): void {
+    const { exits, records } = this.#context;
+    const record = records.find(id);
+    if (record) records.put({ ...record, isOver: true });
+    exits.remove(id);
+  }
+
+  state(id: string): { readonly status: 'created' | 'running' | 'gone'; readonly pid?: number } {
+    const record = this.#identified(id);
+    if (!record?.process || !isAlive(record.process)) return { status: 'gone' };
+    const isWaiting = existsSync(gatePath(this.#context.layout.stateDir(record.runtime, id)));
+    return { status: isWaiting ? 'created' : 'running', pid: record.process.pid };
+  }
+
+  list(): string[] {
+    return this.#context.records.list().map(({ id }) => id);
+  }
+
+  /** Leaves everything as it is to the next engine. */
+  [Symbol.dispose](): void {
+    this.#supervisors[Symbol.dispose]();
+  }
+
+  /** The record with its process, also when the engine that created it ended before it could note that down. */
+  #identified(id: string): ContainerRecord | undefined {
+    const record = this.#context.records.find(id);
+    if (!record || record.process) return record;
+    const pid = readPid(join(record.bundle, 'pidfile'));
+    const process = pid === undefined ? undefined : findProcess(pid);
+    if (!process || !this.#cgroup(record).holds(process.pid)) return record;
+    const supervisor = record.supervisor ?? findParent(process.pid);
+    const known = { ...record, process, ...(supervisor && { supervisor }) };
+    this.#context.records.put(known);
+    return known;
+  }
+
+  async #undo(id: string): Promise<void> {
+    try {
+      await this.delete(id);
+    } catch (error) {
+      this.#context.logger.error('cannot undo a failed creation', { container: id, error: messageOf(error) });
+    }
+  }
+
+  #freeze(id: string, isFrozen: boolean): void {
+    const record = this.#context.records.find(id);
+    if (!record) throw new EngineError('conflict', `container ${id} is not running`);
+    this.#cgroup(record).freeze(isFrozen);
+  }
+
+  #cgroup({ cgroupsPath }: ContainerRecord): CgroupTree {
+    return new CgroupTree(this.#context.hierarchies, cgroupsPath);
+  }
+
+  /** The kernel's count where the cgroup is still there, otherwise what conmon noticed. */
+  #isOomKilled({ id }: ExitFile): boolean {
+    const record = this.#context.records.find(id);
+    if (!record) return false;
+    const kills = this.#cgroup(record).oomKills();
+    return kills === undefined ? existsSync(join(record.bundle, 'oom')) : kills > 0;
+  }
+}
+
+/** Writes to conmon's control fifo; happy when conmon has ended. */
+function control({ bundle }: BundlePaths, command: string): void {
+  let fd: number;
+  try {
+    fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENXIO')) return;
+    throw error;
+  }
+  try {
+    writeSync(fd, command);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readPid(file: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+    return pid > 0 ? pid : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

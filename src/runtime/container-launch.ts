@@ -1,0 +1,83 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { throwIfAborted } from '#base/abortable';
+import { findProcess } from '#sys/process-handle';
+import { conmonArguments } from './conmon-command.ts';
+import { killOnAbort, type RunningConmon, startConmon } from './conmon-process.ts';
+import type { ContainerRecord } from './container-records.ts';
+import type { CreateOptions } from './process-runtime.ts';
+import type { RuntimeContext } from './runtime-context.ts';
+import { BUNDLE_FILES } from './runtime-layout.ts';
+import { startError } from './runtime-message.ts';
+
+export interface LaunchedContainer {
+  readonly record: ContainerRecord;
+  readonly conmon: RunningConmon;
+}
+
+/**
+ * Starts conmon, which starts the runtime's `create`, and waits until the process waits for its start. The record
+ * is there from the first effect on; whoever catches an error removes what it names.
+ *
+ * @throws {ProcessStartError}
+ */
+export async function launchContainer(
+  context: RuntimeContext,
+  options: CreateOptions,
+): Promise<LaunchedContainer> {
+  const { id, paths, spec, runtime, signal } = options;
+  throwIfAborted(signal);
+  const { path: runtimePath } = context.layout.program(runtime);
+  const args = conmonArguments({
+    containerId: id,
+    processId: id,
+    bundle: paths.bundle,
+    exitDir: context.layout.exits,
+    ...(options.isLogged ? { log: paths.log } : {}),
+    runtimePath,
+    runtimeRoot: context.layout.stateRoot(runtime),
+    hasTerminal: options.hasTerminal,
+    hasStdin: options.hasStdin,
+    closesStdin: options.closesStdin,
+  });
+  const record: ContainerRecord = {
+    id,
+    bundle: paths.bundle,
+    runtime,
+    cgroupsPath: spec.linux.cgroupsPath,
+    closesStdin: options.hasStdin && options.closesStdin && !options.hasTerminal,
+    isOver: false,
+  };
+  context.records.put(record);
+  context.exits.remove(id);
+  writeBundle(paths.bundle, JSON.stringify(spec));
+  const conmon = startConmon(context.programs, args, { bundle: paths.bundle });
+  const supervised = withHandle(record, 'supervisor', conmon.pid);
+  context.records.put(supervised);
+  const known = withHandle(supervised, 'process', await containerPid(conmon, options));
+  context.records.put(known);
+  return { record: known, conmon };
+}
+
+/** A process that has ended already stays unknown. */
+function withHandle(record: ContainerRecord, role: 'process' | 'supervisor', pid: number): ContainerRecord {
+  const handle = findProcess(pid);
+  return handle ? { ...record, [role]: handle } : record;
+}
+
+function writeBundle(bundle: string, config: string): void {
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  for (const name of BUNDLE_FILES) rmSync(join(bundle, name), { force: true });
+  writeFileSync(join(bundle, 'config.json'), config, { mode: 0o600 });
+}
+
+async function containerPid(
+  conmon: RunningConmon,
+  { runtime, spec, signal }: CreateOptions,
+): Promise<number> {
+  using _killer = killOnAbort(conmon, signal);
+  const { value, message } = await conmon.report();
+  if (value > 0) return value;
+  throwIfAborted(signal);
+  throw startError(message, { runtime, operation: 'create', executable: spec.process.args[0] ?? '' });
+}

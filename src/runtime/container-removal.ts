@@ -1,0 +1,92 @@
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { sleep } from '#base/abortable';
+import { EngineError, messageOf } from '#base/errors';
+import { CgroupTree } from '#sys/cgroup-tree';
+import { isAlive, type ProcessHandle, signalProcess } from '#sys/process-handle';
+import { runTool } from '#sys/run-tool';
+import { isErrno } from '#sys/sys-error';
+import type { ContainerRecord } from './container-records.ts';
+import type { RuntimeContext } from './runtime-context.ts';
+import { BUNDLE_FILES, BUNDLE_FOLDERS } from './runtime-layout.ts';
+
+const SIGKILL = 9;
+/** Processes that are killed are gone in well under this, unless the kernel cannot let them go. */
+const KILL_TIMEOUT_MS = 10_000;
+/** conmon writes the exit code within milliseconds, unless a client that does not read holds it up. */
+const SUPERVISOR_TIMEOUT_MS = 1_000;
+const TOOL_TIMEOUT_MS = 10_000;
+
+/**
+ * Removes all there is of a container, in an order that can be taken up again at any point: processes, cgroup,
+ * runtime state, bundle.
+ *
+ * @throws {EngineError} `internal` when a process cannot be killed; what is left can be removed by a later call.
+ */
+export async function removeContainer(context: RuntimeContext, record: ContainerRecord): Promise<void> {
+  const { id, process, supervisor } = record;
+  if (process) signalProcess(process, SIGKILL);
+  else if (supervisor) signalProcess(supervisor, SIGKILL); // creation under way: what it started dies with it
+  await emptyCgroup(new CgroupTree(context.hierarchies, record.cgroupsPath), id);
+  if (supervisor) await endSupervisor(supervisor);
+  await removeState(context, record);
+  removeBundle(record.bundle);
+}
+
+/** Kills what is in the cgroup until it can be removed: also children that outlive the first process (`--pid=host`). */
+async function emptyCgroup(cgroup: CgroupTree, id: string): Promise<void> {
+  const deadline = Date.now() + KILL_TIMEOUT_MS;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
+    try {
+      await cgroup.remove();
+      return;
+    } catch (error) {
+      if (!isErrno(error, 'EBUSY', 'ENOTEMPTY')) throw error;
+      cgroup.kill();
+      if (Date.now() > deadline) {
+        throw new EngineError('internal', `cannot remove the cgroup of ${id}: its processes do not end`, {
+          cause: error,
+        });
+      }
+    }
+    await sleep(pauseMs);
+  }
+}
+
+async function endSupervisor(supervisor: ProcessHandle): Promise<void> {
+  const deadline = Date.now() + SUPERVISOR_TIMEOUT_MS;
+  for (let pauseMs = 1; isAlive(supervisor); pauseMs = Math.min(pauseMs * 2, 50)) {
+    if (Date.now() > deadline) signalProcess(supervisor, SIGKILL);
+    await sleep(pauseMs);
+  }
+}
+
+/** The runtime's own `delete` only comes in when its state cannot be removed as the plain files that it is. */
+async function removeState(
+  { layout, logger }: RuntimeContext,
+  { id, runtime }: ContainerRecord,
+): Promise<void> {
+  const directory = layout.stateDir(runtime, id);
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch (error) {
+    logger.warn('cannot remove runtime state', { container: id, error: messageOf(error) });
+    const { path } = layout.program(runtime);
+    const args = ['--root', layout.stateRoot(runtime), 'delete', '--force', id];
+    await runTool(path, args, { timeoutMs: TOOL_TIMEOUT_MS });
+  }
+}
+
+/** Removes known names only: anything may still be mounted below. */
+export function removeBundle(bundle: string): void {
+  for (const name of BUNDLE_FILES) rmSync(join(bundle, name), { force: true });
+  rmSync(join(bundle, 'exec'), { recursive: true, force: true });
+  for (const folder of [...BUNDLE_FOLDERS.map(name => join(bundle, name)), bundle]) {
+    try {
+      if (existsSync(folder)) rmdirSync(folder);
+    } catch (error) {
+      // Something is mounted on it, or its owner put files there: theirs to remove.
+      if (!isErrno(error, 'EBUSY', 'ENOTEMPTY')) throw error;
+    }
+  }
+}

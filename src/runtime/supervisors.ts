@@ -1,0 +1,47 @@
+import { signalProcess, watchProcess } from '#sys/process-handle';
+import type { ContainerRecord } from './container-records.ts';
+import type { RuntimeContext } from './runtime-context.ts';
+
+const SIGKILL = 9;
+
+/**
+ * Watches the conmons. One that ends has written the exit code; one that was killed has not, and then its container
+ * is ended too: its output goes nowhere, and nobody would ever learn how it ended.
+ */
+export class Supervisors implements Disposable {
+  readonly #context: RuntimeContext;
+  readonly #watches: Disposable[] = [];
+  #isDisposed = false;
+
+  constructor(context: RuntimeContext) {
+    this.#context = context;
+  }
+
+  /** A conmon of ours. */
+  own({ id }: ContainerRecord, exited: Promise<unknown>): void {
+    void exited.then(() => this.#ended(id));
+  }
+
+  /** A conmon of the engine before us. */
+  adopt({ id, supervisor }: ContainerRecord): void {
+    if (supervisor) this.#watches.push(watchProcess(supervisor, () => this.#ended(id)));
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    for (const watch of this.#watches) watch[Symbol.dispose]();
+  }
+
+  #ended(id: string): void {
+    const { exits, records, logger } = this.#context;
+    const record = records.find(id);
+    // It never came to life, was reported already, or is removed.
+    if (this.#isDisposed || !record?.process || record.isOver) return;
+    if (!exits.find(id)) {
+      logger.warn('a container lost its supervisor and was ended', { container: id });
+      signalProcess(record.process, SIGKILL);
+      exits.write(id, 128 + SIGKILL);
+    }
+    exits.check(id);
+  }
+}

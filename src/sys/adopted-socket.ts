@@ -1,0 +1,50 @@
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { O_CLOEXEC, type OwnedFd } from './descriptors.ts';
+import { check, declare } from './libc.ts';
+
+const socketpair = declare('int socketpair(int domain, int type, int protocol, _Out_ int *fds)');
+const dup3 = declare('int dup3(int from, int to, int flags)');
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+
+/** Reads into memory of the caller's, see `onread` of `net.Socket`. */
+export interface PacketReader {
+  /** the memory for the next read; a packet longer than that is cut */
+  readonly buffer: () => Buffer;
+  /** What was read lies at the start of `buffer`. @returns whether to read on; otherwise `resume()` does. */
+  readonly onPacket: (length: number, buffer: Buffer) => boolean;
+}
+
+/**
+ * Makes a `net.Socket` of a non-blocking descriptor of any kind that poll(2) knows, also of those that Node refuses:
+ * SOCK_SEQPACKET sockets, where each read is one packet and each write becomes one, or pidfds.
+ *
+ * The socket gets one end of a stream pair, and before the event loop looks at it the number is made to mean the
+ * given descriptor. From then on libuv only polls, reads, writes and shuts down, which is the same for all.
+ */
+export function adopt(fd: OwnedFd, reader?: PacketReader): Socket {
+  const pair = [-1, -1];
+  check('socketpair', socketpair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, pair));
+  const [inner = -1, other = -1] = pair;
+  closeSync(other);
+  const socket = new Socket({
+    fd: inner,
+    readable: true,
+    writable: true,
+    allowHalfOpen: true,
+    ...(reader && { onread: readInto(reader) }),
+  });
+  check('dup3', dup3(fd.number, inner, O_CLOEXEC));
+  fd[Symbol.dispose]();
+  return socket;
+}
+
+function readInto({ buffer, onPacket }: PacketReader) {
+  return {
+    buffer,
+    // What comes back is what `buffer` gave.
+    callback: (length: number, memory: Uint8Array) => onPacket(length, memory as Buffer),
+  };
+}
