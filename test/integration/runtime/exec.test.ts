@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { findParent, findProcess } from '#sys/process-handle';
+import { eventually, RuntimeFixture, readAll, type TestContainer, whyNot } from './runtime-fixture.ts';
+
+const skip = whyNot() ?? false;
+
+/** An exec that is attached, with all it wrote and its exit code. */
+async function runExec(
+  fixture: RuntimeFixture,
+  container: TestContainer,
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { streams, exited } = await fixture.runtime.exec(fixture.execOptions(container, args));
+  assert.ok(streams);
+  const output = await readAll(streams);
+  return { code: await exited, ...output };
+}
+
+for (const runtime of ['crun', 'runc']) {
+  const skip = whyNot(runtime) ?? false;
+
+  test(`${runtime}: an exec gives all its output and its exit code, and is no exit of the container`, {
+    skip,
+  }, async () => {
+    await using fixture = new RuntimeFixture();
+    const container = await fixture.run({ args: ['sleep', '100'], runtime });
+    for (let round = 0; round < 5; round++) {
+      assert.deepEqual(await runExec(fixture, container, ['sh', '-c', 'echo out; echo err >&2; exit 4']), {
+        code: 4,
+        stdout: 'out\n',
+        stderr: 'err\n',
+      });
+    }
+    assert.deepEqual(await runExec(fixture, container, ['true']), { code: 0, stdout: '', stderr: '' });
+    assert.deepEqual(await runExec(fixture, container, ['sh', '-c', 'kill -9 $$']), {
+      code: 137,
+      stdout: '',
+      stderr: '',
+    });
+    assert.deepEqual(fixture.exitEvents, []);
+    assert.equal(fixture.runtime.state(container.id).status, 'running');
+    assert.deepEqual(readdirSync(join(container.paths.bundle, 'exec')), []);
+  });
+
+  test(`${runtime}: an exec of what cannot be executed is refused`, { skip }, async () => {
+    await using fixture = new RuntimeFixture();
+    const container = await fixture.run({ args: ['sleep', '100'], runtime });
+    for (const isAttached of [true, false]) {
+      await assert.rejects(fixture.runtime.exec(fixture.execOptions(container, ['nosuch'], { isAttached })), {
+        kind: 'invalid',
+        exitCode: 127,
+        message:
+          'OCI runtime exec failed: exec failed: unable to start container process: exec: "nosuch": executable file not found in $PATH: unknown',
+      });
+      await assert.rejects(
+        fixture.runtime.exec(fixture.execOptions(container, ['/etc/motd'], { isAttached })),
+        {
+          exitCode: 126,
+        },
+      );
+    }
+    assert.deepEqual(readdirSync(join(container.paths.bundle, 'exec')), []);
+  });
+}
+
+test('an exec reads its input to the end', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const exec = await fixture.runtime.exec(fixture.execOptions(container, ['wc', '-c'], { hasStdin: true }));
+  assert.ok(exec.streams);
+  exec.streams.input.end(Buffer.alloc(1_000_000, 'x'));
+  assert.deepEqual(await readAll(exec.streams), { stdout: '1000000\n', stderr: '' });
+  assert.equal(await exec.exited, 0);
+});
+
+test('an exec on a terminal has the size it was given, and can be resized', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const options = fixture.execOptions(container, ['sh', '-c', 'stty size; read a; stty size'], {
+    hasTerminal: true,
+    hasStdin: true,
+  });
+  const exec = await fixture.runtime.exec({
+    ...options,
+    process: { ...options.process, consoleSize: { height: 20, width: 60 } },
+  });
+  assert.ok(exec.streams);
+  const output = exec.streams.output[Symbol.asyncIterator]();
+  assert.equal((await output.next()).value?.data.toString(), '20 60\r\n');
+  fixture.runtime.resize(exec.paths, { rows: 12, columns: 34 });
+  exec.streams.input.write('\n');
+  let rest = '';
+  for (let packet = await output.next(); !packet.done; packet = await output.next())
+    rest += packet.value.data;
+  assert.match(rest, /12 34\r\n$/);
+  assert.equal(await exec.exited, 0);
+});
+
+test('an exec without a client runs on its own', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const exec = await fixture.runtime.exec(
+    fixture.execOptions(container, ['sh', '-c', 'echo dropped; echo kept > /tmp/mark; exit 6'], {
+      isAttached: false,
+    }),
+  );
+  assert.equal(exec.streams, undefined);
+  assert.ok(exec.pid > 0);
+  assert.equal(await exec.exited, 6);
+  assert.ok(existsSync(join(fixture.root, 'rootfs/tmp/mark')));
+});
+
+test('execs end with their container, and leave nothing', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const exec = await fixture.runtime.exec(fixture.execOptions(container, ['sleep', '100']));
+  await fixture.delete(container);
+  assert.equal(await exec.exited, 137);
+  assert.equal(findProcess(exec.pid), undefined);
+});
+
+test('an exec that loses its supervisor is ended', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const exec = await fixture.runtime.exec(fixture.execOptions(container, ['sleep', '100']));
+  const conmon = findParent(exec.pid);
+  assert.ok(conmon);
+  process.kill(conmon.pid, 'SIGKILL');
+  assert.equal(await exec.exited, 137);
+  await eventually(() => findProcess(exec.pid) === undefined, 'the process ends');
+});
+
+test('many execs at once all give their own output', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const results = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => runExec(fixture, container, ['sh', '-c', `echo ${i}; exit ${i}`])),
+  );
+  assert.deepEqual(
+    results,
+    results.map((_, i) => ({ code: i, stdout: `${i}\n`, stderr: '' })),
+  );
+});
+
+test('an aborted exec leaves nothing', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  for (const delayMs of [0, 1, 3, 6]) {
+    const abort = new AbortController();
+    const options = fixture.execOptions(container, ['sleep', '50'], { signal: abort.signal });
+    const starting = fixture.runtime.exec(options);
+    setTimeout(() => abort.abort(), delayMs);
+    await starting.catch((error: unknown) => assert.equal((error as { kind?: string }).kind, 'cancelled'));
+  }
+  assert.equal(fixture.runtime.state(container.id).status, 'running');
+});
+
+test('an exec in a container that has ended is refused', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['true'] });
+  await container.exit;
+  await assert.rejects(fixture.runtime.exec(fixture.execOptions(container, ['true'])), { exitCode: 128 });
+});
