@@ -26,6 +26,9 @@ export interface Snapshotter {
 
   hasCommitted(name: string): boolean;
 
+  /** Names of all committed snapshots: whoever owns them removes, at start, those that nothing refers to. */
+  committedNames(): string[];
+
   /** Makes a committed snapshot of a layer: `unpack` fills the directory it is given. Equal names in flight share the work. */
   ensureLayer(
     name: string,

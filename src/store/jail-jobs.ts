@@ -37,7 +37,7 @@ export interface JailJobs {
     readonly input: { readonly root: string; readonly path: string; readonly destination: string };
     readonly output: boolean;
   };
-  readonly diskUsage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
+  readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
   readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };
 }
 

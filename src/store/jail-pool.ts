@@ -76,12 +76,22 @@ export class JailPool implements AsyncDisposable {
    *
    * @returns `false` when the source does not exist or is no directory.
    */
-  copyTree(root: string, path: string, destination: string, options?: Abortable): Promise<boolean> {
+  copyTree(
+    { root, path }: { readonly root: string; readonly path: string },
+    destination: string,
+    options?: Abortable,
+  ): Promise<boolean> {
     return this.run('copyTree', { root, path, destination }, options);
   }
 
-  diskUsage(path: string, options?: Abortable): Promise<TreeUsage> {
-    return this.run('diskUsage', { path }, options);
+  /** Adds up a tree: links are not followed, mounts not entered. */
+  usage(path: string, options?: Abortable): Promise<TreeUsage> {
+    return this.run('usage', { path }, options);
+  }
+
+  /** Bytes of content of a tree, a file with several names counted once. */
+  async diskUsage(path: string, options?: Abortable): Promise<number> {
+    return (await this.usage(path, options)).sizeBytes;
   }
 
   /** Removes a tree of any depth. Nothing outside is touched, no mount entered. Happy to find nothing. */

@@ -43,7 +43,7 @@ const handlers: Handlers = {
   extract,
   measure,
   copyTree: (input, shouldStop) => copyTree(input, shouldStop),
-  diskUsage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
+  usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
 };
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { check, declare } from './libc.ts';
+import { check, declare, lastErrno } from './libc.ts';
 import { mountWithContext } from './mount-context.ts';
-import { isErrno } from './sys-error.ts';
+import { isErrno, SysError } from './sys-error.ts';
 
 const cMount = declare(
   'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
@@ -39,33 +39,37 @@ const MS_SHARED = 1 << 20;
 
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
+/** Mounts on top of each other at one place; more means something puts them back. */
+const MAX_STACKED = 1000;
 
-export interface MountRequest {
+/** What to mount. `options` as mount(8) takes them: flags and options of the file system mixed. */
+export interface MountSource {
   readonly type: string;
   readonly source: string;
-  readonly target: string;
-  /** as mount(8) takes them: flags and options of the file system mixed */
-  readonly options?: readonly string[];
+  readonly options: readonly string[];
 }
 
 export type Propagation = 'private' | 'slave' | 'shared' | 'unbindable';
 
 /** What the engine asks of the kernel's mount table. Tests pass one that only records. */
-export interface Mounter {
+export interface Mounts {
   /**
-   * Mounts. A bind with further flags (`ro`) is remounted with them at once, as mount(8) does.
+   * Mounts at an existing directory or file. A bind with further flags (`ro`) is remounted with them at once, as mount(8) does.
    *
    * @throws {SysError}
    */
-  mount(request: MountRequest): void;
+  mount(target: string, spec: MountSource): void;
 
   /**
-   * Takes the uppermost mount at `target` out of the tree at once; it ends when nobody uses it any more.
+   * Takes all mounts at `target` out of the tree at once; they end when nobody uses them any more.
    * Happy when nothing is mounted there or the path is gone. Does not follow a link.
    *
    * @throws {SysError}
    */
   unmount(target: string): void;
+
+  /** Whether `target` itself is a mount point. */
+  isMounted(target: string): boolean;
 
   setPropagation(
     target: string,
@@ -75,8 +79,8 @@ export interface Mounter {
 }
 
 /** The mount table of the name space the engine runs in. */
-export const linuxMounter: Mounter = {
-  mount({ type, source, target, options = [] }) {
+export const linuxMounts: Mounts = {
+  mount(target, { type, source, options }) {
     const flags = options.reduce((sum, option) => sum | (FLAGS[option] ?? 0), 0);
     const data = options.filter(option => !(option in FLAGS));
     if ((flags & MS_BIND) !== 0 && (flags & MS_REMOUNT) === 0) return bind(source, target, flags);
@@ -92,12 +96,15 @@ export const linuxMounter: Mounter = {
   },
 
   unmount(target) {
-    try {
-      check('umount2', cUmount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), target);
-    } catch (error) {
-      if (!isErrno(error, 'EINVAL', 'ENOENT')) throw error; // EINVAL: not a mount point
+    for (let count = 0; count < MAX_STACKED; count += 1) {
+      if (cUmount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) === 0) continue;
+      const error = new SysError('umount2', lastErrno(), target);
+      if (isErrno(error, 'EINVAL', 'ENOENT')) return; // EINVAL: not a mount point
+      throw error;
     }
   },
+
+  isMounted: isMountPoint,
 
   setPropagation(target, propagation, { isRecursive = false } = {}) {
     const kind = { private: MS_PRIVATE, slave: MS_SLAVE, shared: MS_SHARED, unbindable: MS_UNBINDABLE }[
@@ -115,7 +122,7 @@ function bind(source: string, target: string, flags: number): void {
   try {
     check('mount', cMount('none', target, null, (flags & ~MS_REC) | MS_REMOUNT, null), { source, target });
   } catch (error) {
-    linuxMounter.unmount(target);
+    linuxMounts.unmount(target);
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import {
   readDirectory,
   renameAt,
   rmdirAt,
+  statAt,
   unlinkAt,
 } from './at.ts';
 import { clearProtectionAt, clearProtectionFd } from './inode-flags.ts';
@@ -15,12 +16,15 @@ import { isErrno } from './sys-error.ts';
 export interface RemoveTreeOptions {
   /** Stop after about this many entries, so that the caller is not held up. Default: no limit. */
   readonly maxEntries?: number;
+  /** Stop at a file with more than this on disk: giving back its blocks takes the kernel a while. Default: no limit. */
+  readonly maxFileBytes?: number;
   /** Asked now and then; `true` ends the work with {@link removeTree} returning `false`. */
   readonly shouldStop?: () => boolean;
 }
 
 interface Removal {
   readonly topFd: number;
+  readonly maxFileBytes: number;
   left: number;
   moved: number;
   readonly shouldStop: () => boolean;
@@ -48,7 +52,8 @@ export function removeTree(path: Name, options: RemoveTreeOptions = {}): boolean
   }
   try {
     const { maxEntries = Number.POSITIVE_INFINITY, shouldStop = () => false } = options;
-    const removal: Removal = { topFd, left: maxEntries, moved: 0, shouldStop };
+    const { maxFileBytes = Number.POSITIVE_INFINITY } = options;
+    const removal: Removal = { topFd, maxFileBytes, left: maxEntries, moved: 0, shouldStop };
     do {
       removal.moved = 0;
       if (!emptyDirectory(removal, topFd, 0)) return false;
@@ -64,10 +69,16 @@ function emptyDirectory(removal: Removal, fd: number, depth: number): boolean {
   for (const { name, isDirectory } of readDirectory(fd)) {
     removal.left -= 1;
     if (removal.left < 0 || (removal.left % 256 === 0 && removal.shouldStop())) return false;
-    if (!isDirectory) removeEntry(fd, name, unlinkAt);
-    else if (!removeDirectory(removal, fd, name, depth)) return false;
+    if (!isDirectory) {
+      if (isTooLarge(removal, fd, name)) return false;
+      removeEntry(fd, name, unlinkAt);
+    } else if (!removeDirectory(removal, fd, name, depth)) return false;
   }
   return true;
+}
+
+function isTooLarge({ maxFileBytes }: Removal, fd: number, name: Name): boolean {
+  return maxFileBytes !== Number.POSITIVE_INFINITY && statAt(fd, name).allocated > maxFileBytes;
 }
 
 function removeDirectory(removal: Removal, parentFd: number, name: Name, depth: number): boolean {

@@ -1,0 +1,207 @@
+import { existsSync } from 'node:fs';
+import { type Abortable, throwIfAborted } from '#base/abortable';
+import { EngineError } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { SingleFlight } from '#base/single-flight';
+import type { Database } from '#store/database';
+import type { TreeUsage } from '#sys/tree-usage';
+import { SnapshotDirectories } from './snapshot-directories.ts';
+import { type SnapshotRecord, SnapshotTable } from './snapshot-table.ts';
+import type { MountSpec, Snapshotter, SnapshotUsage } from './snapshotter.ts';
+
+export interface OverlaySnapshotterDeps {
+  readonly db: Database;
+  /** `<data root>/snapshots`; its file system must be able to hold the upper directory of an overlay */
+  readonly root: string;
+  readonly jail: {
+    removeTree(path: string): Promise<void>;
+    usage(path: string, options?: Abortable): Promise<TreeUsage>;
+  };
+  readonly logger: Logger;
+}
+
+/** As the kernel: OVL_MAX_STACK of fs/overlayfs/params.h. */
+const MAX_LAYERS = 500;
+
+/**
+ * What Docker gives, and two that keep the upper directory readable without overlayfs, whatever the kernel was built
+ * with: a layer is made from it later.
+ */
+const OPTIONS = ['index=off', 'metacopy=off', 'redirect_dir=off'];
+
+/** Snapshots as directories, stacked by overlayfs. */
+export class OverlaySnapshotter implements Snapshotter {
+  readonly driver = 'overlay2';
+  readonly #table: SnapshotTable;
+  readonly #directories: SnapshotDirectories;
+  readonly #deps: OverlaySnapshotterDeps;
+  readonly #layers = new SingleFlight<void>();
+  /** numbers of layers that are being unpacked */
+  readonly #unpacking = new Set<number>();
+  #lastId: number;
+
+  constructor(deps: OverlaySnapshotterDeps) {
+    this.#deps = deps;
+    this.#table = new SnapshotTable(deps.db);
+    this.#directories = new SnapshotDirectories(deps);
+    // A number that a crash left a directory for must not be given out again.
+    this.#lastId = Math.max(this.#table.lastId(), 0, ...this.#directories.list());
+  }
+
+  hasCommitted(name: string): boolean {
+    return this.#table.find(name)?.kind === 'committed';
+  }
+
+  committedNames(): string[] {
+    return this.#table.list().flatMap(({ kind, name }) => (kind === 'committed' ? [name] : []));
+  }
+
+  async ensureLayer(
+    name: string,
+    parent: string | undefined,
+    unpack: (directory: string, signal: AbortSignal) => Promise<void>,
+    options?: Abortable,
+  ): Promise<void> {
+    if (this.hasCommitted(name)) return;
+    await this.#layers.run(name, signal => this.#addLayer(name, parent, unpack, signal), options);
+  }
+
+  prepare(key: string, parent: string | undefined): void {
+    if (this.#table.find(key)) throw new EngineError('conflict', `snapshot ${key} exists already`);
+    const below = parent === undefined ? undefined : this.#committed(parent).id;
+    if (below !== undefined && this.#table.chain(below).length >= MAX_LAYERS) {
+      throw new EngineError('invalid', `max depth exceeded: more than ${MAX_LAYERS} layers`);
+    }
+    const id = this.#nextId();
+    this.#directories.createActive(id, below);
+    this.#table.insert({ id, kind: 'active', name: key, ...(below === undefined ? {} : { parent: below }) });
+  }
+
+  mounts(key: string): MountSpec {
+    const { id, parent } = this.#get(key, 'active');
+    const upper = this.#directories.fs(id);
+    if (parent === undefined) return { type: 'bind', source: upper, options: ['rbind', 'rw'] };
+    const lowers = this.#table.chain(parent).map(lower => this.#directories.fs(lower));
+    const options = [
+      ...OPTIONS,
+      `lowerdir=${lowers.map(escapePath).join(':')}`,
+      `upperdir=${escapeOption(upper)}`,
+      `workdir=${escapeOption(this.#directories.work(id))}`,
+    ];
+    return { type: 'overlay', source: 'overlay', options };
+  }
+
+  viewMounts(name: string): MountSpec {
+    const { id } = this.#committed(name);
+    const lowers = this.#table.chain(id).map(lower => this.#directories.fs(lower));
+    const [only] = lowers;
+    // Without an upper directory overlayfs wants at least two others.
+    if (lowers.length === 1 && only !== undefined)
+      return { type: 'bind', source: only, options: ['rbind', 'ro'] };
+    return {
+      type: 'overlay',
+      source: 'overlay',
+      options: ['ro', ...OPTIONS, `lowerdir=${lowers.map(escapePath).join(':')}`],
+    };
+  }
+
+  directories(key: string): { readonly upper: string; readonly lowers: readonly string[] } {
+    const { id, parent } = this.#get(key, 'active');
+    const lowers = parent === undefined ? [] : this.#table.chain(parent);
+    return { upper: this.#directories.fs(id), lowers: lowers.map(lower => this.#directories.fs(lower)) };
+  }
+
+  async usage(keyOrName: string, options: Abortable = {}): Promise<SnapshotUsage> {
+    const record = this.#table.find(keyOrName);
+    if (!record) throw notFound(keyOrName);
+    if (record.usage) return record.usage;
+    const { sizeBytes, inodes } = await this.#deps.jail.usage(this.#directories.fs(record.id), options);
+    if (record.kind === 'committed') this.#table.setUsage(record.id, { sizeBytes, inodes });
+    return { sizeBytes, inodes };
+  }
+
+  remove(keyOrName: string): void {
+    const record = this.#table.find(keyOrName);
+    if (!record) return;
+    if (this.#table.hasChildren(record.id)) {
+      throw new EngineError('conflict', `snapshot ${keyOrName} is in use: others stand on it`);
+    }
+    this.#table.delete(record.id); // point of no return: what is left on disk is swept at the next start
+    this.#directories.discard(record.id);
+  }
+
+  async sweep(isOwned: (key: string) => boolean): Promise<void> {
+    for (const { kind, name } of this.#table.list()) {
+      if (kind === 'active' && !isOwned(name)) this.remove(name);
+    }
+    const owned = new Set(this.#table.list().map(({ id }) => id));
+    for (const id of this.#directories.list()) {
+      if (!owned.has(id) && !this.#unpacking.has(id)) this.#directories.discard(id);
+    }
+    this.#directories.sweep(id => this.#unpacking.has(id));
+    await this.#directories.settled();
+  }
+
+  /** Waits for removals under way, as tests and a clean shutdown want. */
+  settled(): Promise<void> {
+    return this.#directories.settled();
+  }
+
+  async #addLayer(
+    name: string,
+    parent: string | undefined,
+    unpack: (directory: string, signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.hasCommitted(name)) return;
+    const id = this.#nextId();
+    this.#unpacking.add(id);
+    try {
+      await unpack(this.#directories.createNew(id), signal);
+      throwIfAborted(signal);
+      const below = parent === undefined ? undefined : this.#committed(parent).id;
+      this.#directories.publish(id);
+      this.#table.insert({ id, kind: 'committed', name, ...(below === undefined ? {} : { parent: below }) });
+    } catch (error) {
+      this.#directories.discardNew(id);
+      this.#directories.discard(id);
+      throw error;
+    } finally {
+      this.#unpacking.delete(id);
+    }
+  }
+
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  #committed(name: string): SnapshotRecord {
+    return this.#get(name, 'committed');
+  }
+
+  #get(name: string, kind: SnapshotRecord['kind']): SnapshotRecord {
+    const record = this.#table.find(name);
+    if (!record || record.kind !== kind) throw notFound(name);
+    if (!existsSync(this.#directories.fs(record.id))) {
+      throw new EngineError(
+        'dataLoss',
+        `the files of snapshot ${name} are gone: ${this.#directories.fs(record.id)}`,
+      );
+    }
+    return record;
+  }
+}
+
+function notFound(name: string): EngineError {
+  return new EngineError('notFound', `no such snapshot: ${name}`);
+}
+
+/** In `lowerdir` a colon separates; a comma separates options; a backslash keeps either. */
+function escapePath(path: string): string {
+  return path.replace(/[\\:,]/g, String.raw`\$&`);
+}
+
+function escapeOption(path: string): string {
+  return path.replace(/[\\,]/g, String.raw`\$&`);
+}

@@ -1,0 +1,245 @@
+import { createHash, type Hash } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EngineError } from '#base/errors';
+import type { Digest } from '#base/ids';
+import { isErrno } from '#sys/sys-error';
+
+export interface ContentWriter extends AsyncDisposable {
+  /** bytes written so far */
+  readonly size: number;
+  /** where the bytes are until {@link commit} */
+  readonly path: string;
+  /** Appends. One call at a time. */
+  write(bytes: Buffer): Promise<void>;
+  /** Ends writing without publishing: the digest of all bytes. A second call gives the same. */
+  seal(): Promise<Digest>;
+  /**
+   * Publishes the bytes under their digest: on disk to stay, seen whole or not at all. Happy when they are there already.
+   *
+   * @throws {EngineError} `dataLoss` when size or digest is not what was expected; then nothing is published.
+   */
+  commit(expected?: { readonly digest?: Digest; readonly sizeBytes?: number }): Promise<Digest>;
+}
+
+/**
+ * Blobs by their digest. A blob is never changed; it is there whole or not at all.
+ *
+ *   <root>/blobs/sha256/<hex>
+ *   <root>/ingest/…             being written; what is there at start is swept
+ *
+ * Who refers to a blob is known by the tables of others: they remove what they no longer need.
+ */
+export class ContentStore {
+  readonly #blobs: string;
+  readonly #ingest: string;
+  #ingests = 0;
+
+  constructor({ root }: { readonly root: string }) {
+    this.#blobs = join(root, 'blobs', 'sha256');
+    this.#ingest = join(root, 'ingest');
+    mkdirSync(this.#blobs, { recursive: true, mode: 0o700 });
+    mkdirSync(this.#ingest, { recursive: true, mode: 0o700 });
+  }
+
+  /** A writer for a new blob. Disposed without {@link ContentWriter.commit}, it leaves nothing. */
+  async writer(): Promise<ContentWriter> {
+    this.#ingests += 1;
+    const path = join(this.#ingest, `${process.pid}-${Date.now()}-${this.#ingests}`);
+    const handle = await open(path, 'wx', 0o600);
+    return new BlobWriter({ handle, path, pathOf: digest => this.path(digest), directory: this.#blobs });
+  }
+
+  /** Stores a small blob. */
+  async add(bytes: Buffer, expected?: { readonly digest?: Digest }): Promise<Digest> {
+    await using writer = await this.writer();
+    await writer.write(bytes);
+    return await writer.commit(expected);
+  }
+
+  has(digest: Digest): boolean {
+    return existsSync(this.path(digest));
+  }
+
+  /** Where the blob is, or would be. */
+  path(digest: Digest): string {
+    return join(this.#blobs, digest.slice('sha256:'.length));
+  }
+
+  /** @throws {EngineError} `notFound`. */
+  size(digest: Digest): number {
+    try {
+      return statSync(this.path(digest)).size;
+    } catch (error) {
+      throw translated(digest, error);
+    }
+  }
+
+  /** The whole of a small blob, checked against its digest. @throws {EngineError} `notFound`, `dataLoss`, `invalid` when larger. */
+  async read(digest: Digest, { maxBytes }: { readonly maxBytes: number }): Promise<Buffer> {
+    if (this.size(digest) > maxBytes)
+      throw new EngineError('invalid', `blob ${digest} is larger than ${maxBytes} bytes`);
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(this.path(digest));
+    } catch (error) {
+      throw translated(digest, error);
+    }
+    if (sha256(bytes) !== digest) throw damaged(digest);
+    return bytes;
+  }
+
+  /**
+   * The bytes of a blob, hashed on the way: the last step fails when they are not what they should be.
+   *
+   * @throws {EngineError} `notFound`, `dataLoss`.
+   */
+  async *stream(digest: Digest): AsyncGenerator<Buffer> {
+    const hash = createHash('sha256');
+    let handle: FileHandle;
+    try {
+      handle = await open(this.path(digest), 'r');
+    } catch (error) {
+      throw translated(digest, error);
+    }
+    try {
+      for await (const chunk of handle.createReadStream({ autoClose: false, highWaterMark: READ_BYTES })) {
+        const bytes = chunk as Buffer; // no encoding is set
+        hash.update(bytes);
+        yield bytes;
+      }
+    } finally {
+      await handle.close();
+    }
+    if (`sha256:${hash.digest('hex')}` !== digest) throw damaged(digest);
+  }
+
+  /** Happy to find nothing. */
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.path(digest), { force: true });
+  }
+
+  /** Removes half-written blobs, and those that nobody owns. Only for the start: nothing may be writing. */
+  sweep(isOwned: (digest: Digest) => boolean): void {
+    for (const name of readdirSync(this.#ingest)) rmSync(join(this.#ingest, name), { force: true });
+    for (const hex of readdirSync(this.#blobs)) {
+      if (!isOwned(`sha256:${hex}`)) rmSync(join(this.#blobs, hex), { force: true });
+    }
+  }
+}
+
+const READ_BYTES = 256 * 1024;
+
+interface BlobWriterDeps {
+  readonly handle: FileHandle;
+  readonly path: string;
+  readonly pathOf: (digest: Digest) => string;
+  readonly directory: string;
+}
+
+class BlobWriter implements ContentWriter {
+  readonly #deps: BlobWriterDeps;
+  readonly #hash: Hash = createHash('sha256');
+  #digest: Digest | undefined;
+  #size = 0;
+  #isClosed = false;
+  #isPublished = false;
+
+  constructor(deps: BlobWriterDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get path(): string {
+    return this.#deps.path;
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    if (this.#digest) throw new TypeError('the writer is sealed');
+    this.#hash.update(bytes);
+    for (let offset = 0; offset < bytes.length; ) {
+      const { bytesWritten } = await this.#deps.handle.write(bytes, offset);
+      offset += bytesWritten;
+    }
+    this.#size += bytes.length;
+  }
+
+  async seal(): Promise<Digest> {
+    this.#digest ??= `sha256:${this.#hash.digest('hex')}`;
+    await this.#close();
+    return this.#digest;
+  }
+
+  async commit(expected: { readonly digest?: Digest; readonly sizeBytes?: number } = {}): Promise<Digest> {
+    const digest = (this.#digest ??= `sha256:${this.#hash.digest('hex')}`);
+    if (this.#isPublished) return digest;
+    const { digest: wanted = digest, sizeBytes = this.#size } = expected;
+    if (digest !== wanted) throw new EngineError('dataLoss', `expected ${wanted}, got ${digest}`);
+    if (sizeBytes !== this.#size) {
+      throw new EngineError('dataLoss', `expected ${sizeBytes} bytes of ${digest}, got ${this.#size}`);
+    }
+    await this.#sync();
+    await rename(this.#deps.path, this.#deps.pathOf(digest));
+    syncDirectory(this.#deps.directory);
+    this.#isPublished = true;
+    return digest;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    if (!this.#isPublished) await rm(this.#deps.path, { force: true });
+  }
+
+  /** A sealed file is closed already: then another descriptor has to do. */
+  async #sync(): Promise<void> {
+    if (!this.#isClosed) {
+      await this.#deps.handle.datasync();
+      return await this.#close();
+    }
+    await using handle = await open(this.#deps.path, 'r');
+    await handle.datasync();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#deps.handle.close();
+  }
+}
+
+function sha256(bytes: Buffer): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** Makes the renaming last through a power cut. */
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function translated(digest: Digest, error: unknown): unknown {
+  return isErrno(error, 'ENOENT')
+    ? new EngineError('notFound', `no such blob: ${digest}`, { cause: error })
+    : error;
+}
+
+function damaged(digest: Digest): EngineError {
+  return new EngineError('dataLoss', `blob ${digest} is damaged: its content has another digest`);
+}
