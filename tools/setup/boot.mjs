@@ -1,7 +1,7 @@
 // The first program of a fresh clone: plain JavaScript without dependencies, for any Node from 18 on.
 // Brings the npm packages, and with them the pinned Node, which then runs everything else.
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,9 +47,10 @@ function ensureNpmPackages() {
     readJson('node_modules/.package-lock.json'),
     process,
   );
-  if (missing.length === 0) return linkNode();
-  say(`npm: installing ${missing.length} packages, Node itself among them (about 180 MB, once) …`);
+  if (missing.length === 0 && existsSync(join(root, 'node_modules/.bin/node'))) return;
+  if (missing.length === 0) return ensureNode();
   refuseForeignFolder();
+  say(`npm: installing ${missing.length} packages, Node itself among them (about 180 MB, once) …`);
   const { command, args } = npmCommand();
   const result = spawnSync(
     command,
@@ -67,15 +68,56 @@ function ensureNpmPackages() {
       'check the network (and your proxy or registry settings for npm), then run `npm run setup` again',
     );
   }
-  linkNode();
+  ensureNode();
   giveToOwner();
   say('npm: done');
 }
 
-/** npm 9 leaves out the link to a package's program named `node`; npm runs scripts on it, and so does ./quai. */
-function linkNode() {
+/**
+ * npm runs every script on node_modules/.bin/node, and so does ./quai. npm 9 leaves that link out; and where the
+ * pinned Node lacks a library, the link must go again, or not even this program could be started to mend it.
+ */
+function ensureNode() {
   const link = join(root, 'node_modules/.bin/node');
   if (!existsSync(link)) symlinkSync(`../node-linux-${process.arch}/bin/node`, link);
+  const library = libraryMissingFor(link);
+  if (library === undefined) return;
+  const name = library.startsWith('libatomic') ? 'libatomic1' : library;
+  const canInstall = process.getuid?.() === 0 && hasApt() && name === 'libatomic1';
+  if (canInstall) {
+    say(`apt: installing ${name}: the pinned Node is linked with it`);
+    apt('update');
+    apt('install', '--yes', '--no-install-recommends', name);
+    if (libraryMissingFor(link) === undefined) return;
+  }
+  rmSync(link);
+  fail(
+    `the pinned Node cannot run: ${library} is missing`,
+    'everything runs on it',
+    hasApt()
+      ? `sudo apt-get install ${name}`
+      : `install the package that holds ${library} (Fedora: libatomic)`,
+  );
+}
+
+/** What the dynamic linker misses, or the reason why the program does not run; `undefined` when it does. */
+function libraryMissingFor(program) {
+  const result = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  if (result.status === 0) return undefined;
+  return (
+    /shared libraries: ([^:\s]+)/.exec(result.stderr ?? '')?.[1] ?? String(result.error ?? result.stderr)
+  );
+}
+
+function hasApt() {
+  return existsSync('/usr/bin/apt-get');
+}
+
+function apt(...args) {
+  spawnSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
 }
 
 /** Node and npm as the user started them; `npm` from the PATH when they did not come through it. */

@@ -1,6 +1,7 @@
 /**
  * Names of packages that the lock file wants on this platform and that are not there in that version.
- * Both files have npm's lock format; npm writes the second into `node_modules` when it is done.
+ * Both files have npm's lock format; npm writes the second into `node_modules` when it is done. Optional packages may be
+ * absent: npm leaves them out where they do not fit, by rules that differ between its versions.
  *
  * @param {{ packages?: Record<string, any> }} wanted
  * @param {{ packages?: Record<string, any> }} present
@@ -12,7 +13,8 @@ export function missingPackages(wanted, present, { platform, arch }) {
   for (const [path, entry] of Object.entries(wanted.packages ?? {})) {
     if (path === '' || !fits(entry.os, platform) || !fits(entry.cpu, arch)) continue;
     const version = present.packages?.[path]?.version;
-    if (version !== entry.version && !(entry.optional && isForOtherLibc(entry))) missing.push(path);
+    const mayBeAbsent = entry.optional && version === undefined;
+    if (version !== entry.version && !mayBeAbsent) missing.push(path);
   }
   return missing;
 }
@@ -23,9 +25,4 @@ function fits(allowed, value) {
   if (list.length === 0) return true;
   if (list.includes(`!${value}`)) return false;
   return list.includes(value) || list.every(each => each.startsWith('!'));
-}
-
-/** npm skips optional packages built for musl on a glibc machine and the other way round. */
-function isForOtherLibc(entry) {
-  return entry.libc !== undefined;
 }
