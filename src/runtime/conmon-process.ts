@@ -73,10 +73,23 @@ async function readReport(reader: OwnedFd, printed: OwnedFd): Promise<SyncMessag
   return (await readSyncLine(reader)) ?? { value: -1, message: readTail(messages.number, MAX_MESSAGE_BYTES) };
 }
 
-/** Kills conmon when the signal fires. Dispose it once that must not happen any more. */
-export function killOnAbort(conmon: SpawnedProcess, signal: AbortSignal | undefined): Disposable {
-  const kill = (): void => conmon.kill('SIGKILL');
+/** Kills conmon when the signal fires, after a grace time. Dispose it once that must not happen any more. */
+export function killOnAbort(
+  conmon: SpawnedProcess,
+  signal: AbortSignal | undefined,
+  { graceMs = 0 }: { readonly graceMs?: number } = {},
+): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  const kill = (): void => {
+    if (graceMs === 0) conmon.kill('SIGKILL');
+    else timer = setTimeout(() => conmon.kill('SIGKILL'), graceMs);
+  };
   if (signal?.aborted) kill();
   signal?.addEventListener('abort', kill, { once: true });
-  return { [Symbol.dispose]: () => signal?.removeEventListener('abort', kill) };
+  return {
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', kill);
+    },
+  };
 }

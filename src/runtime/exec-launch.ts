@@ -13,6 +13,8 @@ import { startError } from './runtime-message.ts';
 import { readSyncLine } from './sync-pipe.ts';
 
 const SIGKILL = 9;
+/** An exec takes 10 ms; this is for one that hangs, as in a container that is paused. */
+const ABORT_GRACE_MS = 2_000;
 /** What a process that lost its conmon ends with, because it is killed. */
 const KILLED_CODE = 128 + SIGKILL;
 
@@ -74,11 +76,13 @@ async function startAttached(
   // Nothing: conmon has failed, its report tells why.
   if ((await readSyncLine(attach.reader)) === undefined) return { conmon };
   try {
+    throwIfAborted(options.signal);
     const streams = openStreams(connectAttach(bundle));
     writeSync(start.writer.number, '+');
     return { conmon, streams };
   } catch (error) {
     conmon.kill('SIGKILL'); // the end of the pipe would let the process run
+    await conmon.exited;
     throw error;
   }
 }
@@ -100,10 +104,14 @@ async function execPid(
   streams: AttachedStreams | undefined,
   { runtime, process, signal }: ExecOptions,
 ): Promise<number> {
-  using _killer = killOnAbort(conmon, signal);
+  // Killed half-way, the runtime may leave a process behind that nobody knows: it gets time to finish.
+  using _killer = killOnAbort(conmon, signal, { graceMs: ABORT_GRACE_MS });
   const { value, message } = await conmon.report();
-  if (value > 0) return value;
+  if (value > 0 && !signal?.aborted) return value;
   streams?.[Symbol.dispose]();
+  const started = value > 0 ? findProcess(value) : undefined;
+  if (started) signalProcess(started, SIGKILL);
+  await conmon.exited; // it writes into its folder until then
   throwIfAborted(signal);
   throw startError(message, { runtime, operation: 'exec', executable: process.args[0] ?? '' });
 }
