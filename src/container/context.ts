@@ -5,9 +5,11 @@ import type { Logger } from '#base/logger';
 import type { ImageService } from '#image/image-service';
 import type { NetworkService } from '#network/network-service';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
+import type { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
 import type { ProcessRuntime } from '#runtime/process-runtime';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import type { Journal } from '#store/journal';
+import type { Mounts } from '#sys/mount';
 import type { VolumeService } from '#volume/volume-service';
 import { AttachHub } from './attach-hub.ts';
 import type { Container } from './container.ts';
@@ -15,16 +17,6 @@ import type { ContainerIndex } from './container-index.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { Waiters } from './waiters.ts';
-
-/** Mounting, as far as containers need it. */
-export interface Mounts {
-  mount(
-    target: string,
-    spec: { readonly type: string; readonly source: string; readonly options: readonly string[] },
-  ): void;
-  /** Detaches whatever is mounted there, all of it; happy to find nothing. */
-  unmount(target: string): void;
-}
 
 export interface ContainerDefaults {
   readonly runtime: string;
@@ -42,11 +34,12 @@ export interface ContainerDeps {
   readonly volumes: VolumeService;
   readonly networks: NetworkService;
   readonly runtime: ProcessRuntime;
-  readonly mounts: Mounts;
+  readonly mounts: Pick<Mounts, 'mount' | 'unmount'>;
   readonly events: EventSink;
   readonly faults: FaultSwitch;
   readonly logger: Logger;
   readonly host: HostFacts;
+  readonly seccomp: SeccompFilters;
   readonly defaults: ContainerDefaults;
 }
 

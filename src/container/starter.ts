@@ -59,11 +59,11 @@ async function launch(
   const paths = context.paths.bundle(id);
   const runtime = hostConfig.Runtime || context.defaults.runtime;
   mkdirSync(paths.bundle, { recursive: true, mode: BUNDLE_MODE });
-  const sources = await prepareRootfs(context, container, abortable);
+  const mounts = await prepareRootfs(context, container, abortable);
   context.faults.reach('start.2-mounted');
   const network = await prepareNetwork(context, container, abortable);
   context.faults.reach('start.4-endpoints');
-  const spec = buildContainerSpec(context, container, { sources, network });
+  const spec = await buildContainerSpec(context, container, { mounts, network });
   context.faults.reach('start.5-bundle');
   const { pid } = await context.runtime.create({
     id,

@@ -1,0 +1,24 @@
+import { closeSync, openSync } from 'node:fs';
+import { check, declare } from './libc.ts';
+import { isErrno } from './sys-error.ts';
+
+const cFlock = declare('int flock(int fd, int operation)');
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * Takes the exclusive lock of a file, made if it is not there (flock(2)). The kernel gives it back when the holder ends, however it ends.
+ *
+ * @returns undefined when another process holds it.
+ */
+export function tryLockFile(path: string): Disposable | undefined {
+  const fd = openSync(path, 'a', 0o600);
+  try {
+    check('flock', cFlock(fd, LOCK_EX | LOCK_NB), path);
+  } catch (error) {
+    closeSync(fd);
+    if (isErrno(error, 'EWOULDBLOCK', 'EAGAIN')) return undefined;
+    throw error;
+  }
+  return { [Symbol.dispose]: () => closeSync(fd) };
+}
