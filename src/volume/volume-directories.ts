@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '#base/errors';
 import { newId } from '#base/ids';
@@ -24,15 +24,16 @@ const PASS_ONLY = 0o701;
  *     .trash/            what is on its way out; emptied at start-up
  */
 export class VolumeDirectories {
-  readonly #root: string;
+  #root: string;
 
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Makes the root. Idempotent. */
+  /** Makes the root, and from then on knows it by its path without links: the kernel's mount table does. Idempotent. */
   prepare(): void {
     makeDirectory(this.#root, PASS_ONLY, { parents: true });
+    this.#root = realpathSync(this.#root);
     makeDirectory(join(this.#root, TRASH), 0o700);
   }
 

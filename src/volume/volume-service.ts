@@ -304,9 +304,9 @@ export class VolumeService {
     }
   }
 
-  /** Bytes in the volume's directory. */
+  /** Bytes of content in the volume's directory. */
   async usage(name: string, options: Abortable = {}): Promise<number> {
-    return this.#jail.diskUsage(this.get(name).mountpoint, options);
+    return await this.#jail.diskUsage(this.get(name).mountpoint, options);
   }
 
   /**
