@@ -1,0 +1,25 @@
+import { command } from '../command.ts';
+import { eachName } from '../each-name.ts';
+
+export const rm = command({
+  usage: 'rm [OPTIONS] CONTAINER [CONTAINER...]',
+  summary: 'Remove one or more containers',
+  flags: {
+    force: { type: 'bool', short: 'f', help: 'Force the removal of a running container (uses SIGKILL)' },
+    link: { type: 'bool', short: 'l', help: 'Remove the specified link' },
+    volumes: { type: 'bool', short: 'v', help: 'Remove anonymous volumes associated with the container' },
+  },
+  args: { min: 1 },
+  async run(context, { flags, args }) {
+    const query = {
+      force: flags.force || undefined,
+      link: flags.link || undefined,
+      v: flags.volumes || undefined,
+    };
+    return eachName(context, args, async text => {
+      const name = text.replace(/^\/+|\/+$/g, '') || text;
+      await context.client.call('DELETE', `/containers/${encodeURIComponent(name)}`, { query });
+      return text;
+    });
+  },
+});

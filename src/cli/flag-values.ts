@@ -1,0 +1,85 @@
+import type { FlagType } from './command.ts';
+
+/** Reads one flag value. @throws {RangeError} with the reason, when the text is not of the type. */
+export function readFlagValue(type: FlagType, text: string): boolean | string | number {
+  switch (type) {
+    case 'bool':
+      return readBool(text);
+    case 'int':
+      return readInt(text);
+    case 'bytes':
+      return readBytes(text);
+    case 'duration':
+      return readDuration(text);
+    case 'decimal':
+      return readCpus(text);
+    case 'string':
+    case 'list':
+    case 'strings':
+      return text;
+  }
+}
+
+/** As Go's `strconv.ParseBool`. */
+export function readBool(text: string): boolean {
+  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
+  if (['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text)) return false;
+  throw new RangeError(`parsing "${text}": must be true or false`);
+}
+
+export function readInt(text: string): number {
+  const match = /^([+-]?)(\d+|0x[0-9a-f]+|0o[0-7]+|0b[01]+)$/i.exec(text);
+  if (!match) throw new RangeError(`parsing "${text}": must be a whole number`);
+  const value = Number(match[2]) * (match[1] === '-' ? -1 : 1);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`parsing "${text}": value out of range`);
+  return value;
+}
+
+const BINARY: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
+
+/** Sizes as Docker's `RAMInBytes`: `512`, `1.5g`, `64KiB`, `1 GB`; units are powers of 1024. `-1` means no limit. */
+export function readBytes(text: string): number {
+  if (text === '-1') return -1;
+  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])?i?b?)$/i.exec(text);
+  const power = BINARY[(match?.[2] ?? '').toLowerCase()];
+  if (!match || power === undefined) throw new RangeError(`invalid size: '${text}'`);
+  const bytes = Math.trunc(Number(match[1]) * 1024 ** power);
+  if (!Number.isSafeInteger(bytes)) throw new RangeError(`invalid size: '${text}' is too large`);
+  return bytes;
+}
+
+const NANOS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+/** Go durations, such as `1h30m` or `1.5s`, in nanoseconds. */
+export function readDuration(text: string): number {
+  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
+  if (!match) {
+    const hint = /^[+-]?\d+$/.test(text) ? ': missing unit (one of ns, us, ms, s, m, h)' : '';
+    throw new RangeError(`invalid duration "${text}"${hint}`);
+  }
+  let total = 0;
+  for (const [, amount, unit] of (match[2] ?? '').matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+    total += Number(amount) * (NANOS[unit ?? ''] ?? 0);
+  }
+  return Math.round(total) * (match[1] === '-' ? -1 : 1);
+}
+
+/** `--cpus`: up to nine digits after the point, in billionths of a CPU. */
+export function readCpus(text: string): number {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(text);
+  const [, sign, whole = '', fraction = ''] = match ?? [];
+  if (!match || (whole === '' && fraction === ''))
+    throw new RangeError(`failed to parse ${text} as a rational number`);
+  if (fraction.replace(/0+$/, '').length > 9) throw new RangeError('value is too precise');
+  const nanos = Number(whole) * 1e9 + Number(fraction.slice(0, 9).padEnd(9, '0'));
+  return sign === '-' ? -nanos : nanos;
+}

@@ -1,0 +1,70 @@
+import { TemplateError } from './template-lexer.ts';
+
+/**
+ * A field that is not there. It counts as false in a condition; printing it is an error if it is named as Go names
+ * fields (`.Stat`), and `<no value>` if it looks like a key of a map (`.Labels.tier`).
+ */
+export class Missing {
+  readonly #name: string;
+  readonly #known: readonly string[];
+
+  constructor(name: string, known: readonly string[]) {
+    this.#name = name;
+    this.#known = known;
+  }
+
+  printed(): string {
+    if (/^\p{Lu}/u.test(this.#name)) throw this.error();
+    return '<no value>';
+  }
+
+  error(): TemplateError {
+    const known = this.#known.length > 0 ? `; there are ${this.#known.join(', ')}` : '';
+    return new TemplateError(`map has no entry for key "${this.#name}"${known}`);
+  }
+}
+
+/** A value as Go's `%v` writes it. */
+export function printed(value: unknown): string {
+  if (value === null) return '<nil>';
+  if (value === undefined) return '<no value>';
+  if (value instanceof Missing) return value.printed();
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object') {
+    if (Array.isArray(value)) return `[${value.map(printed).join(' ')}]`;
+    return `map[${entriesOf(value)
+      .map(([key, item]) => `${printed(key)}:${printed(item)}`)
+      .join(' ')}]`;
+  }
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+    ? String(value)
+    : '';
+}
+
+/** Go's idea of truth: empty text, lists and maps, 0, false and nil are not. */
+export function isTrue(value: unknown): boolean {
+  if (value instanceof Missing) return false;
+  return sizeOf(value) === undefined ? Boolean(value) : sizeOf(value) !== 0;
+}
+
+/** How many characters, items or keys; `undefined` for what has no length. */
+export function sizeOf(value: unknown): number | undefined {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length;
+  if (typeof value === 'object' && value !== null && !(value instanceof Missing))
+    return Object.keys(value).length;
+  return undefined;
+}
+
+/** Keys and values in the order of `range`: lists as they are, maps by key, a number as that many. */
+export function entriesOf(value: unknown): [unknown, unknown][] {
+  if (value === null || value === undefined || value instanceof Missing) return [];
+  if (Array.isArray(value)) return value.map((item, index): [unknown, unknown] => [index, item]);
+  if (typeof value === 'object') {
+    return Object.entries(value)
+      .filter(([, item]) => typeof item !== 'function')
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+  if (typeof value === 'number')
+    return Array.from({ length: Math.max(value, 0) }, (_, i): [number, number] => [i, i]);
+  throw new TemplateError(`range can't iterate over ${printed(value)}`);
+}

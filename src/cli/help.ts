@@ -1,0 +1,124 @@
+import type { Command, Flag, FlagSet } from './command.ts';
+import { type CommandEntry, commands, findCommand, groups, launcherCommands } from './command-table.ts';
+import { nameOf } from './error-report.ts';
+import { globalFlags } from './global-flags.ts';
+import type { Surroundings } from './main.ts';
+import { unknownCommand } from './unknown-command.ts';
+import { versionLine } from './version-line.ts';
+
+const MAX_WIDTH = 120;
+
+/** `quai`, `quai --help`, `quai --version`, `quai help COMMAND`. */
+export async function generalHelp(
+  args: readonly string[],
+  given: ReadonlySet<string>,
+  around: Surroundings,
+): Promise<number> {
+  if (given.has('version')) {
+    around.stdout.write(`${versionLine()}\n`);
+    return 0;
+  }
+  const words = args[0] === 'help' ? args.slice(1) : [];
+  if (words.length > 0) {
+    const found = findCommand(words);
+    return found ? commandHelp(await found.entry.load(), found.entry, around) : unknownCommand(words, around);
+  }
+  around.stdout.write(overview(around.stdout.columns));
+  return 0;
+}
+
+function overview(columns: number | undefined): string {
+  const lines = [
+    'Usage:  quai [OPTIONS] COMMAND',
+    '',
+    'A container platform: engine, images, networks, volumes',
+    '',
+  ];
+  for (const section of ['Common Commands', 'Management Commands', 'Commands', 'Engine Commands'] as const) {
+    lines.push(`${section}:`, ...nameList(sectionNames(section)), '');
+  }
+  lines.push('Global Options:', ...flagLines(globalFlags, columns), '');
+  lines.push("Run 'quai COMMAND --help' for more information on a command.");
+  return `${lines.join('\n')}\n`;
+}
+
+function sectionNames(section: CommandEntry['section']): [string, string][] {
+  if (section === 'Management Commands') return Object.entries(groups);
+  if (section === 'Engine Commands') return launcherCommands.map(one => [one.name, one.summary]);
+  return commands
+    .filter(one => one.section === section && !one.paths[0]?.includes(' '))
+    .map(one => [one.paths[0] ?? '', one.summary]);
+}
+
+export function groupHelp(group: string, around: Surroundings): number {
+  const members = commands.flatMap(one => {
+    const path = one.paths.find(candidate => candidate.startsWith(`${group} `));
+    return path ? [[path.slice(group.length + 1), one.summary] as [string, string]] : [];
+  });
+  const lines = [
+    `Usage:  quai ${group} COMMAND`,
+    '',
+    groups[group] ?? '',
+    '',
+    'Commands:',
+    ...nameList(members.sort(([a], [b]) => (a < b ? -1 : 1))),
+    '',
+    `Run 'quai ${group} COMMAND --help' for more information on a command.`,
+  ];
+  around.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+export function commandHelp(command: Command, entry: CommandEntry, around: Surroundings): number {
+  const lines = [`Usage:  quai ${command.usage}`, '', command.summary];
+  if (entry.paths.length > 1) {
+    lines.push('', 'Aliases:', `  ${entry.paths.map(path => `quai ${path}`).join(', ')}`);
+  }
+  const options = flagLines(command.flags, around.stdout.columns);
+  if (options.length > 0) lines.push('', 'Options:', ...options);
+  if (command.stopsAtArgument) {
+    lines.push(
+      '',
+      `Options of 'quai ${nameOf(command)}' come first: what follows the name belongs to the program in the container.`,
+    );
+  }
+  around.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+function nameList(names: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(11, ...names.map(([name]) => name.length + 1));
+  return names.map(([name, summary]) => `  ${name.padEnd(width)} ${summary}`);
+}
+
+function flagLines(flags: FlagSet, columns = 80): string[] {
+  const shown = Object.entries(flags).filter(([, flag]) => !flag.hidden);
+  const heads = shown.map(([name, flag]) => flagHead(name, flag));
+  const indent = Math.max(...heads.map(head => head.length), 0) + 3;
+  const width = Math.max(Math.min(columns, MAX_WIDTH) - indent, 24);
+  return shown.flatMap(([, flag], index) => {
+    const [first = '', ...rest] = wrap(flag.help, width);
+    return [(heads[index] ?? '').padEnd(indent) + first, ...rest.map(line => ' '.repeat(indent) + line)];
+  });
+}
+
+function flagHead(name: string, flag: Flag): string {
+  const short = flag.short ? `-${flag.short}, ` : '    ';
+  const type = flag.shows ?? (flag.type === 'bool' ? '' : flag.type);
+  return `  ${short}--${name}${type ? ` ${type}` : ''}`;
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = '';
+    for (const word of paragraph.split(' ')) {
+      if (line && line.length + 1 + word.length > width) {
+        lines.push(line);
+        line = word;
+      } else line = line ? `${line} ${word}` : word;
+    }
+    lines.push(line);
+  }
+  return lines;
+}

@@ -1,0 +1,109 @@
+import { ApiClient } from '#client/api-client';
+import { HttpTransport } from '#client/http-transport';
+import { CliError } from './cli-error.ts';
+import type { Command, Invocation } from './command.ts';
+import { findCommand } from './command-table.ts';
+import type { CliContext, Env, InputStream, OutputStream } from './context.ts';
+import { chooseHost, targetOf } from './endpoint.ts';
+import { parseFlags } from './flag-parser.ts';
+import { globalFlags } from './global-flags.ts';
+
+/** What the program takes from outside; the default is the process's own. */
+export interface Surroundings {
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Env;
+  readonly now: () => number;
+}
+
+/**
+ * Runs one command line, without the program's name: `['run', '-it', 'debian']`.
+ *
+ * @returns the exit status: the container's for `run`, 125 for wrong usage, 1 for other failures.
+ */
+export async function main(argv: readonly string[], around: Surroundings = ownProcess): Promise<number> {
+  let command: Command | undefined;
+  let context: CliContext | undefined;
+  try {
+    const { flags, given, args } = await parseFlags(argv, { flags: globalFlags, stopsAtArgument: true });
+    if (given.has('version') || given.has('help') || args.length === 0 || args[0] === 'help') {
+      return await (await import('./help.ts')).generalHelp(args, given, around);
+    }
+    refuseUnsupported(given);
+    const found = findCommand(args);
+    if (!found) return await (await import('./unknown-command.ts')).unknownCommand(args, around);
+    command = await found.entry.load();
+    const invocation = await parseFlags(args.slice(found.length), command);
+    if (invocation.given.has('help')) {
+      return (await import('./help.ts')).commandHelp(command, found.entry, around);
+    }
+    await checkArgumentCount(command, invocation);
+    context = openContext(flags.host, around);
+    return await command.run(context, invocation);
+  } catch (error) {
+    const { report } = await import('./error-report.ts');
+    return report(error, { command, context, argv, stderr: around.stderr });
+  } finally {
+    context?.client.close();
+  }
+}
+
+function openContext(hostFlag: readonly string[], around: Surroundings): CliContext {
+  const host = chooseHost(hostFlag, around.env);
+  const transport = new HttpTransport(targetOf(host));
+  return {
+    // by name, not by spreading: the process's streams are costly to make, and most commands use only one
+    get stdin() {
+      return around.stdin;
+    },
+    get stdout() {
+      return around.stdout;
+    },
+    get stderr() {
+      return around.stderr;
+    },
+    env: around.env,
+    host,
+    client: new ApiClient({ transport, apiVersion: around.env['DOCKER_API_VERSION'] }),
+    now: () => around.now(),
+    print: text => void around.stdout.write(`${text}\n`),
+    warn: text => void around.stderr.write(`${text}\n`),
+  };
+}
+
+function refuseUnsupported(given: ReadonlySet<string>): void {
+  for (const name of ['context', 'tls', 'tlsverify', 'tlscacert', 'tlscert', 'tlskey']) {
+    if (given.has(name)) throw new CliError(`not implemented: --${name}; choose the engine with --host`);
+  }
+}
+
+async function checkArgumentCount(command: Command, { args }: Invocation): Promise<void> {
+  const { min, max = Number.POSITIVE_INFINITY } = command.args;
+  if (args.length >= min && args.length <= max) return;
+  const { argumentCountError } = await import('./error-report.ts');
+  throw argumentCountError(command, args);
+}
+
+const ownProcess: Surroundings = {
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    return process.stdout;
+  },
+  get stderr() {
+    return process.stderr;
+  },
+  env: process.env,
+  now: Date.now,
+};
+
+if (import.meta.main) {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has gone, as in `quai ps | head -1`: nobody is left to tell.
+    process.exit(error.code === 'EPIPE' ? 141 : 1);
+  });
+  // Output to files, pipes and terminals is synchronous here, so nothing is cut off; an open stdin must not keep us.
+  process.exit(await main(process.argv.slice(2)));
+}

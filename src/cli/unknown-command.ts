@@ -1,0 +1,57 @@
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+import { commands, groups, launcherCommands, missingCommands } from './command-table.ts';
+import type { Surroundings } from './main.ts';
+import { nearest } from './spelling.ts';
+
+/** Says what is wrong with a command that we do not have, and what may have been meant. @returns 0 for a group's help, else 1. */
+export async function unknownCommand(words: readonly string[], around: Surroundings): Promise<number> {
+  const [first = '', second] = words;
+  if (Object.hasOwn(groups, first) && (second === undefined || second === '--help' || second === '-h')) {
+    return (await import('./help.ts')).groupHelp(first, around);
+  }
+  const name = Object.hasOwn(groups, first) ? `${first} ${second}` : first;
+  around.stderr.write(`${explanation(name, words, around).join('\n')}\n`);
+  return 1;
+}
+
+function explanation(name: string, words: readonly string[], around: Surroundings): string[] {
+  if (launcherCommands.some(one => one.name === name)) {
+    return [
+      `quai: '${name}' is a command of the launcher: run ./quai ${name} in the repository, or the installed quai`,
+    ];
+  }
+  if (missingCommands.includes(name)) {
+    const lines = [`not implemented: quai ${name}`];
+    if (hasProgram('docker', around.env['PATH'])) {
+      const host = around.env['QUAI_HOST'] ?? 'unix:///run/quai.sock';
+      lines.push(`The docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`);
+    }
+    return lines;
+  }
+  const known = [
+    ...commands.flatMap(one => one.paths),
+    ...launcherCommands.map(one => one.name),
+    ...Object.keys(groups),
+  ];
+  const guess = nearest(name, known);
+  const group = name.includes(' ') ? `${name.split(' ')[0]} ` : '';
+  return [
+    `quai: unknown command: quai ${name}`,
+    ...(guess ? [`  did you mean 'quai ${guess}'?`] : []),
+    '',
+    `Run 'quai ${group}--help' for more information`,
+  ];
+}
+
+function hasProgram(name: string, searchPath = ''): boolean {
+  return searchPath.split(':').some(folder => {
+    if (!folder) return false;
+    try {
+      accessSync(path.join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,151 @@
+import type { Readable } from 'node:stream';
+import { ApiError } from './api-error.ts';
+import { isObject, type Json, parseJson, textAt } from './json.ts';
+import { jsonLines } from './json-lines.ts';
+import type { Hijacked, Transport, TransportReply, TransportRequest } from './transport.ts';
+
+/** The newest Engine API this client speaks. */
+export const NEWEST_API = '1.55';
+/** What an engine speaks that does not say: those are from before API 1.25. */
+const OLDEST_API = '1.24';
+
+export type QueryValue = string | number | boolean | undefined | readonly string[];
+
+export interface CallOptions {
+  /** Absent values are left out; `true` is `1`; a list repeats the key. */
+  readonly query?: Readonly<Record<string, QueryValue>>;
+  /** Sent as JSON, or as it is when it is a stream. */
+  readonly body?: object | Readable;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Calls the Docker Engine API of any engine. Paths are without version: `/containers/json`; the version both sides
+ * understand is found out by `/_ping` with the first call.
+ */
+export class ApiClient {
+  readonly #transport: Transport;
+  #version: Promise<string> | undefined;
+
+  constructor(deps: { readonly transport: Transport; readonly apiVersion?: string | undefined }) {
+    this.#transport = deps.transport;
+    if (deps.apiVersion) this.#version = Promise.resolve(deps.apiVersion);
+  }
+
+  get address(): string {
+    return this.#transport.address;
+  }
+
+  /** The API version in use: ours or the engine's, whichever is older. */
+  apiVersion(): Promise<string> {
+    this.#version ??= this.#negotiate();
+    return this.#version;
+  }
+
+  /**
+   * One question, one answer. An empty answer is `null`.
+   *
+   * @throws {ApiError} for a status of 400 and up. @throws {ConnectionError} when there is no engine.
+   */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Json> {
+    return parseJson((await this.text(method, path, options)) || 'null');
+  }
+
+  /** As {@link call}, but the answer as it came. */
+  async text(method: string, path: string, options: CallOptions = {}): Promise<string> {
+    return readAll((await this.stream(method, path, options)).body);
+  }
+
+  /** The answer as a stream, of which the head has arrived. */
+  async stream(method: string, path: string, options: CallOptions = {}): Promise<TransportReply> {
+    return checked(await this.#transport.request(await this.#request(method, path, options)));
+  }
+
+  /** An answer of many JSON values, each given out as it arrives. */
+  async *lines(method: string, path: string, options: CallOptions = {}): AsyncGenerator<Json> {
+    const { body } = await this.stream(method, path, options);
+    yield* jsonLines(body);
+  }
+
+  /** Takes the connection over for attach and exec. @throws {ApiError} when the engine refuses. */
+  async hijack(path: string, options: CallOptions = {}): Promise<Hijacked> {
+    const reply = await this.#transport.hijack(await this.#request('POST', path, options));
+    if ('input' in reply) return reply;
+    await checked(reply);
+    throw new ApiError(reply.status, `${path}: the engine did not hand over the connection`);
+  }
+
+  /** Closes what is idle, so that the process can end. */
+  close(): void {
+    this.#transport.close();
+  }
+
+  async #request(method: string, path: string, options: CallOptions): Promise<TransportRequest> {
+    const { body, headers, signal } = options;
+    const isStream = body !== undefined && 'pipe' in body;
+    return {
+      method,
+      path: `/v${await this.apiVersion()}${path}${queryString(options.query ?? {})}`,
+      headers: { ...(body && !isStream ? { 'Content-Type': 'application/json' } : {}), ...headers },
+      ...(body ? { body: isStream ? body : JSON.stringify(body) } : {}),
+      ...(signal ? { signal } : {}),
+    };
+  }
+
+  async #negotiate(): Promise<string> {
+    const { headers, body } = await this.#transport.request({ method: 'HEAD', path: '/_ping' });
+    body.resume();
+    const theirs = headers['api-version'];
+    return olderOf(NEWEST_API, typeof theirs === 'string' && theirs ? theirs : OLDEST_API);
+  }
+}
+
+/** The older of two versions like `1.9` and `1.41`. */
+export function olderOf(a: string, b: string): string {
+  return compareVersions(a, b) <= 0 ? a : b;
+}
+
+/** Negative when `a` is older than `b`, 0 when equal, positive when newer. */
+export function compareVersions(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.split('.').map(Number);
+  const [majorB = 0, minorB = 0] = b.split('.').map(Number);
+  return majorA - majorB || minorA - minorB;
+}
+
+export function queryString(query: Readonly<Record<string, QueryValue>>): string {
+  const parts: string[] = [];
+  for (const [key, value] of Object.entries(query)) {
+    if (value === undefined) continue;
+    for (const one of typeof value === 'object' ? value : [value]) {
+      parts.push(
+        `${encodeURIComponent(key)}=${encodeURIComponent(one === true ? '1' : one === false ? '0' : one)}`,
+      );
+    }
+  }
+  return parts.length > 0 ? `?${parts.join('&')}` : '';
+}
+
+async function checked(reply: TransportReply): Promise<TransportReply> {
+  if (reply.status < 400) return reply;
+  throw new ApiError(reply.status, messageIn(await readAll(reply.body), reply.status));
+}
+
+function messageIn(body: string, status: number): string {
+  const text = body.trim();
+  if (text.startsWith('{')) {
+    try {
+      const parsed = parseJson(text);
+      if (isObject(parsed) && textAt(parsed, 'message')) return textAt(parsed, 'message').trim();
+    } catch {
+      // not JSON after all: shown as it is
+    }
+  }
+  return text || `status ${status}`;
+}
+
+async function readAll(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk); // no encoding is set, so buffers
+  return Buffer.concat(chunks).toString();
+}
