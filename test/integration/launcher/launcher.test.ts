@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from '../../support/programs.ts';
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+const folder = mkdtempSync(`${tmpdir()}/quai-test-`);
+after(() => rmSync(folder, { recursive: true }));
+
+test('quai runs from its folder, by its path, and through symbolic links to it and to its folder', async () => {
+  symlinkSync(`${repository}/quai`, `${folder}/by-file`);
+  symlinkSync('by-file', `${folder}/by-two-links`);
+  symlinkSync(repository, `${folder}/by-folder`);
+  const ways: readonly (readonly [string, readonly string[]])[] = [
+    [`${repository}/quai`, []],
+    [`${folder}/by-file`, []],
+    [`${folder}/by-two-links`, []],
+    [`${folder}/by-folder/quai`, []],
+    ['sh', ['-c', `cd ${repository} && sh quai "$@"`, 'sh']],
+    ['sh', ['-c', `cd ${folder} && PATH=${repository}:$PATH quai "$@"`, 'sh']],
+  ];
+  for (const [program, before] of ways) {
+    const { code, stdout, stderr } = await runProgram(program, [...before, '--version']);
+    assert.equal(code, 0, `${program}: ${stderr}`);
+    assert.match(stdout, /^Quai version \d+\.\d+\.\d+/, program);
+    const daemon = await runProgram(program, [...before, 'daemon', '--help']);
+    assert.match(daemon.stdout, /^Usage: quai daemon/, program);
+  }
+});
+
+test('quai says how to set up a fresh clone', async () => {
+  const clone = `${folder}/with space`;
+  mkdirSync(clone);
+  copyFileSync(`${repository}/quai`, `${clone}/quai`);
+  const { code, stderr } = await runProgram(`${clone}/quai`, ['ps']);
+  assert.equal(code, 127);
+  assert.match(stderr, /not set up yet; run this first: cd .*with space && sudo npm run setup/);
+});
