@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { CgroupTree, parseCgroupHierarchies } from '#sys/cgroup-tree';
+import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
+import { setFrozen } from '#sys/cgroup-control';
+import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { findParent, findProcess, isAlive, signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { isErrno } from '#sys/sys-error';
@@ -35,6 +37,8 @@ export interface ConmonRuntimeDeps {
   readonly conmon: string;
   /** OCI runtimes by name */
   readonly runtimes: ReadonlyMap<string, RuntimeProgram>;
+  /** default: found out */
+  readonly cgroups?: CgroupSupport;
   readonly logger: Logger;
 }
 
@@ -51,7 +55,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   readonly #parked = new ParkedConnections();
 
   /** Takes over what an engine before this one left in `runDir`. */
-  constructor({ runDir, conmon, runtimes, logger }: ConmonRuntimeDeps) {
+  constructor({ runDir, conmon, runtimes, cgroups = detectCgroups(), logger }: ConmonRuntimeDeps) {
     mkdirSync(runDir, { recursive: true, mode: 0o711 });
     const layout = new RuntimeLayout(runDir, runtimes);
     this.#context = {
@@ -59,7 +63,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
       programs: { conmon, tmpDir: Buffer.byteLength(runDir) <= MAX_TMP_DIR_BYTES ? runDir : '/run' },
       records: new ContainerRecords(layout.records),
       exits: new ExitFiles(layout.exits, logger),
-      hierarchies: parseCgroupHierarchies(readFileSync('/proc/self/mountinfo', 'utf8')),
+      cgroups,
       logger,
     };
     this.#supervisors = new Supervisors(this.#context);
@@ -171,7 +175,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     if (!record || record.process) return record;
     const pid = readPid(join(record.bundle, 'pidfile'));
     const process = pid === undefined ? undefined : findProcess(pid);
-    if (!process || !this.#cgroup(record).holds(process.pid)) return record;
+    if (!process || !isInCgroup(process.pid, record.cgroupsPath)) return record;
     const supervisor = record.supervisor ?? findParent(process.pid);
     const known = { ...record, process, ...(supervisor && { supervisor }) };
     this.#context.records.put(known);
@@ -187,20 +191,19 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   }
 
   #freeze(id: string, isFrozen: boolean): void {
-    const record = this.#context.records.find(id);
-    if (!record) throw new EngineError('conflict', `container ${id} is not running`);
-    this.#cgroup(record).freeze(isFrozen);
-  }
-
-  #cgroup({ cgroupsPath }: ContainerRecord): CgroupTree {
-    return new CgroupTree(this.#context.hierarchies, cgroupsPath);
+    const { records, cgroups } = this.#context;
+    const record = records.find(id);
+    if (!record || !setFrozen(cgroups, record.cgroupsPath, isFrozen)) {
+      throw new EngineError('conflict', `container ${id} is not running, or this host cannot pause it`);
+    }
   }
 
   /** The kernel's count where the cgroup is still there, otherwise what conmon noticed. */
   #isOomKilled({ id }: ExitFile): boolean {
-    const record = this.#context.records.find(id);
+    const { records, cgroups } = this.#context;
+    const record = records.find(id);
     if (!record) return false;
-    const kills = this.#cgroup(record).oomKills();
+    const kills = countOomKills(cgroups, record.cgroupsPath);
     return kills === undefined ? existsSync(join(record.bundle, 'oom')) : kills > 0;
   }
 }

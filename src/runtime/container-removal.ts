@@ -1,8 +1,9 @@
 import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '#base/abortable';
-import { EngineError, messageOf } from '#base/errors';
-import { CgroupTree } from '#sys/cgroup-tree';
+import { messageOf } from '#base/errors';
+import type { CgroupSupport } from '#sys/cgroup';
+import { cgroupPids, killCgroup, removeCgroup, setFrozen } from '#sys/cgroup-control';
 import { isAlive, type ProcessHandle, signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { isErrno } from '#sys/sys-error';
@@ -11,8 +12,6 @@ import type { RuntimeContext } from './runtime-context.ts';
 import { BUNDLE_FILES, BUNDLE_FOLDERS } from './runtime-layout.ts';
 
 const SIGKILL = 9;
-/** Processes that are killed are gone in well under this, unless the kernel cannot let them go. */
-const KILL_TIMEOUT_MS = 10_000;
 /** conmon writes the exit code within milliseconds, unless a client that does not read holds it up. */
 const SUPERVISOR_TIMEOUT_MS = 1_000;
 const TOOL_TIMEOUT_MS = 10_000;
@@ -21,36 +20,25 @@ const TOOL_TIMEOUT_MS = 10_000;
  * Removes all there is of a container, in an order that can be taken up again at any point: processes, cgroup,
  * runtime state, bundle.
  *
- * @throws {EngineError} `internal` when a process cannot be killed; what is left can be removed by a later call.
+ * @throws {Error} `EBUSY` when a process cannot be killed; what is left can be removed by a later call.
  */
 export async function removeContainer(context: RuntimeContext, record: ContainerRecord): Promise<void> {
-  const { id, process, supervisor } = record;
+  const { process, supervisor } = record;
   if (process) signalProcess(process, SIGKILL);
   else if (supervisor) signalProcess(supervisor, SIGKILL); // creation under way: what it started dies with it
-  await emptyCgroup(new CgroupTree(context.hierarchies, record.cgroupsPath), id);
+  await endCgroup(context.cgroups, record.cgroupsPath);
   if (supervisor) await endSupervisor(supervisor);
   await removeState(context, record);
   removeBundle(record.bundle);
 }
 
-/** Kills what is in the cgroup until it can be removed: also children that outlive the first process (`--pid=host`). */
-async function emptyCgroup(cgroup: CgroupTree, id: string): Promise<void> {
-  const deadline = Date.now() + KILL_TIMEOUT_MS;
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
-    try {
-      await cgroup.remove();
-      return;
-    } catch (error) {
-      if (!isErrno(error, 'EBUSY', 'ENOTEMPTY')) throw error;
-      cgroup.kill();
-      if (Date.now() > deadline) {
-        throw new EngineError('internal', `cannot remove the cgroup of ${id}: its processes do not end`, {
-          cause: error,
-        });
-      }
-    }
-    await sleep(pauseMs);
+/** Also ends what outlives the first process (`--pid=host`). A frozen process of cgroup v1 dies when it thaws. */
+async function endCgroup(cgroups: CgroupSupport, path: string): Promise<void> {
+  if (cgroupPids(cgroups, path).length > 0) {
+    setFrozen(cgroups, path, false);
+    await killCgroup(cgroups, path);
   }
+  await removeCgroup(cgroups, path);
 }
 
 async function endSupervisor(supervisor: ProcessHandle): Promise<void> {

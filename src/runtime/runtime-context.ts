@@ -1,5 +1,5 @@
 import type { Logger } from '#base/logger';
-import type { CgroupHierarchy } from '#sys/cgroup-tree';
+import type { CgroupSupport } from '#sys/cgroup';
 import type { ConmonPrograms } from './conmon-process.ts';
 import type { ContainerRecords } from './container-records.ts';
 import type { ExitFiles } from './exit-files.ts';
@@ -11,6 +11,6 @@ export interface RuntimeContext {
   readonly programs: ConmonPrograms;
   readonly records: ContainerRecords;
   readonly exits: ExitFiles;
-  readonly hierarchies: readonly CgroupHierarchy[];
+  readonly cgroups: CgroupSupport;
   readonly logger: Logger;
 }

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmdirSync,
   rmSync,
   writeFileSync,
@@ -23,7 +24,7 @@ import type {
 } from '#runtime/process-runtime';
 import type { RuntimeProgram } from '#runtime/runtime-layout';
 import type { OciSpec } from '#spec/oci/runtime-spec';
-import { parseCgroupHierarchies } from '#sys/cgroup-tree';
+import { cgroupDirectories, detectCgroups } from '#sys/cgroup';
 
 const BUSYBOX = '/bin/busybox';
 const CONMON = '/usr/bin/conmon';
@@ -82,6 +83,7 @@ export class RuntimeFixture implements AsyncDisposable {
   readonly #exits = new Map<string, PromiseWithResolvers<ProcessExit>>();
   readonly exitEvents: ProcessExit[] = [];
   readonly #before = new Set(processIds());
+  readonly #descriptorsBefore = openDescriptors();
   #watching: Disposable;
   #counter = 0;
 
@@ -180,9 +182,10 @@ export class RuntimeFixture implements AsyncDisposable {
     for (const id of this.runtime.list()) await this.runtime.delete(id, 'crun');
     for (const { id } of this.exitEvents) this.runtime.forgetExit(id);
     this.#watching[Symbol.dispose]();
+    await eventually(() => this.#leftovers().length === 0, 'all is gone').catch(() => undefined);
     const left = this.#leftovers();
     rmSync(this.root, { recursive: true, force: true });
-    for (const { directory } of hierarchies()) removeCgroup(join(directory, CGROUP_PARENT));
+    for (const directory of cgroupDirectories(detectCgroups(), CGROUP_PARENT)) removeCgroup(directory);
     if (left.length > 0) throw new Error(`left behind: ${left.join(', ')}`);
   }
 
@@ -199,14 +202,7 @@ export class RuntimeFixture implements AsyncDisposable {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
       .filter(line => line.includes(this.root));
-    const cgroups = hierarchies().flatMap(({ directory }) => {
-      const parent = join(directory, CGROUP_PARENT);
-      return existsSync(parent)
-        ? readdirSync(parent, { withFileTypes: true })
-            .filter(entry => entry.isDirectory())
-            .map(entry => join(parent, entry.name))
-        : [];
-    });
+    const cgroups = cgroupDirectories(detectCgroups(), CGROUP_PARENT).flatMap(childDirectories);
     const processes = processIds().filter(
       pid => !this.#before.has(pid) && commandOf(pid).includes(this.root),
     );
@@ -218,6 +214,7 @@ export class RuntimeFixture implements AsyncDisposable {
       ...cgroups,
       ...processes.map(pid => `process ${pid} ${commandOf(pid)}`),
       ...sockets,
+      ...openDescriptors().filter(fd => !this.#descriptorsBefore.includes(fd)),
     ];
   }
 }
@@ -229,9 +226,9 @@ export async function readAll(streams: AttachedStreams): Promise<{ stdout: strin
   return text;
 }
 
-/** Waits until `condition` holds. @throws after ten seconds. */
+/** Waits until `condition` holds. @throws after five seconds. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 5_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`timed out: ${what}`);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -290,8 +287,22 @@ function removeCgroup(directory: string): void {
   if (existsSync(directory)) rmdirSync(directory);
 }
 
-function hierarchies() {
-  return parseCgroupHierarchies(readFileSync('/proc/self/mountinfo', 'utf8'));
+function childDirectories(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  const children = readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory());
+  return children.map(entry => join(directory, entry.name));
+}
+
+/** Open descriptors of this process, by what they are, but for the one that libuv keeps for watching files. */
+function openDescriptors(): string[] {
+  return readdirSync('/proc/self/fd').flatMap(fd => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target === 'anon_inode:inotify' ? [] : [`descriptor ${fd} ${target}`];
+    } catch {
+      return []; // the one that read the folder
+    }
+  });
 }
 
 function entries(directory: string): string[] {
