@@ -1,6 +1,28 @@
-import type { Abortable } from '#base/abortable';
-import { notImplemented } from '#base/errors';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Abortable, throwIfAborted } from '#base/abortable';
+import type { EventSink } from '#base/engine-event';
+import type { Logger } from '#base/logger';
+import type { Database } from '#store/database';
+import { readSysctl } from '#sys/sysctl';
+import { Attachment, PortRefused } from './attachment.ts';
+import { BackgroundChores } from './background-chores.ts';
+import { BridgeLinks } from './bridge-links.ts';
+import { EndpointRegistry } from './endpoint-registry.ts';
+import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
+import { Firewall } from './firewall.ts';
+import { type EngineInstance, InstanceNames } from './instance-names.ts';
+import { Ipam } from './ipam.ts';
 import type { Endpoint, EndpointRequest, IpamPool, Network, PortRequest } from './network.ts';
+import { firewallNetwork, type NetworkParts } from './network-parts.ts';
+import { planNetwork } from './network-plan.ts';
+import { NetworkRegistry, PREDEFINED } from './network-registry.ts';
+import { restoreNetworks, takenSubnets } from './network-restore.ts';
+import { PortBook } from './port-book.ts';
+import { describeConflict } from './port-conflict.ts';
+import { PortPublisher } from './port-publisher.ts';
+import { Sandboxes } from './sandboxes.ts';
+import { DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
 
 export interface NetworkCreateOptions {
   readonly name: string;
@@ -23,82 +45,234 @@ export interface SandboxOwner {
   readonly hostname: string;
 }
 
-/** Networks, sandboxes (a container's network name space) and endpoints. */
+export interface NetworkServiceDeps {
+  /** with `networkMigrations` applied */
+  readonly db: Database;
+  /** name spaces are bound in `<runDir>/netns/` */
+  readonly runDir: string;
+  readonly instance: EngineInstance;
+  readonly events: EventSink;
+  readonly logger: Logger;
+  /** a container's name, for messages; undefined when there is no such container */
+  readonly resolveContainerName: (containerId: string) => string | undefined;
+  /** ranges for networks that name none; Docker's own unless given */
+  readonly defaultPools?: readonly DefaultPool[];
+}
+
+const EPHEMERAL_FALLBACK = [32_768, 60_999] as const;
+
+/**
+ * Networks, sandboxes (a container's network name space) and endpoints.
+ *
+ * Life cycle: construct, {@link restore} once before anything else that touches the host, {@link shutdown} at the end.
+ * The kernel's state follows from the database and is put back when others remove it. See docs/design/networking.md.
+ */
 export class NetworkService {
+  readonly #parts: NetworkParts;
+  readonly #chores: BackgroundChores;
+  readonly #attachment: Attachment;
+  readonly #pools: readonly DefaultPool[];
+
+  constructor(deps: NetworkServiceDeps) {
+    const { db, events, logger, resolveContainerName } = deps;
+    const names = new InstanceNames(deps.instance);
+    const networks = new NetworkRegistry({ db, events });
+    const endpoints = new EndpointRegistry({ db, events });
+    const book = new PortBook({ hasIpv6: hostHasIpv6, ephemeralRange });
+    this.#pools = deps.defaultPools ?? DEFAULT_POOLS;
+    this.#chores = new BackgroundChores(logger);
+    this.#parts = {
+      names,
+      networks,
+      endpoints,
+      ipam: openIpam(networks, endpoints, resolveContainerName),
+      links: new BridgeLinks({ names, logger }),
+      firewall: new Firewall({ table: names.table, logger }),
+      publisher: new PortPublisher({ book, logger }),
+      sandboxes: new Sandboxes(join(deps.runDir, 'netns')),
+      events,
+      logger,
+      resolveContainerName,
+    };
+    this.#attachment = new Attachment(this.#parts, this.#chores);
+  }
+
+  /** In the order they were made. */
   list(): Network[] {
-    throw notImplemented('network list');
+    return this.#parts.networks.list();
   }
 
   /** By name, ID, or unique ID prefix. @throws `notFound` `network X not found`. */
-  get(_reference: string): Network {
-    throw notImplemented('network get');
+  get(reference: string): Network {
+    return this.#parts.networks.get(reference);
   }
 
-  find(_reference: string): Network | undefined {
-    throw notImplemented('network find');
+  find(reference: string): Network | undefined {
+    return this.#parts.networks.find(reference);
   }
 
-  async create(_options: NetworkCreateOptions, _abortable?: Abortable): Promise<Network> {
-    throw notImplemented('network create');
+  /** @throws `conflict` for a name in use, `forbidden` for a range in use, `invalid`, `notFound` for the driver. */
+  async create(options: NetworkCreateOptions, { signal }: Abortable = {}): Promise<Network> {
+    throwIfAborted(signal);
+    const { firewall, ipam, links, names, networks } = this.#parts;
+    if (PREDEFINED.has(options.name)) throw predefinedNotPermitted(options.name);
+    const existing = networks.find(options.name);
+    if (existing?.name === options.name) throw networkNameTaken(options.name);
+    const network = planNetwork(options, { pools: this.#pools, taken: takenSubnets(this.#parts) });
+    using undo = new DisposableStack();
+    firewall.setNetwork(network.id, firewallNetwork(network, names));
+    undo.defer(() => firewall.remove([network.id]));
+    undo.defer(() => this.#chores.run('deleting a bridge', () => links.deleteBridge(network)));
+    links.ensureBridge(network);
+    networks.insert(network);
+    undo.move();
+    ipam.open(network);
+    return network;
   }
 
-  async remove(_reference: string, _abortable?: Abortable): Promise<void> {
-    throw notImplemented('network remove');
+  /** @throws `notFound`; `forbidden` for a predefined network, and while containers are on it. */
+  async remove(reference: string, { signal }: Abortable = {}): Promise<void> {
+    throwIfAborted(signal);
+    const { endpoints, firewall, ipam, links, networks, resolveContainerName } = this.#parts;
+    const network = networks.get(reference);
+    if (PREDEFINED.has(network.name)) throw predefinedNotRemovable(network.name);
+    const users = endpoints.onNetwork(network.id).map(endpoint => ({
+      name: resolveContainerName(endpoint.containerId) ?? endpoint.containerId,
+      endpointId: endpoint.id,
+    }));
+    if (users.length > 0) throw networkInUse(network, users);
+    networks.delete(network); // point of no return
+    ipam.close(network.id);
+    firewall.remove([network.id]);
+    await links.deleteBridge(network);
   }
 
   /** Endpoints of running containers on one network. */
-  endpointsOn(_networkId: string): Endpoint[] {
-    throw notImplemented('network endpoints');
+  endpointsOn(networkId: string): Endpoint[] {
+    return this.#parts.endpoints.onNetwork(networkId);
   }
 
-  /** Endpoints a container has now. */
-  endpointsOf(_containerId: string): Endpoint[] {
-    throw notImplemented('network endpoints');
+  /** Endpoints a container has now, in the order they were attached. */
+  endpointsOf(containerId: string): Endpoint[] {
+    return [...this.#parts.endpoints.ofContainer(containerId)];
+  }
+
+  /** The endpoint with the default route, which carries the published ports. */
+  gatewayOf(containerId: string): Endpoint | undefined {
+    return this.#parts.endpoints.ofContainer(containerId).find(endpoint => endpoint.isGateway);
   }
 
   /**
    * Makes a network name space bound to a file, with `lo` up. Idempotent.
    * @returns the file's path (`…/netns/<id>`), to give to the runtime.
    */
-  createSandbox(_owner: SandboxOwner): string {
-    throw notImplemented('network sandbox');
+  createSandbox(owner: SandboxOwner): string {
+    return this.#parts.sandboxes.create(owner.containerId);
+  }
+
+  /** Where {@link createSandbox} puts it, made or not. */
+  sandboxPath(containerId: string): string {
+    return this.#parts.sandboxes.path(containerId);
   }
 
   /**
    * Attaches the sandbox of a container to networks, in one go: addresses, links, routes, and published ports
-   * (on the endpoint with the default gateway). All or nothing.
+   * (on the endpoint with the default gateway). All or nothing. Ports are left alone when the container has
+   * published ports already, so that a later call may repeat them.
    *
-   * @throws `conflict` for an address or port in use (naming who has it), `notFound`, `invalid`.
+   * @returns the new endpoints, in the order of the requests.
+   * @throws `conflict` for an address or port in use (naming who has it), `notFound`, `invalid`, `forbidden` for a
+   * network the container is on.
    */
   async attach(
-    _owner: SandboxOwner,
-    _endpoints: readonly EndpointRequest[],
-    _ports: readonly PortRequest[],
-    _options?: Abortable,
+    owner: SandboxOwner,
+    endpoints: readonly EndpointRequest[],
+    ports: readonly PortRequest[],
+    { signal }: Abortable = {},
   ): Promise<Endpoint[]> {
-    throw notImplemented('network attach');
+    throwIfAborted(signal);
+    try {
+      return this.#attachment.attach(owner, endpoints, ports);
+    } catch (error) {
+      if (!(error instanceof PortRefused)) throw error;
+      const address = error.endpoint.ipv4?.address ?? `[${error.endpoint.ipv6?.address ?? ''}]`;
+      throw await describeConflict(error.conflict, {
+        containerName: owner.containerName,
+        endpointId: error.endpoint.id,
+        target: `${address}:${error.conflict.port.containerPort}`,
+        nameOf: this.#parts.resolveContainerName,
+      });
+    }
   }
 
-  /** Detaches one network from a running container. */
-  async detach(_containerId: string, _network: string): Promise<void> {
-    throw notImplemented('network detach');
+  /** Detaches one network from a running container. @throws `notFound`; `forbidden` when it is not on it. */
+  async detach(containerId: string, network: string): Promise<void> {
+    await this.#attachment.detach(containerId, this.#parts.networks.get(network));
   }
 
   /**
-   * Releases everything a container holds: ports and addresses at once, the name space in the background.
-   * Idempotent, happy to find nothing.
+   * Releases everything a container holds: ports and addresses at once, and its name space as soon as its last
+   * process ends. Idempotent, happy to find nothing, never throws.
    */
-  release(_containerId: string): void {
-    throw notImplemented('network release');
+  release(containerId: string): void {
+    this.#attachment.release(containerId);
   }
 
   /** At start-up: re-asserts links and rules of `running`, releases what belongs to anyone else. */
-  async restore(_running: ReadonlySet<string>): Promise<void> {
-    throw notImplemented('network restore');
+  async restore(running: ReadonlySet<string>): Promise<void> {
+    await restoreNetworks(this.#parts, running, { pools: this.#pools, chores: this.#chores });
   }
 
-  /** Removes our rules and, when no container uses them, our bridges. */
+  /**
+   * Lets the host's ports go. With no container left on a bridge, also removes our rules and bridges; otherwise they
+   * stay, and published ports go on working without the engine.
+   */
   async shutdown(): Promise<void> {
-    throw notImplemented('network shutdown');
+    const { endpoints, firewall, links, networks, publisher } = this.#parts;
+    publisher.releaseAll();
+    await this.#chores.settle();
+    const isInUse = endpoints.list().some(endpoint => endpoint.interfaceName !== '');
+    if (!isInUse) {
+      firewall.withdraw();
+      for (const network of networks.list()) {
+        if (network.driver === 'bridge') await links.deleteBridge(network);
+      }
+    }
+    firewall[Symbol.dispose]();
+    links[Symbol.dispose]();
   }
+}
+
+function openIpam(
+  networks: NetworkRegistry,
+  endpoints: EndpointRegistry,
+  nameOf: (containerId: string) => string | undefined,
+): Ipam {
+  const ipam = new Ipam((networkId, address) => {
+    const holder = endpoints
+      .onNetwork(networkId)
+      .find(endpoint => endpoint.ipv4?.address === address || endpoint.ipv6?.address === address);
+    return holder && `container ${nameOf(holder.containerId) ?? holder.containerId.slice(0, 12)}`;
+  });
+  for (const network of networks.list()) ipam.open(network);
+  for (const endpoint of endpoints.list()) {
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
+      if (address) ipam.occupy(endpoint.networkId, address.address);
+    }
+  }
+  return ipam;
+}
+
+/** The file is missing without IPv6 in the kernel, and empty when no interface may have it. */
+function hostHasIpv6(): boolean {
+  try {
+    return readFileSync('/proc/net/if_inet6', 'utf8') !== '';
+  } catch {
+    return false;
+  }
+}
+
+function ephemeralRange(): readonly [number, number] {
+  const [first, last] = (readSysctl('net/ipv4/ip_local_port_range') ?? '').split(/\s+/).map(Number);
+  return first && last && first <= last ? [first, last] : EPHEMERAL_FALLBACK;
 }

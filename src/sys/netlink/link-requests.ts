@@ -30,7 +30,11 @@ export const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BRPORT_STATE = 1;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_FLUSH = 24;
+const IFLA_BRPORT_ISOLATED = 33;
+const BR_STATE_DISABLED = 0;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const VETH_INFO_PEER = 1;
@@ -107,6 +111,10 @@ export interface LinkChange {
   readonly bridgeIndex?: number;
   /** a bridge port that sends frames back where they came from */
   readonly isHairpin?: boolean;
+  /** a bridge port that may not talk to other isolated ports */
+  readonly isIsolated?: boolean;
+  /** a bridge port that neither sends nor receives, whose addresses the bridge forgets */
+  readonly isBlocked?: true;
   /** no link-local address when it comes up: to be set before that */
   readonly isWithoutLinkLocal?: boolean;
   readonly newName?: string;
@@ -135,16 +143,23 @@ export function setLink(link: string | number, change: LinkChange): NetlinkReque
     const mode = attribute(IFLA_INET6_ADDR_GEN_MODE, u8(IN6_ADDR_GEN_MODE_NONE));
     parts.push(nested(IFLA_AF_SPEC, nested(AF_INET6, mode)));
   }
-  if (change.isHairpin !== undefined) parts.push(hairpin(change.isHairpin));
+  const port = bridgePort(change);
+  if (port.length > 0) {
+    const kind = attribute(IFLA_INFO_SLAVE_KIND, text('bridge'));
+    parts.push(nested(IFLA_LINKINFO, kind, nested(IFLA_INFO_SLAVE_DATA, ...port)));
+  }
   return { what: `set link ${link}`, type: RTM_NEWLINK, flags: 0, payload: Buffer.concat(parts) };
 }
 
-function hairpin(isOn: boolean): Buffer {
-  return nested(
-    IFLA_LINKINFO,
-    attribute(IFLA_INFO_SLAVE_KIND, text('bridge')),
-    nested(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, u8(isOn ? 1 : 0))),
-  );
+function bridgePort({ isHairpin, isIsolated, isBlocked }: LinkChange): Buffer[] {
+  const parts: Buffer[] = [];
+  if (isHairpin !== undefined) parts.push(attribute(IFLA_BRPORT_MODE, u8(isHairpin ? 1 : 0)));
+  if (isIsolated !== undefined) parts.push(attribute(IFLA_BRPORT_ISOLATED, u8(isIsolated ? 1 : 0)));
+  if (isBlocked) {
+    parts.push(attribute(IFLA_BRPORT_STATE, u8(BR_STATE_DISABLED)));
+    parts.push(attribute(IFLA_BRPORT_FLUSH, Buffer.alloc(0)));
+  }
+  return parts;
 }
 
 export function deleteLink(link: string | number): NetlinkRequest {

@@ -5,7 +5,10 @@ import { notificationStream } from './notification-stream.ts';
 const NFNLGRP_NFTABLES = 7;
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWGEN = 15;
+const NFT_MSG_GETGEN = 16;
+const NFTA_GEN_ID = 1;
 const NFTA_GEN_PROC_PID = 2;
+const NFTA_GEN_PROC_NAME = 3;
 const NFGENMSG_BYTES = 4;
 /** of all but generations, the first attribute names the table (linux/netfilter/nf_tables.h) */
 const TABLE_NAME = 1;
@@ -15,8 +18,11 @@ const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 
 /** One committed transaction of anybody's. */
 export interface NftablesChange {
-  /** process (in fact thread) that made it */
+  /** number of the rule set after it; wraps round at 32 bits */
+  readonly generation: number;
+  /** process (in fact thread) that made it, as the first process of the machine knows it */
   readonly pid: number;
+  readonly program: string;
   /** tables that something was removed from */
   readonly damagedTables: ReadonlySet<string>;
 }
@@ -45,7 +51,7 @@ async function* changes(stream: AsyncIterable<readonly NetlinkReply[]>): AsyncGe
       if (reply.type >> 8 !== NFNL_SUBSYS_NFTABLES) continue;
       const kind = reply.type & 0xff;
       if (kind === NFT_MSG_NEWGEN) {
-        yield { pid: generationMaker(reply), damagedTables };
+        yield { ...decodeGeneration(reply), damagedTables };
         damagedTables = new Set();
       } else if (DELETIONS.has(kind)) {
         const name = decodeAttributes(reply.payload, NFGENMSG_BYTES).get(TABLE_NAME);
@@ -55,7 +61,39 @@ async function* changes(stream: AsyncIterable<readonly NetlinkReply[]>): AsyncGe
   }
 }
 
-function generationMaker(reply: NetlinkReply): number {
-  const pid = decodeAttributes(reply.payload, NFGENMSG_BYTES).get(NFTA_GEN_PROC_PID);
-  return pid && pid.length >= 4 ? pid.readUInt32BE(0) : 0;
+function decodeGeneration(reply: NetlinkReply): Omit<NftablesChange, 'damagedTables'> {
+  const attributes = decodeAttributes(reply.payload, NFGENMSG_BYTES);
+  const number = (type: number): number => {
+    const value = attributes.get(type);
+    return value && value.length >= 4 ? value.readUInt32BE(0) : 0;
+  };
+  return {
+    generation: number(NFTA_GEN_ID),
+    pid: number(NFTA_GEN_PROC_PID),
+    program: readText(attributes.get(NFTA_GEN_PROC_NAME) ?? Buffer.alloc(0)),
+  };
+}
+
+/** Reads the number of the rule set's last transaction, in the network name space it was made in. */
+export class NftablesGeneration implements Disposable {
+  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
+
+  /** @throws {SysError} */
+  current(): number {
+    const [outcome] = this.#socket.outcomes([
+      {
+        what: 'get rule set generation',
+        type: (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN,
+        flags: 0,
+        payload: Buffer.alloc(NFGENMSG_BYTES),
+      },
+    ]);
+    if (outcome?.error) throw outcome.error;
+    const reply = outcome?.replies[0];
+    return reply ? decodeGeneration(reply).generation : 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
 }

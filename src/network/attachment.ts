@@ -1,0 +1,259 @@
+import { messageOf } from '#base/errors';
+import type { BackgroundChores } from './background-chores.ts';
+import { parseBridgeOptions } from './bridge-options.ts';
+import { planEndpoint } from './endpoint-plan.ts';
+import type { EndpointRecord } from './endpoint-table.ts';
+import { endpointExists, notConnected } from './errors.ts';
+import type { FirewallEndpoint } from './firewall-rules.ts';
+import { chooseGateway } from './gateway-choice.ts';
+import type { AssignedAddress } from './ipam.ts';
+import type { EndpointRequest, PortRequest } from './network.ts';
+import { firewallEndpoint, type NetworkParts } from './network-parts.ts';
+import type { SandboxOwner } from './network-service.ts';
+import type { NetworkRecord } from './network-table.ts';
+import { PortConflict, type Reservation } from './port-book.ts';
+import { forgetUdpFlows } from './udp-flows.ts';
+
+/** A port that could not be had, with the endpoint that wanted it. */
+export class PortRefused extends Error {
+  override readonly name = 'PortRefused';
+  readonly conflict: PortConflict;
+  readonly endpoint: EndpointRecord;
+
+  constructor(conflict: PortConflict, endpoint: EndpointRecord) {
+    super(conflict.message, { cause: conflict });
+    this.conflict = conflict;
+    this.endpoint = endpoint;
+  }
+}
+
+/** What an attachment changes, decided before anything is touched but addresses and ports. */
+interface Plan {
+  readonly owner: SandboxOwner;
+  /** new endpoints, as they will be */
+  readonly added: readonly EndpointRecord[];
+  /** the endpoint that was the gateway, and is not any more or gets ports */
+  readonly changed: readonly EndpointRecord[];
+  /** `changed` as they were */
+  readonly before: readonly EndpointRecord[];
+  readonly gateway: EndpointRecord | undefined;
+  readonly previous: EndpointRecord | undefined;
+  readonly reservations: readonly Reservation[];
+}
+
+/**
+ * Puts containers on networks and takes them off. Everything here is synchronous, so that nothing comes in between;
+ * the kernel needs about a millisecond for an endpoint.
+ */
+export class Attachment {
+  readonly #parts: NetworkParts;
+  readonly #chores: BackgroundChores;
+
+  constructor(parts: NetworkParts, chores: BackgroundChores) {
+    this.#parts = parts;
+    this.#chores = chores;
+  }
+
+  /**
+   * All or nothing. Order: addresses and ports (which a crash frees), rows, rules, links. A crash after the rows leaves
+   * endpoints of a container that does not run, which the next start releases.
+   *
+   * @throws {PortRefused}, {EngineError}, {SysError}
+   */
+  attach(
+    owner: SandboxOwner,
+    requests: readonly EndpointRequest[],
+    ports: readonly PortRequest[],
+  ): EndpointRecord[] {
+    using undo = new DisposableStack();
+    const plan = this.#plan(owner, requests, ports, undo);
+    const touched = [...plan.changed, ...plan.added];
+    this.#saveRows(plan, undo);
+    this.#setRules(plan, undo);
+    this.#plugIn(plan, undo);
+    this.#servePorts(plan);
+    undo.move(); // point of no return
+    for (const endpoint of plan.added) {
+      this.#parts.endpoints.emit('connect', endpoint, this.#parts.networks.get(endpoint.networkId));
+    }
+    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows(touched, 'published'));
+    return [...plan.added];
+  }
+
+  /** Takes a running container off one network. Its ports move to the next gateway, or close. */
+  async detach(containerId: string, network: NetworkRecord): Promise<void> {
+    const { endpoints, firewall, links, publisher, names, sandboxes } = this.#parts;
+    const gone = endpoints.ofContainer(containerId).find(endpoint => endpoint.networkId === network.id);
+    if (!gone) throw notConnected(containerId, network.name);
+    const rest = endpoints.ofContainer(containerId).filter(endpoint => endpoint !== gone);
+    const next = gone.isGateway ? chooseGateway(rest) : undefined;
+    const heir = next && { ...next, isGateway: true, ports: gone.ports };
+    endpoints.delete([gone]);
+    if (heir) endpoints.save([heir]);
+    endpoints.emit('disconnect', gone, network);
+    firewall.remove([gone.id]);
+    if (heir) {
+      publisher.move(gone.id, heir.id, heir);
+      firewall.setEndpoints(this.#rulesOf([heir]));
+      this.#allowLoopback(heir);
+    } else publisher.release(gone.id);
+    this.#freeAddresses(gone);
+    if (network.driver !== 'bridge') return;
+    links.cutOff([gone.id]);
+    await links.delete([names.veth(gone.id)]);
+    if (heir && sandboxes.exists(containerId)) links.setDefaultRoute(heir, sandboxes.path(containerId));
+    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows([gone], 'released'));
+  }
+
+  /** Frees everything a container holds. Never throws: what cannot be undone is logged, and swept at the next start. */
+  release(containerId: string): void {
+    const { endpoints, firewall, links, networks, publisher, sandboxes } = this.#parts;
+    const gone = endpoints.ofContainer(containerId);
+    const ids = gone.map(endpoint => endpoint.id);
+    for (const id of ids) this.#attempt('closing ports', () => publisher.release(id));
+    const linked = gone.filter(endpoint => endpoint.interfaceName !== '').map(endpoint => endpoint.id);
+    if (linked.length > 0) this.#attempt('cutting off links', () => links.cutOff(linked));
+    this.#attempt('removing rules', () => firewall.remove(ids));
+    this.#attempt('deleting endpoints', () => endpoints.delete(gone));
+    for (const endpoint of gone) {
+      this.#freeAddresses(endpoint);
+      endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
+    }
+    this.#attempt('removing network name space', () => sandboxes.remove(containerId));
+    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows(gone, 'released'));
+  }
+
+  #plan(
+    owner: SandboxOwner,
+    requests: readonly EndpointRequest[],
+    ports: readonly PortRequest[],
+    undo: DisposableStack,
+  ): Plan {
+    const current = this.#parts.endpoints.ofContainer(owner.containerId);
+    const planned: EndpointRecord[] = [];
+    for (const request of requests) {
+      planned.push(this.#planOne(owner, request, [...current, ...planned], undo));
+    }
+    const gateway = chooseGateway([...current, ...planned]);
+    const previous = current.find(endpoint => endpoint.isGateway);
+    const reservations = gateway && !previous?.ports.length ? this.#reserve(gateway, ports, undo) : [];
+    const published = previous?.ports.length ? previous.ports : reservations.flatMap(one => one.ports);
+    const crowned = gateway && { ...gateway, isGateway: true, ports: published };
+    const isMoved = previous && previous.id !== gateway?.id;
+    const changed = current.flatMap(endpoint => {
+      if (endpoint.id === crowned?.id) return reservations.length > 0 || isMoved ? [crowned] : [];
+      return isMoved && endpoint.id === previous.id ? [{ ...endpoint, isGateway: false, ports: [] }] : [];
+    });
+    const added = planned.map(endpoint => (endpoint.id === crowned?.id ? crowned : endpoint));
+    const before = current.filter(endpoint => changed.some(other => other.id === endpoint.id));
+    return { owner, added, changed, before, gateway: crowned, previous, reservations };
+  }
+
+  #planOne(
+    owner: SandboxOwner,
+    request: EndpointRequest,
+    others: readonly EndpointRecord[],
+    undo: DisposableStack,
+  ): EndpointRecord {
+    const { ipam } = this.#parts;
+    const network = this.#parts.networks.get(request.network);
+    if (others.some(endpoint => endpoint.networkId === network.id)) {
+      throw endpointExists(owner.containerName, network.name);
+    }
+    const assign = (family: 4 | 6, asked: string | undefined): AssignedAddress | undefined => {
+      if (network.driver !== 'bridge') return undefined;
+      const assigned = ipam.assign(network, family, asked);
+      if (assigned) undo.defer(() => ipam.release(network.id, assigned.address));
+      return assigned;
+    };
+    const ipv4 = assign(4, request.ipv4Address);
+    const ipv6 = assign(6, request.ipv6Address);
+    const usedNames = new Set(others.map(endpoint => endpoint.interfaceName));
+    return planEndpoint(owner, request, { network, ipv4, ipv6, usedNames });
+  }
+
+  #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {
+    const { networks, publisher } = this.#parts;
+    const { defaultHostIp } = parseBridgeOptions(networks.get(gateway.networkId).options);
+    try {
+      const reservations = publisher.reserve(gateway.containerId, ports, defaultHostIp);
+      undo.defer(() => publisher.cancel(reservations));
+      return reservations;
+    } catch (error) {
+      if (error instanceof PortConflict) throw new PortRefused(error, gateway);
+      throw error;
+    }
+  }
+
+  #saveRows({ added, changed, before }: Plan, undo: DisposableStack): void {
+    const { endpoints } = this.#parts;
+    endpoints.save([...changed, ...added]);
+    undo.defer(() => {
+      endpoints.delete(added);
+      endpoints.save(before);
+    });
+  }
+
+  #setRules({ added, changed, before }: Plan, undo: DisposableStack): void {
+    const { firewall } = this.#parts;
+    const rules = this.#rulesOf([...changed, ...added]);
+    if (rules.size === 0) return;
+    firewall.setEndpoints(rules);
+    undo.defer(() => {
+      firewall.remove(added.map(endpoint => endpoint.id));
+      firewall.setEndpoints(this.#rulesOf(before));
+    });
+  }
+
+  #plugIn(plan: Plan, undo: DisposableStack): void {
+    const { links, names, networks, sandboxes } = this.#parts;
+    const bridged = plan.added.filter(endpoint => endpoint.interfaceName !== '');
+    if (bridged.length === 0) return;
+    const netns = sandboxes.create(plan.owner.containerId);
+    const { previous, gateway } = plan;
+    if (previous && previous.id !== gateway?.id) undo.defer(() => links.setDefaultRoute(previous, netns));
+    for (const endpoint of bridged) {
+      undo.defer(() => {
+        links.cutOff([endpoint.id]);
+        this.#chores.run('deleting links', () => links.delete([names.veth(endpoint.id)]));
+      });
+      links.connect(endpoint, networks.get(endpoint.networkId), netns);
+    }
+    if (gateway?.ports.length) this.#allowLoopback(gateway);
+  }
+
+  #servePorts({ gateway, previous, reservations }: Plan): void {
+    if (!gateway) return;
+    const { publisher } = this.#parts;
+    if (previous && previous.id !== gateway.id) publisher.move(previous.id, gateway.id, gateway);
+    publisher.activate(gateway.id, reservations, gateway);
+  }
+
+  #allowLoopback(gateway: EndpointRecord): void {
+    if (gateway.ipv4) this.#parts.links.allowLoopback(this.#parts.networks.get(gateway.networkId));
+  }
+
+  #rulesOf(endpoints: readonly EndpointRecord[]): Map<string, FirewallEndpoint> {
+    const rules = new Map<string, FirewallEndpoint>();
+    for (const endpoint of endpoints) {
+      if (endpoint.interfaceName === '') continue;
+      const network = this.#parts.networks.get(endpoint.networkId);
+      rules.set(endpoint.id, firewallEndpoint(endpoint, network, this.#parts.names));
+    }
+    return rules;
+  }
+
+  #freeAddresses(endpoint: EndpointRecord): void {
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
+      if (address) this.#parts.ipam.release(endpoint.networkId, address.address);
+    }
+  }
+
+  #attempt(what: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#parts.logger.warn(`${what} failed`, { error: messageOf(error) });
+    }
+  }
+}

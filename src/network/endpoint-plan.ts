@@ -1,0 +1,62 @@
+import { EngineError } from '#base/errors';
+import { type EndpointId, newId, shortId } from '#base/ids';
+import { parseBridgeOptions } from './bridge-options.ts';
+import type { EndpointRecord } from './endpoint-table.ts';
+import type { AssignedAddress } from './ipam.ts';
+import { macFor, parseMac } from './mac-address.ts';
+import type { EndpointRequest } from './network.ts';
+import type { SandboxOwner } from './network-service.ts';
+import type { NetworkRecord } from './network-table.ts';
+
+/** An endpoint as it will be, before it is decided whether it is the gateway. Touches nothing. @throws `invalid`. */
+export function planEndpoint(
+  owner: SandboxOwner,
+  request: EndpointRequest,
+  where: {
+    readonly network: NetworkRecord;
+    readonly ipv4: AssignedAddress | undefined;
+    readonly ipv6: AssignedAddress | undefined;
+    /** interface names in use in the container */
+    readonly usedNames: ReadonlySet<string>;
+  },
+): EndpointRecord {
+  const { network, ipv4, ipv6 } = where;
+  const isBridge = network.driver === 'bridge';
+  return {
+    id: newId<EndpointId>(),
+    networkId: network.id,
+    networkName: network.name,
+    containerId: owner.containerId,
+    interfaceName: isBridge
+      ? freeName(parseBridgeOptions(network.options).interfacePrefix, where.usedNames)
+      : '',
+    macAddress: isBridge ? chooseMac(request.macAddress, ipv4) : '',
+    aliases: request.aliases,
+    dnsNames: dnsNames(owner, request, network),
+    ports: [],
+    gatewayPriority: request.gatewayPriority,
+    isGateway: false,
+    ...(ipv4 && { ipv4 }),
+    ...(ipv6 && { ipv6 }),
+  };
+}
+
+function chooseMac(asked: string | undefined, ipv4: AssignedAddress | undefined): string {
+  if (asked === undefined || asked === '') return macFor(ipv4 ? [ipv4.address] : []);
+  const mac = parseMac(asked);
+  if (mac === undefined) throw new EngineError('invalid', `invalid MAC address: ${asked}`);
+  return mac;
+}
+
+function freeName(prefix: string, used: ReadonlySet<string>): string {
+  let number = 0;
+  while (used.has(`${prefix}${number}`)) number += 1;
+  return `${prefix}${number}`;
+}
+
+/** Names are resolved on user-defined networks only. */
+function dnsNames(owner: SandboxOwner, request: EndpointRequest, network: NetworkRecord): string[] {
+  if (network.driver !== 'bridge' || network.name === 'bridge') return [];
+  const names = [owner.containerName, ...request.aliases, shortId(owner.containerId), owner.hostname];
+  return [...new Set(names.filter(name => name !== ''))];
+}

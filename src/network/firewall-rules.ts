@@ -1,0 +1,198 @@
+import { isIPv6 } from 'node:net';
+
+/** What the firewall knows of a bridge network. */
+export interface FirewallNetwork {
+  readonly bridge: string;
+  /** CIDR */
+  readonly subnets: readonly string[];
+  readonly isInternal: boolean;
+  readonly isMasqueraded: boolean;
+  readonly isOpenWithin: boolean;
+}
+
+/** One port of the host that leads to a container; `hostIp` absent means every address of the host. */
+export interface Publication {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly hostIp?: string;
+  readonly hostPort: number;
+  readonly targetIp: string;
+  readonly targetPort: number;
+}
+
+/** What the firewall knows of an endpoint. */
+export interface FirewallEndpoint {
+  readonly bridge: string;
+  readonly addresses: readonly string[];
+  readonly publications: readonly Publication[];
+}
+
+/** One member of a set or map of our table. */
+export interface Element {
+  readonly set: string;
+  readonly key: string;
+  /** maps only */
+  readonly value?: string;
+}
+
+/** Everything per network or container is an element; the rules themselves never change. */
+const SETS = `
+  set bridges { type ifname; }
+  set internal { type ifname; }
+  set intra { type ifname . ifname; }
+  set home4 { type ipv4_addr . ifname; }
+  set home6 { type ipv6_addr . ifname; }
+  set containers4 { type ipv4_addr; }
+  set containers6 { type ipv6_addr; }
+  set masquerade4 { type ipv4_addr; flags interval; }
+  set masquerade6 { type ipv6_addr; flags interval; }
+  map publish4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
+  map publish6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
+  map publish4_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
+  map publish6_any { type inet_proto . inet_service : ipv6_addr . inet_service; }`;
+
+/**
+ * - guard: nobody reaches the host's loopback from outside (we allow routing to it on our bridges, which answers to
+ *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host.
+ * - publish: destination rewriting. ::1 cannot be routed, so the engine forwards it.
+ * - inward: into a bridge go answers and what was published; the rest of the world is kept out.
+ * - postrouting: what leaves carries the host's address. So does what turns round on its bridge after rewriting,
+ *   else the answer would go straight back and not be recognised.
+ */
+const CHAINS = `
+  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "lo" accept
+    ip daddr 127.0.0.0/8 drop
+    ip saddr 127.0.0.0/8 drop
+    ip daddr . iifname @home4 accept
+    ip daddr @containers4 drop
+    ip6 daddr . iifname @home6 accept
+    ip6 daddr @containers6 drop
+  }
+  chain publish {
+    dnat ip to ip daddr . meta l4proto . th dport map @publish4
+    meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @publish4_any
+    ip6 daddr ::1 return
+    dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6
+    meta nfproto ipv6 fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6_any
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    meta l4proto { tcp, udp, sctp } jump publish
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    meta l4proto { tcp, udp, sctp } jump publish
+  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname @internal fib daddr . iif type != { local, broadcast, multicast } drop
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname . oifname @intra accept
+    iifname @internal drop
+    oifname @internal drop
+    oifname @bridges jump inward
+  }
+  chain inward {
+    ct state established,related accept
+    ct status dnat accept
+    drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr . oifname @home4 ct status dnat masquerade
+    ip saddr . oifname @home4 return
+    ip saddr @containers4 oifname @bridges masquerade
+    ip saddr @masquerade4 masquerade
+    ip saddr 127.0.0.0/8 oifname @bridges masquerade
+    ip6 saddr . oifname @home6 ct status dnat masquerade
+    ip6 saddr . oifname @home6 return
+    ip6 saddr @containers6 oifname @bridges masquerade
+    ip6 saddr @masquerade6 masquerade
+  }`;
+
+/** The whole table, replacing what is there, as one transaction. */
+export function renderTable(table: string, elements: readonly Element[]): string {
+  return [
+    // Declared first, so that deleting it cannot fail.
+    `table inet ${table}`,
+    `delete table inet ${table}`,
+    `table inet ${table} {${SETS}${CHAINS}\n}`,
+    renderAdd(table, elements),
+  ].join('\n');
+}
+
+export function renderAdd(table: string, elements: readonly Element[]): string {
+  return bySet(elements)
+    .map(([set, members]) => {
+      const list = members.map(({ key, value }) => (value === undefined ? key : `${key} : ${value}`));
+      return `add element inet ${table} ${set} { ${list.join(', ')} }\n`;
+    })
+    .join('');
+}
+
+export function renderRemove(table: string, elements: readonly Element[]): string {
+  return bySet(elements)
+    .map(([set, members]) => {
+      const list = members.map(({ key }) => key);
+      return `delete element inet ${table} ${set} { ${list.join(', ')} }\n`;
+    })
+    .join('');
+}
+
+/** Removes the table, happy to find none. */
+export function renderNoTable(table: string): string {
+  return `table inet ${table}\ndelete table inet ${table}\n`;
+}
+
+export function networkElements(network: FirewallNetwork): Element[] {
+  const name = quoted(network.bridge);
+  const elements: Element[] = [{ set: 'bridges', key: name }];
+  if (network.isInternal) elements.push({ set: 'internal', key: name });
+  if (network.isOpenWithin) elements.push({ set: 'intra', key: `${name} . ${name}` });
+  if (network.isMasqueraded && !network.isInternal) {
+    for (const subnet of network.subnets)
+      elements.push({ set: `masquerade${familyOf(subnet)}`, key: subnet });
+  }
+  return elements;
+}
+
+export function endpointElements(endpoint: FirewallEndpoint): Element[] {
+  const elements: Element[] = [];
+  for (const address of endpoint.addresses) {
+    const family = familyOf(address);
+    elements.push({ set: `home${family}`, key: `${address} . ${quoted(endpoint.bridge)}` });
+    elements.push({ set: `containers${family}`, key: address });
+  }
+  return [...elements, ...endpoint.publications.map(publicationElement)];
+}
+
+function publicationElement({ protocol, hostIp, hostPort, targetIp, targetPort }: Publication): Element {
+  const family = familyOf(targetIp);
+  const port = `${protocol} . ${hostPort}`;
+  return {
+    set: hostIp === undefined ? `publish${family}_any` : `publish${family}`,
+    key: hostIp === undefined ? port : `${hostIp} . ${port}`,
+    value: `${targetIp} . ${targetPort}`,
+  };
+}
+
+function familyOf(addressOrSubnet: string): 4 | 6 {
+  return isIPv6(addressOrSubnet.split('/')[0] ?? '') ? 6 : 4;
+}
+
+function quoted(name: string): string {
+  return `"${name}"`;
+}
+
+function bySet(elements: readonly Element[]): [string, Element[]][] {
+  const groups = new Map<string, Element[]>();
+  for (const element of elements) {
+    const group = groups.get(element.set);
+    if (group) group.push(element);
+    else groups.set(element.set, [element]);
+  }
+  return [...groups];
+}

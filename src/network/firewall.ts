@@ -1,0 +1,164 @@
+import { messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { NftablesGeneration, type NftablesWatch, watchNftables } from '#sys/netlink/nftables-watch';
+import { type Nftables, openNftables } from '#sys/nftables';
+import {
+  type Element,
+  endpointElements,
+  type FirewallEndpoint,
+  type FirewallNetwork,
+  networkElements,
+  renderAdd,
+  renderNoTable,
+  renderRemove,
+  renderTable,
+} from './firewall-rules.ts';
+
+export interface FirewallDeps {
+  readonly table: string;
+  readonly logger: Logger;
+}
+
+const RETRY_MS = 500;
+
+/**
+ * Our one nftables table. What it should hold is kept here; the kernel's copy is changed by the same amount, and
+ * written anew as a whole when somebody else removed any of it.
+ */
+export class Firewall implements Disposable {
+  readonly #table: string;
+  readonly #logger: Logger;
+  readonly #nft: Nftables;
+  readonly #generation = new NftablesGeneration();
+  readonly #elements = new Map<string, readonly Element[]>();
+  /** numbers of the transactions we made, to know their echoes by */
+  readonly #ownGenerations = new Set<number>();
+  #isAsserted = false;
+  #watch: NftablesWatch | undefined;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor({ table, logger }: FirewallDeps) {
+    this.#table = table;
+    this.#logger = logger;
+    this.#nft = openNftables();
+  }
+
+  /** Notes what the table should hold, without touching the kernel: {@link assert} follows. */
+  prime(
+    networks: ReadonlyMap<string, FirewallNetwork>,
+    endpoints: ReadonlyMap<string, FirewallEndpoint>,
+  ): void {
+    this.#elements.clear();
+    for (const [id, network] of networks) this.#elements.set(id, networkElements(network));
+    for (const [id, endpoint] of endpoints) this.#elements.set(id, endpointElements(endpoint));
+  }
+
+  /** Adds or replaces a network, given by its identifier. @throws {NftError} then nothing changed. */
+  setNetwork(id: string, network: FirewallNetwork): void {
+    this.#replace(new Map([[id, networkElements(network)]]));
+  }
+
+  /** Adds or replaces endpoints in one transaction. @throws {NftError} then nothing changed. */
+  setEndpoints(endpoints: ReadonlyMap<string, FirewallEndpoint>): void {
+    this.#replace(new Map([...endpoints].map(([id, endpoint]) => [id, endpointElements(endpoint)])));
+  }
+
+  /** Removes networks or endpoints in one transaction; unknown ones are skipped. */
+  remove(ids: readonly string[]): void {
+    this.#replace(new Map(ids.map(id => [id, []])));
+  }
+
+  /** Writes the whole table, replacing what is there. @throws {NftError} */
+  assert(): void {
+    this.#run(renderTable(this.#table, [...this.#elements.values()].flat()));
+    this.#isAsserted = true;
+  }
+
+  /** Removes the table from the kernel. What it should hold is still known. */
+  withdraw(): void {
+    this.#isAsserted = false;
+    this.#run(renderNoTable(this.#table));
+  }
+
+  /** Starts to put back what others remove. */
+  watch(): void {
+    const watch = watchNftables();
+    this.#watch = watch;
+    this.#follow(watch).catch((error: unknown) => {
+      if (this.#watch !== watch) return;
+      // The kernel drops messages when too many wait: what they said is lost, so look and begin again.
+      this.#logger.warn('lost track of firewall changes', { error: messageOf(error) });
+      watch[Symbol.dispose]();
+      this.#ownGenerations.clear();
+      this.watch();
+      this.#reassert();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#retry);
+    const watch = this.#watch;
+    this.#watch = undefined;
+    watch?.[Symbol.dispose]();
+    this.#generation[Symbol.dispose]();
+    this.#nft[Symbol.dispose]();
+  }
+
+  #replace(changes: ReadonlyMap<string, readonly Element[]>): void {
+    const before = [...changes.keys()].flatMap(id => this.#elements.get(id) ?? []);
+    const after = [...changes.values()].flat();
+    if (before.length === 0 && after.length === 0) return;
+    if (this.#isAsserted) this.#apply(before, after);
+    for (const [id, elements] of changes) {
+      if (elements.length > 0) this.#elements.set(id, elements);
+      else this.#elements.delete(id);
+    }
+    if (!this.#isAsserted) this.assert();
+  }
+
+  #apply(before: readonly Element[], after: readonly Element[]): void {
+    try {
+      this.#run(renderRemove(this.#table, before) + renderAdd(this.#table, after));
+    } catch (error) {
+      // Most likely the table is gone or differs. Removals then come with the whole that is written next.
+      this.#logger.warn('firewall change refused, writing the whole table', { error: messageOf(error) });
+      this.#run(renderTable(this.#table, this.#without(before, after)));
+    }
+  }
+
+  #without(before: readonly Element[], after: readonly Element[]): Element[] {
+    const gone = new Set(before);
+    return [...[...this.#elements.values()].flat().filter(element => !gone.has(element)), ...after];
+  }
+
+  #run(commands: string): void {
+    const before = this.#generation.current();
+    this.#nft.run(commands);
+    const after = this.#generation.current();
+    // With somebody's transaction in between ours cannot be told; its echo then costs one more writing.
+    if (this.#watch && after === (before + 1) >>> 0) this.#ownGenerations.add(after);
+  }
+
+  async #follow(watch: NftablesWatch): Promise<void> {
+    for await (const change of watch) {
+      if (this.#ownGenerations.delete(change.generation)) continue;
+      if (!this.#isAsserted || !change.damagedTables.has(this.#table)) continue;
+      this.#logger.warn('firewall rules were removed by another program, putting them back', {
+        pid: change.pid,
+        program: change.program,
+      });
+      this.#reassert();
+    }
+  }
+
+  #reassert(): void {
+    if (!this.#isAsserted) return;
+    try {
+      this.assert();
+    } catch (error) {
+      this.#logger.error('cannot put firewall rules back, trying again', { error: messageOf(error) });
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.#reassert(), RETRY_MS).unref();
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import { EngineError } from '#base/errors';
+import { AddressPool } from './address-pool.ts';
+import {
+  addressInUse,
+  addressOnDefaultNetwork,
+  addressOutsidePool,
+  addressWithoutSubnet,
+  noAddressLeft,
+} from './errors.ts';
+import { formatIp, type IpAddress, parseIp, parseSubnet, type Subnet } from './ip-address.ts';
+import type { IpamPool } from './network.ts';
+import type { NetworkRecord } from './network-table.ts';
+
+export interface AssignedAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway?: string;
+}
+
+interface NetworkPool {
+  readonly subnet: Subnet;
+  readonly gateway: IpAddress | undefined;
+  readonly addresses: AddressPool;
+}
+
+/** Who has an address, for messages. */
+export type HolderOf = (networkId: string, address: string) => string | undefined;
+
+/** Which addresses of each network are taken. In memory: the rows of endpoints say so at start-up. */
+export class Ipam {
+  readonly #networks = new Map<string, NetworkPool[]>();
+  readonly #holderOf: HolderOf;
+
+  constructor(holderOf: HolderOf) {
+    this.#holderOf = holderOf;
+  }
+
+  open(network: NetworkRecord): void {
+    this.#networks.set(network.id, network.ipam.pools.map(openPool));
+  }
+
+  close(networkId: string): void {
+    this.#networks.delete(networkId);
+  }
+
+  /** Notes an address that a stored endpoint has. */
+  occupy(networkId: string, address: string): void {
+    const ip = parseIp(address);
+    if (ip) this.#poolOf(networkId, ip)?.addresses.take(ip);
+  }
+
+  release(networkId: string, address: string): void {
+    const ip = parseIp(address);
+    if (ip) this.#poolOf(networkId, ip)?.addresses.release(ip);
+  }
+
+  /** The lowest free address of a family, or the one asked for; undefined when the network lacks that family. */
+  assign(network: NetworkRecord, family: 4 | 6, asked?: string): AssignedAddress | undefined {
+    const pools = (this.#networks.get(network.id) ?? []).filter(pool => pool.subnet.family === family);
+    if (asked !== undefined && asked !== '') return this.#assignAsked(network, pools, asked, family);
+    if (pools.length === 0) return undefined;
+    for (const pool of pools) {
+      const address = pool.addresses.allocate();
+      if (address) return assigned(network, pool, address);
+    }
+    throw noAddressLeft(network, family);
+  }
+
+  #assignAsked(
+    network: NetworkRecord,
+    pools: readonly NetworkPool[],
+    asked: string,
+    family: 4 | 6,
+  ): AssignedAddress {
+    const ip = parseIp(asked);
+    if (ip?.family !== family) throw new EngineError('invalid', `invalid IPv${family} address: ${asked}`);
+    if (network.name === 'bridge') throw addressOnDefaultNetwork();
+    if (!network.hasChosenSubnets) throw addressWithoutSubnet();
+    const pool = pools.find(candidate => candidate.addresses.isUsable(ip));
+    if (!pool)
+      throw addressOutsidePool(
+        asked,
+        network.ipam.pools.map(({ subnet }) => subnet),
+      );
+    if (!pool.addresses.take(ip)) {
+      const isGateway = pool.gateway?.value === ip.value;
+      throw addressInUse(asked, isGateway ? 'the gateway' : this.#holderOf(network.id, formatIp(ip)));
+    }
+    return assigned(network, pool, ip);
+  }
+
+  #poolOf(networkId: string, ip: IpAddress): NetworkPool | undefined {
+    return this.#networks.get(networkId)?.find(pool => pool.addresses.isUsable(ip));
+  }
+}
+
+function openPool(pool: IpamPool): NetworkPool {
+  const subnet = parseSubnet(pool.subnet);
+  if (!subnet) throw new RangeError(`stored subnet "${pool.subnet}" cannot be read`);
+  const gateway = pool.gateway === undefined ? undefined : parseIp(pool.gateway);
+  const range = pool.ipRange === undefined ? undefined : parseSubnet(pool.ipRange);
+  const reserved = [gateway, ...Object.values(pool.auxAddresses ?? {}).map(parseIp)].filter(
+    address => address !== undefined,
+  );
+  return { subnet, gateway, addresses: new AddressPool({ subnet, reserved, ...(range && { range }) }) };
+}
+
+/** Nothing leaves an internal network, so its endpoints have no gateway. */
+function assigned(network: NetworkRecord, pool: NetworkPool, address: IpAddress): AssignedAddress {
+  const gateway = network.isInternal ? undefined : pool.gateway;
+  return {
+    address: formatIp(address),
+    prefixLength: pool.subnet.prefixLength,
+    ...(gateway && { gateway: formatIp(gateway) }),
+  };
+}

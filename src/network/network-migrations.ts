@@ -1,0 +1,28 @@
+import type { Migration } from '#store/database';
+
+export const networkMigrations: readonly Migration[] = [
+  {
+    name: 'network/1-networks-endpoints',
+    sql: `
+      CREATE TABLE networks (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        driver TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        settings TEXT NOT NULL
+      ) STRICT;
+      CREATE TABLE endpoints (
+        id TEXT PRIMARY KEY,
+        network_id TEXT NOT NULL REFERENCES networks (id),
+        container_id TEXT NOT NULL,
+        ipv4 TEXT,
+        ipv6 TEXT,
+        is_gateway INTEGER NOT NULL,
+        settings TEXT NOT NULL,
+        UNIQUE (network_id, container_id),
+        UNIQUE (network_id, ipv4),
+        UNIQUE (network_id, ipv6)
+      ) STRICT;
+      CREATE INDEX endpoints_container ON endpoints (container_id)`,
+  },
+];

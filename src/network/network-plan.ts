@@ -1,0 +1,192 @@
+import { EngineError, notImplemented } from '#base/errors';
+import { type NetworkId, newId } from '#base/ids';
+import { parseBridgeOptions } from './bridge-options.ts';
+import { driverNotFound, poolOverlaps } from './errors.ts';
+import {
+  contains,
+  formatIp,
+  formatSubnet,
+  type IpAddress,
+  lastOf,
+  overlaps,
+  parseIp,
+  parseSubnet,
+  type Subnet,
+} from './ip-address.ts';
+import type { IpamPool } from './network.ts';
+import type { NetworkCreateOptions } from './network-service.ts';
+import type { NetworkRecord } from './network-table.ts';
+import { chooseIpv4Subnet, chooseIpv6Subnet, type DefaultPool } from './subnet-choice.ts';
+
+/** A range that is not ours to give away, and whose it is: for messages. */
+export interface TakenSubnet {
+  readonly subnet: Subnet;
+  readonly holder: string;
+}
+
+export interface PlanContext {
+  readonly taken: readonly TakenSubnet[];
+  readonly pools: readonly DefaultPool[];
+}
+
+/** Modes that `--network` gives another meaning to. */
+const RESERVED_NAMES = new Set(['default']);
+const MAX_NAME_LENGTH = 128;
+
+/** A network as it will be: options checked, subnets and gateways chosen. Touches nothing. @throws `invalid`, `forbidden`, `notFound`. */
+export function planNetwork(options: NetworkCreateOptions, context: PlanContext): NetworkRecord {
+  checkName(options.name);
+  const driver = options.driver || 'bridge';
+  if (driver !== 'bridge') throw unusableDriver(driver);
+  parseBridgeOptions(options.options ?? {});
+  const hasIpv4 = options.hasIpv4 ?? true;
+  const hasIpv6 = (options.hasIpv6 ?? false) || (options.pools ?? []).some(pool => pool.subnet.includes(':'));
+  if (!hasIpv4 && !hasIpv6) throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
+  return {
+    id: newId<NetworkId>(),
+    name: options.name,
+    driver,
+    createdAt: Date.now(),
+    scope: 'local',
+    isInternal: options.isInternal ?? false,
+    isAttachable: options.isAttachable ?? false,
+    hasIpv4,
+    hasIpv6,
+    hasChosenSubnets: (options.pools ?? []).some(pool => pool.subnet !== ''),
+    ipam: {
+      driver: ipamDriver(options.ipamDriver),
+      options: options.ipamOptions ?? {},
+      pools: planPools(options.pools ?? [], { hasIpv4, hasIpv6 }, context),
+    },
+    options: options.options ?? {},
+    labels: options.labels ?? {},
+  };
+}
+
+/** The networks that are not ours to make: `host` and `none`. */
+export function planSpecialNetwork(name: string, driver: 'host' | 'null'): NetworkRecord {
+  return {
+    id: newId<NetworkId>(),
+    name,
+    driver,
+    createdAt: Date.now(),
+    scope: 'local',
+    isInternal: false,
+    isAttachable: false,
+    hasIpv4: true,
+    hasIpv6: false,
+    hasChosenSubnets: false,
+    ipam: { driver: 'default', options: {}, pools: [] },
+    options: {},
+    labels: {},
+  };
+}
+
+function checkName(name: string): void {
+  const isUsable =
+    /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && name.length <= MAX_NAME_LENGTH && !RESERVED_NAMES.has(name);
+  if (!isUsable) {
+    throw new EngineError(
+      'invalid',
+      `invalid network name ${JSON.stringify(name.slice(0, MAX_NAME_LENGTH))}: use letters, digits, "_", "." and "-", first a letter or digit`,
+    );
+  }
+}
+
+function unusableDriver(driver: string): EngineError {
+  if (driver === 'host' || driver === 'null') {
+    return new EngineError('forbidden', `only one instance of "${driver}" network is allowed`);
+  }
+  if (['macvlan', 'ipvlan', 'overlay'].includes(driver)) return notImplemented(`network driver ${driver}`);
+  return driverNotFound(driver);
+}
+
+function ipamDriver(name: string | undefined): string {
+  if (name === undefined || name === '' || name === 'default') return 'default';
+  throw new EngineError(
+    'notFound',
+    `could not find IPAM driver ${JSON.stringify(name)}: only "default" is built in`,
+  );
+}
+
+function planPools(
+  asked: readonly IpamPool[],
+  families: { readonly hasIpv4: boolean; readonly hasIpv6: boolean },
+  context: PlanContext,
+): IpamPool[] {
+  const planned: { subnet: Subnet; pool: IpamPool }[] = [];
+  for (const pool of asked) {
+    if (pool.subnet === '') continue;
+    const subnet = parseSubnet(pool.subnet);
+    if (!subnet) throw new EngineError('invalid', `invalid subnet ${JSON.stringify(pool.subnet)}`);
+    if (subnet.family === 4 && !families.hasIpv4) continue;
+    const own = planned.map(other => ({ subnet: other.subnet, holder: 'the same request' }));
+    for (const other of [...context.taken, ...own]) {
+      if (overlaps(other.subnet, subnet)) throw poolOverlaps(pool.subnet, other.holder);
+    }
+    planned.push({ subnet, pool: completePool(subnet, pool) });
+  }
+  const has = (family: 4 | 6): boolean => planned.some(({ subnet }) => subnet.family === family);
+  if (families.hasIpv4 && !has(4)) {
+    refuseLooseAddresses(asked, 4);
+    const subnet = chooseIpv4Subnet(
+      context.pools,
+      context.taken.map(taken => taken.subnet),
+    );
+    planned.unshift({ subnet, pool: completePool(subnet, { subnet: formatSubnet(subnet) }) });
+  }
+  if (families.hasIpv6 && !has(6)) {
+    const subnet = chooseIpv6Subnet();
+    planned.push({ subnet, pool: completePool(subnet, { subnet: formatSubnet(subnet) }) });
+  }
+  return planned.map(({ pool }) => pool);
+}
+
+/** A gateway or range without a subnet has nothing to belong to. */
+function refuseLooseAddresses(asked: readonly IpamPool[], family: 4 | 6): void {
+  for (const pool of asked) {
+    const loose = pool.gateway ?? pool.ipRange?.split('/')[0];
+    if (pool.subnet === '' && loose && parseIp(loose)?.family === family) {
+      throw new EngineError('invalid', `no matching subnet for gateway ${loose}`);
+    }
+  }
+}
+
+function completePool(subnet: Subnet, pool: IpamPool): IpamPool {
+  const range = pool.ipRange === undefined || pool.ipRange === '' ? undefined : parseSubnet(pool.ipRange);
+  if (pool.ipRange && (!range || !contains(subnet, range) || !contains(subnet, lastOf(range)))) {
+    throw new EngineError('invalid', `no matching subnet for range ${pool.ipRange}`);
+  }
+  const auxAddresses: Record<string, string> = {};
+  for (const [name, address] of Object.entries(pool.auxAddresses ?? {})) {
+    auxAddresses[name] = formatIp(addressIn(subnet, address, 'aux-address'));
+  }
+  const gateway = pool.gateway ? addressIn(subnet, pool.gateway, 'gateway') : firstGateway(subnet, range);
+  return {
+    subnet: formatSubnet(subnet),
+    gateway: formatIp(gateway),
+    ...(range && { ipRange: formatSubnet(range) }),
+    ...(Object.keys(auxAddresses).length > 0 && { auxAddresses }),
+  };
+}
+
+function addressIn(subnet: Subnet, text: string, what: string): IpAddress {
+  // Docker takes `192.168.0.1/24` for a gateway, too.
+  const address = parseIp(text.replace(/\/\d+$/, ''));
+  if (!address || !contains(subnet, address)) {
+    throw new EngineError(
+      'invalid',
+      `no matching subnet for ${what} ${text}: it is not in ${formatSubnet(subnet)}`,
+    );
+  }
+  return address;
+}
+
+function firstGateway(subnet: Subnet, range: Subnet | undefined): IpAddress {
+  const base = range ?? subnet;
+  const hostBits = (subnet.family === 4 ? 32 : 128) - subnet.prefixLength;
+  if (hostBits === 0)
+    throw new EngineError('invalid', `subnet ${formatSubnet(subnet)} has no room for a gateway`);
+  const value = base.value === subnet.value ? base.value + 1n : base.value;
+  return { family: subnet.family, value };
+}

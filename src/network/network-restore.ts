@@ -1,0 +1,226 @@
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { messageOf } from '#base/errors';
+import type { Link } from '#sys/netlink/netlink-tables';
+import type { BackgroundChores } from './background-chores.ts';
+import { bridgeNameOf } from './bridge-links.ts';
+import type { EndpointRecord } from './endpoint-table.ts';
+import { overlaps, parseSubnet } from './ip-address.ts';
+import { firewallEndpoint, firewallNetwork, type NetworkParts } from './network-parts.ts';
+import { planNetwork, planSpecialNetwork, type TakenSubnet } from './network-plan.ts';
+import type { NetworkRecord } from './network-table.ts';
+import type { DefaultPool } from './subnet-choice.ts';
+
+export interface RestoreContext {
+  readonly pools: readonly DefaultPool[];
+  readonly chores: BackgroundChores;
+}
+
+/** Networks made or looked after between turns of the event loop. */
+const BRIDGES_PER_TURN = 4;
+const ENDPOINTS_PER_TURN = 4;
+
+/**
+ * Makes the host equal the database, whatever happened while the engine was away: a crash half-way through something,
+ * a reboot, a flush of rules, deleted links. Containers that run keep what works and get back what is missing.
+ *
+ * @param running containers whose processes live
+ */
+export async function restoreNetworks(
+  parts: NetworkParts,
+  running: ReadonlySet<string>,
+  context: RestoreContext,
+): Promise<void> {
+  forgetStopped(parts, running);
+  ensurePredefined(parts, context.pools);
+  assertFirewall(parts);
+  const links = new Map(parts.links.list().map(link => [link.name, link]));
+  await ensureBridges(parts, links, context.chores);
+  await reconnect(parts, links);
+  restorePorts(parts);
+  sweep(parts, { running, links, chores: context.chores });
+  parts.firewall.watch();
+}
+
+/** Ranges that a new network must keep clear of. */
+export function takenSubnets(parts: NetworkParts, except?: NetworkRecord): TakenSubnet[] {
+  const bridges = parts.networks.list().filter(network => network.driver === 'bridge');
+  const ownLinks = new Set(bridges.map(network => bridgeNameOf(network, parts.names)));
+  const taken = parts.links.takenSubnets(ownLinks);
+  for (const network of bridges) {
+    if (network.id === except?.id) continue;
+    for (const pool of network.ipam.pools) {
+      const subnet = parseSubnet(pool.subnet);
+      if (subnet) taken.push({ subnet, holder: `network ${network.name}` });
+    }
+  }
+  return taken;
+}
+
+function forgetStopped({ endpoints, ipam, networks }: NetworkParts, running: ReadonlySet<string>): void {
+  const stopped = endpoints.list().filter(endpoint => !running.has(endpoint.containerId));
+  endpoints.delete(stopped);
+  for (const endpoint of stopped) {
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) {
+      if (address) ipam.release(endpoint.networkId, address.address);
+    }
+    endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
+  }
+}
+
+function ensurePredefined(parts: NetworkParts, pools: readonly DefaultPool[]): void {
+  const { networks } = parts;
+  if (!networks.find('host')) networks.insert(planSpecialNetwork('host', 'host'));
+  if (!networks.find('none')) networks.insert(planSpecialNetwork('none', 'null'));
+  const bridge = networks.find('bridge');
+  if (!bridge) {
+    const planned = planDefaultBridge(parts, pools, takenSubnets(parts));
+    networks.insert(planned);
+    parts.ipam.open(planned);
+    return;
+  }
+  const taken = takenSubnets(parts, bridge);
+  const isClear = bridge.ipam.pools.every(({ subnet }) => {
+    const own = parseSubnet(subnet);
+    return own && !taken.some(other => overlaps(other.subnet, own));
+  });
+  if (isClear || parts.endpoints.onNetwork(bridge.id).length > 0) return;
+  const moved = { ...bridge, ipam: planDefaultBridge(parts, pools, taken).ipam };
+  parts.logger.warn('the range of network bridge is in use on this host, took another', {
+    before: bridge.ipam.pools[0]?.subnet,
+    now: moved.ipam.pools[0]?.subnet,
+  });
+  networks.update(moved);
+  parts.ipam.open(moved);
+}
+
+function planDefaultBridge(
+  { names }: NetworkParts,
+  pools: readonly DefaultPool[],
+  taken: readonly TakenSubnet[],
+): NetworkRecord {
+  return planNetwork(
+    {
+      name: 'bridge',
+      // As Docker's own network of this name shows them.
+      options: {
+        'com.docker.network.bridge.default_bridge': 'true',
+        'com.docker.network.bridge.enable_icc': 'true',
+        'com.docker.network.bridge.enable_ip_masquerade': 'true',
+        'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
+        'com.docker.network.bridge.name': names.defaultBridge,
+        'com.docker.network.driver.mtu': '1500',
+      },
+    },
+    { taken, pools },
+  );
+}
+
+function assertFirewall({ endpoints, firewall, names, networks }: NetworkParts): void {
+  const bridges = networks.list().filter(network => network.driver === 'bridge');
+  const plugged = endpoints.list().filter(endpoint => endpoint.interfaceName !== '');
+  firewall.prime(
+    new Map(bridges.map(network => [network.id, firewallNetwork(network, names)])),
+    new Map(
+      plugged.map(endpoint => [
+        endpoint.id,
+        firewallEndpoint(endpoint, networks.get(endpoint.networkId), names),
+      ]),
+    ),
+  );
+  firewall.assert();
+}
+
+/** Bridges in use and the default one at once; after a reboot the others follow in the background. */
+async function ensureBridges(
+  parts: NetworkParts,
+  links: ReadonlyMap<string, Link>,
+  chores: BackgroundChores,
+): Promise<void> {
+  const bridges = parts.networks.list().filter(network => network.driver === 'bridge');
+  const isUrgent = (network: NetworkRecord): boolean =>
+    network.name === 'bridge' || parts.endpoints.onNetwork(network.id).length > 0;
+  await inTurns(bridges.filter(isUrgent), BRIDGES_PER_TURN, network => {
+    parts.links.ensureBridge(network);
+  });
+  const missing = bridges.filter(
+    network => !isUrgent(network) && !links.has(bridgeNameOf(network, parts.names)),
+  );
+  chores.run('making bridges', () =>
+    inTurns(missing, BRIDGES_PER_TURN, network => {
+      if (parts.networks.find(network.id)) parts.links.ensureBridge(network);
+    }),
+  );
+}
+
+async function reconnect(parts: NetworkParts, links: ReadonlyMap<string, Link>): Promise<void> {
+  const plugged = parts.endpoints.list().filter(endpoint => endpoint.interfaceName !== '');
+  const broken: EndpointRecord[] = [];
+  for (const endpoint of plugged) {
+    // The host's end comes up last, so one that is up is complete.
+    if (!links.get(parts.names.veth(endpoint.id))?.isUp) broken.push(endpoint);
+  }
+  await inTurns(plugged, ENDPOINTS_PER_TURN, endpoint => {
+    const network = parts.networks.get(endpoint.networkId);
+    if (endpoint.ports.length > 0 && endpoint.ipv4) parts.links.allowLoopback(network);
+    if (!broken.includes(endpoint)) parts.links.replug(endpoint, network, links);
+  });
+  for (const endpoint of broken) {
+    try {
+      await parts.links.delete([parts.names.veth(endpoint.id)]);
+      const netns = parts.sandboxes.path(endpoint.containerId);
+      parts.links.connect(endpoint, parts.networks.get(endpoint.networkId), netns);
+      parts.logger.info('made the link of a running container anew', { container: endpoint.containerId });
+    } catch (error) {
+      parts.logger.error('cannot reconnect a running container: restart it', {
+        container: endpoint.containerId,
+        network: endpoint.networkName,
+        error: messageOf(error),
+      });
+    }
+  }
+}
+
+function restorePorts({ endpoints, logger, publisher }: NetworkParts): void {
+  for (const endpoint of endpoints.list()) {
+    if (endpoint.ports.length === 0) continue;
+    const lost = publisher.restore(endpoint.containerId, endpoint.id, endpoint.ports, endpoint);
+    if (lost.length === 0) continue;
+    logger.warn('another program took published ports while the engine was away; the container keeps them', {
+      container: endpoint.containerId,
+      ports: lost.map(port => `${port.hostIp}:${port.hostPort}/${port.protocol}`),
+    });
+  }
+}
+
+/** Removes what carries our names and belongs to no row. */
+function sweep(
+  { endpoints, links: bridgeLinks, logger, names, networks, sandboxes }: NetworkParts,
+  context: {
+    readonly running: ReadonlySet<string>;
+    readonly links: ReadonlyMap<string, Link>;
+    readonly chores: BackgroundChores;
+  },
+): void {
+  const swept = sandboxes.sweep(context.running);
+  const owned = new Set(endpoints.list().map(endpoint => names.veth(endpoint.id)));
+  const aliases = new Set(networks.list().map(network => names.bridgeAlias(network.id)));
+  const stray = [...context.links.values()].filter(
+    link =>
+      (names.isOwnVeth(link.name) && !owned.has(link.name)) ||
+      (names.isOwnBridgeAlias(link.alias) && !aliases.has(link.alias)),
+  );
+  if (swept > 0 || stray.length > 0) {
+    logger.info('removed left-over network name spaces and links', {
+      namespaces: swept,
+      links: stray.length,
+    });
+  }
+  context.chores.run('deleting left-over links', () => bridgeLinks.delete(stray.map(link => link.name)));
+}
+
+async function inTurns<T>(items: readonly T[], perTurn: number, work: (item: T) => void): Promise<void> {
+  for (const [index, item] of items.entries()) {
+    if (index > 0 && index % perTurn === 0) await yieldToLoop();
+    work(item);
+  }
+}

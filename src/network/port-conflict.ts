@@ -1,0 +1,47 @@
+import { EngineError } from '#base/errors';
+import { findPortOwner } from '#sys/inet-socket-owner';
+import type { PortConflict } from './port-book.ts';
+
+export interface ConflictContext {
+  readonly containerName: string;
+  readonly endpointId: string;
+  /** where the port would have led, `address:port` */
+  readonly target: string;
+  /** undefined when the container is not known (any more) */
+  readonly nameOf: (containerId: string) => string | undefined;
+}
+
+/**
+ * Says who has a port, in Docker's words (moby libnetwork/portmapper, daemon/libnetwork/sandbox.go) with what helps
+ * added behind. Takes tens of milliseconds when it has to look through all processes.
+ */
+export async function describeConflict(
+  conflict: PortConflict,
+  context: ConflictContext,
+): Promise<EngineError> {
+  const { hostIp, hostPort, protocol } = conflict.port;
+  const prefix = `driver failed programming external connectivity on endpoint ${context.containerName} (${context.endpointId})`;
+  const binding = `${bracketed(hostIp)}:${hostPort}`;
+  const failure = `${prefix}: failed to bind host port for ${binding}:${context.target}/${protocol}`;
+  if (conflict.holder !== undefined) {
+    const name = context.nameOf(conflict.holder) ?? conflict.holder.slice(0, 12);
+    return new EngineError(
+      'conflict',
+      `${prefix}: Bind for ${binding} failed: port is already allocated by container ${name}: stop it, or publish another port`,
+    );
+  }
+  if (conflict.code === 'EADDRNOTAVAIL') {
+    const hint = `${hostIp} is not an address of this host`;
+    return new EngineError('invalid', `${failure}: cannot assign requested address: ${hint}`);
+  }
+  if (conflict.code !== 'EADDRINUSE') return new EngineError('internal', `${failure}: ${conflict.code}`);
+  const owner = await findPortOwner(protocol, hostPort);
+  const who = owner
+    ? `process ${owner.pid} (${owner.name}) has it: stop that, or publish another port`
+    : `another program has it: \`ss -lnp sport = :${hostPort}\` may name it`;
+  return new EngineError('conflict', `${failure}: address already in use: ${who}`);
+}
+
+function bracketed(ip: string): string {
+  return ip.includes(':') ? `[${ip}]` : ip;
+}

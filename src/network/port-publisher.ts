@@ -1,0 +1,120 @@
+import { isIPv6 } from 'node:net';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import type { PortRequest, PublishedPort } from './network.ts';
+import type { PortBook, Reservation } from './port-book.ts';
+import { forwardTcp, forwardUdp, type PortForwarder } from './port-forwarder.ts';
+import { forwardTargetOf, needsForwarder, type PublishTarget } from './publications.ts';
+
+interface ActivePort {
+  readonly reservation: Reservation;
+  target: PublishTarget;
+  forwarder: PortForwarder | undefined;
+  isReleased: boolean;
+}
+
+/** Forwarders are made this many at a time between turns of the event loop. */
+const FORWARDERS_PER_TURN = 16;
+
+/** Sockets behind published ports: reserved at once, served by the engine a moment later. Keyed by endpoint. */
+export class PortPublisher {
+  readonly #book: PortBook;
+  readonly #logger: Logger;
+  readonly #active = new Map<string, ActivePort[]>();
+  readonly #waiting: ActivePort[] = [];
+  #isServing = false;
+
+  constructor({ book, logger }: { readonly book: PortBook; readonly logger: Logger }) {
+    this.#book = book;
+    this.#logger = logger;
+  }
+
+  /** Takes the ports for a container. @throws {PortConflict}, `invalid`. */
+  reserve(containerId: string, requests: readonly PortRequest[], defaultHostIp?: string): Reservation[] {
+    return this.#book.take(containerId, requests, defaultHostIp);
+  }
+
+  /** Gives back what was reserved and not activated. */
+  cancel(reservations: readonly Reservation[]): void {
+    this.#book.release(reservations);
+  }
+
+  /** @returns ports that others have now. */
+  restore(
+    containerId: string,
+    endpointId: string,
+    ports: readonly PublishedPort[],
+    target: PublishTarget,
+  ): PublishedPort[] {
+    const { reservations, lost } = this.#book.retake(containerId, ports);
+    this.activate(endpointId, reservations, target);
+    return lost;
+  }
+
+  /** Serves reserved ports; they belong to the endpoint from now on. */
+  activate(endpointId: string, reservations: readonly Reservation[], target: PublishTarget): void {
+    if (reservations.length === 0) return;
+    const ports = reservations.map(reservation => ({
+      reservation,
+      target,
+      forwarder: undefined,
+      isReleased: false,
+    }));
+    this.#active.set(endpointId, [...(this.#active.get(endpointId) ?? []), ...ports]);
+    this.#waiting.push(...ports);
+    void this.#serveWaiting();
+  }
+
+  /** Moves an endpoint's ports to another endpoint. */
+  move(from: string, to: string, target: PublishTarget): void {
+    const ports = this.#active.get(from);
+    if (!ports) return;
+    this.#active.delete(from);
+    this.#active.set(to, ports);
+    for (const port of ports) {
+      port.target = target;
+      const next = forwardTargetOf(port.reservation.ports, target);
+      if (next) port.forwarder?.retarget(next);
+    }
+  }
+
+  /** Closes an endpoint's ports: others can have them when this returns. */
+  release(endpointId: string): void {
+    for (const port of this.#active.get(endpointId) ?? []) {
+      port.isReleased = true;
+      port.forwarder?.[Symbol.dispose]();
+      this.#book.release([port.reservation], { isAdopted: port.forwarder !== undefined });
+    }
+    this.#active.delete(endpointId);
+  }
+
+  releaseAll(): void {
+    for (const endpointId of this.#active.keys()) this.release(endpointId);
+  }
+
+  async #serveWaiting(): Promise<void> {
+    if (this.#isServing) return;
+    this.#isServing = true;
+    while (this.#waiting.length > 0) {
+      await yieldToLoop();
+      for (const port of this.#waiting.splice(0, FORWARDERS_PER_TURN)) this.#serve(port);
+    }
+    this.#isServing = false;
+  }
+
+  #serve(port: ActivePort): void {
+    const { fd, ports } = port.reservation;
+    const target = forwardTargetOf(ports, port.target);
+    if (port.isReleased || fd < 0 || !target || !needsForwarder(ports, port.target)) return;
+    try {
+      const isIpv6 = ports.some(({ hostIp }) => isIPv6(hostIp));
+      port.forwarder =
+        ports[0]?.protocol === 'udp'
+          ? forwardUdp(fd, target, { isIpv6, logger: this.#logger })
+          : forwardTcp(fd, target, this.#logger);
+    } catch (error) {
+      this.#logger.warn('cannot serve published port', { port: ports[0]?.hostPort, error: messageOf(error) });
+    }
+  }
+}

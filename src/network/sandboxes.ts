@@ -1,0 +1,73 @@
+import { readdirSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { shortId } from '#base/ids';
+import { setLink } from '#sys/netlink/link-requests';
+import { NETLINK_ROUTE, NetlinkSocket } from '#sys/netlink/netlink-socket';
+import { createNetns, makeNetnsFolder, removeNetns } from '#sys/netns';
+import { isErrno } from '#sys/sys-error';
+import { writeSysctl } from '#sys/sysctl';
+
+/** statfs(2): the file system that name spaces live on. */
+const NSFS_MAGIC = 0x6e736673;
+
+/** Network name spaces of containers, each bound to `<folder>/<first 12 digits of the container's ID>`. */
+export class Sandboxes {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  path(containerId: string): string {
+    return join(this.#folder, shortId(containerId));
+  }
+
+  /** Makes it, with `lo` up, or keeps what is there. @returns its path. */
+  create(containerId: string): string {
+    const path = this.path(containerId);
+    if (this.exists(containerId)) return path;
+    makeNetnsFolder(this.#folder);
+    removeNetns(path); // a crash may have left the file without a name space
+    createNetns(path, prepareInside);
+    return path;
+  }
+
+  exists(containerId: string): boolean {
+    try {
+      return statfsSync(this.path(containerId)).type === NSFS_MAGIC;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+      throw error;
+    }
+  }
+
+  /** Happy to find nothing. @throws {SysError} */
+  remove(containerId: string): void {
+    removeNetns(this.path(containerId));
+  }
+
+  /** Removes those of containers that are not in `kept`. @returns how many. */
+  sweep(kept: ReadonlySet<string>): number {
+    const names = new Set([...kept].map(shortId));
+    const stale = listFolder(this.#folder).filter(name => !names.has(name));
+    for (const name of stale) removeNetns(join(this.#folder, name));
+    return stale.length;
+  }
+}
+
+/** Interfaces that come later start without IPv6; endpoints that have it switch it on (CVE-2020-13401). */
+function prepareInside(): void {
+  using socket = new NetlinkSocket(NETLINK_ROUTE);
+  socket.run(setLink('lo', { isUp: true }));
+  writeSysctl('net/ipv6/conf/default/disable_ipv6', 1);
+  writeSysctl('net/ipv6/conf/default/accept_ra', 0);
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
