@@ -103,7 +103,7 @@ function writeFiles(context: ContainerContext, container: Container, names: Name
       readOptional('/etc/resolv.conf') ?? '',
       readOptional('/run/systemd/resolve/resolv.conf'),
     ),
-    mode: resolverMode(context, names.endpoints),
+    mode: names.endpoints ? 'direct' : 'host',
     hasIpv6,
     servers: hostConfig.Dns,
     search: hostConfig.DnsSearch,
@@ -143,15 +143,6 @@ function hostsContent(
     hostGateways,
     links,
   });
-}
-
-/** Only user-defined networks have a resolver of ours. */
-function resolverMode(
-  { networks }: ContainerContext,
-  endpoints: readonly Endpoint[] | undefined,
-): 'host' | 'direct' | 'internal' {
-  if (!endpoints) return 'host';
-  return endpoints.some(({ networkId }) => networks.hasResolver(networkId)) ? 'internal' : 'direct';
 }
 
 function linkedContainers(
