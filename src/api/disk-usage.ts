@@ -1,0 +1,120 @@
+import type { ContainerService } from '#container/container-service';
+import type { ImageService } from '#image/image-service';
+import type { VolumeService } from '#volume/volume-service';
+import type { ApiMinor } from './api-version.ts';
+import { summarize } from './container-list.ts';
+import { imageSummaryToWire } from './image-wire.ts';
+import { volumeToWire } from './volume-wire.ts';
+
+export interface DiskUsageDeps {
+  readonly containers: Pick<ContainerService, 'list' | 'sizes' | 'usersOfImage'>;
+  readonly images: Pick<ImageService, 'list' | 'find'>;
+  readonly volumes: Pick<VolumeService, 'list' | 'usage' | 'usersOf'>;
+}
+
+export const DISK_USAGE_TYPES = ['container', 'image', 'volume', 'build-cache'] as const;
+export type DiskUsageType = (typeof DISK_USAGE_TYPES)[number];
+
+export interface DiskUsageRequest {
+  readonly types: readonly DiskUsageType[];
+  readonly version: ApiMinor;
+  readonly isVerbose: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** `GET /system/df`: flat lists up to 1.52, one summary per type since then; 1.52 has both. */
+export async function diskUsage(deps: DiskUsageDeps, request: DiskUsageRequest): Promise<object> {
+  const { types, version, isVerbose } = request;
+  const images = types.includes('image') ? imageUsage(deps, version) : undefined;
+  const containers = types.includes('container') ? await containerUsage(deps, request) : undefined;
+  const volumes = types.includes('volume') ? await volumeUsage(deps, request) : undefined;
+  const isBuildCacheAsked = types.includes('build-cache');
+  const summary = (usage: Usage | undefined) => usage && toSummary(usage, isVerbose);
+  const current = {
+    ImageUsage: summary(images),
+    ContainerUsage: summary(containers),
+    VolumeUsage: summary(volumes),
+    BuildCacheUsage: summary(
+      isBuildCacheAsked ? { items: [], total: 0, active: 0, reclaimable: 0 } : undefined,
+    ),
+  };
+  const legacy = {
+    ...(version < 42 ? { BuilderSize: 0 } : {}),
+    LayersSize: images?.total ?? 0,
+    Images: images?.items ?? null,
+    Containers: containers?.items ?? null,
+    Volumes: volumes?.items ?? null,
+    BuildCache: isBuildCacheAsked ? [] : null,
+  };
+  return {
+    ...(version < 52 || (version === 52 && !isVerbose) ? legacy : {}),
+    ...(version >= 52 ? current : {}),
+  };
+}
+
+interface Usage {
+  readonly items: readonly object[];
+  readonly total: number;
+  readonly active: number;
+  readonly reclaimable: number;
+}
+
+function toSummary({ items, total, active, reclaimable }: Usage, isVerbose: boolean) {
+  return {
+    ActiveCount: active,
+    TotalCount: items.length,
+    Reclaimable: reclaimable,
+    TotalSize: total,
+    ...(isVerbose ? { Items: items } : {}),
+  };
+}
+
+function imageUsage({ images, containers }: DiskUsageDeps, version: ApiMinor): Usage {
+  const measured = images.list().map(image => ({ image, users: containers.usersOfImage(image.id).length }));
+  return usageOf(
+    measured.map(({ image, users }) => ({
+      // Here the number of users is always told.
+      item: {
+        ...imageSummaryToWire(image, { version, containers: users }),
+        SharedSize: 0,
+        Containers: users,
+      },
+      size: image.sizeBytes,
+      isActive: users > 0,
+    })),
+  );
+}
+
+async function containerUsage(deps: DiskUsageDeps, { version, signal }: DiskUsageRequest): Promise<Usage> {
+  const views = deps.containers.list({ all: true, filters: new Map() });
+  const summaries = await summarize(deps, views, { version, size: true, signal });
+  return usageOf(
+    summaries.map(item => ({
+      item,
+      size: item.SizeRw ?? 0,
+      isActive: ['running', 'paused', 'restarting'].includes(item.State),
+    })),
+  );
+}
+
+async function volumeUsage({ volumes }: DiskUsageDeps, { signal }: DiskUsageRequest): Promise<Usage> {
+  const measured = [];
+  for (const volume of volumes.list()) {
+    const size = await volumes.usage(volume.name, { signal });
+    const users = volumes.usersOf(volume.name).length;
+    const item = { ...volumeToWire(volume), UsageData: { RefCount: users, Size: size } };
+    measured.push({ item, size, isActive: users > 0 });
+  }
+  return usageOf(measured);
+}
+
+function usageOf(measured: readonly { item: object; size: number; isActive: boolean }[]): Usage {
+  const sum = (list: readonly { size: number }[]): number =>
+    list.reduce((total, { size }) => total + size, 0);
+  return {
+    items: measured.map(({ item }) => item),
+    total: sum(measured),
+    active: measured.filter(({ isActive }) => isActive).length,
+    reclaimable: sum(measured.filter(({ isActive }) => !isActive)),
+  };
+}

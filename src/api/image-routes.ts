@@ -1,0 +1,138 @@
+import * as v from 'valibot';
+import type { EventSink } from '#base/engine-event';
+import { EngineError, notImplemented } from '#base/errors';
+import type { ContainerService } from '#container/container-service';
+import { type Reply, reply } from '#http/reply';
+import { type Route, type RouteRequest, route } from '#http/route';
+import type { ImageService } from '#image/image-service';
+import { queryFilters } from '#spec/docker/filters';
+import { queryFlag, queryList, queryText } from '#spec/docker/query';
+import { filterImages, IMAGE_FILTERS } from './image-list.ts';
+import { pruneImages } from './image-prune.ts';
+import { deletionToWire, historyToWire, imageSummaryToWire, imageToWire } from './image-wire.ts';
+import { progressReply } from './progress-reply.ts';
+
+export interface ImageRouteDeps {
+  readonly images: Pick<ImageService, 'load' | 'import' | 'list' | 'find' | 'get' | 'tag' | 'remove'>;
+  readonly containers: Pick<ContainerService, 'usersOfImage'>;
+  readonly events: EventSink;
+}
+
+export function imageRoutes(deps: ImageRouteDeps): Route[] {
+  const { images, containers } = deps;
+  return [
+    route(
+      'GET',
+      '/images/json',
+      { query: v.object({ all: queryFlag, filter: queryText, filters: queryFilters(IMAGE_FILTERS) }) },
+      ({ query, version }) => {
+        const filters = new Map(query.filters);
+        if (query.filter !== '' && version < 41) filters.set('reference', [query.filter]);
+        return reply.json(
+          filterImages(images, filters).map(image =>
+            imageSummaryToWire(image, { version, containers: containers.usersOfImage(image.id).length }),
+          ),
+        );
+      },
+    ),
+    route('GET', '/images/{name}/json', {}, ({ params: { name }, version }) =>
+      reply.json(imageToWire(images.get(name), version)),
+    ),
+    route('GET', '/images/{name}/history', {}, ({ params: { name } }) =>
+      reply.json(historyToWire(images.get(name))),
+    ),
+    createRoute(images),
+    route('POST', '/images/load', { query: v.object({ quiet: queryFlag }) }, ({ bytes, signal }) =>
+      progressReply(emit => images.load(bytes, line => emit({ stream: `${line}\n` }), { signal })),
+    ),
+    route(
+      'POST',
+      '/images/{name}/tag',
+      { query: v.object({ repo: queryText, tag: queryText }) },
+      async ({ params: { name }, query: { repo, tag } }) => {
+        await images.tag(name, tag === '' ? repo : `${repo}:${tag}`);
+        return reply.empty(201);
+      },
+    ),
+    ...removalRoutes(deps),
+  ];
+}
+
+function removalRoutes({ images, containers, events }: ImageRouteDeps): Route[] {
+  return [
+    route(
+      'DELETE',
+      '/images/{name}',
+      { query: v.object({ force: queryFlag, noprune: queryFlag }) },
+      async ({ params: { name }, query, signal }) => {
+        const { force, noprune: noPrune } = query;
+        return reply.json(deletionToWire(await images.remove(name, { force, noPrune, signal })));
+      },
+    ),
+    route(
+      'POST',
+      '/images/prune',
+      { query: v.object({ filters: queryFilters(['dangling', 'label', 'label!', 'until']) }) },
+      async ({ query: { filters }, signal }) => {
+        const { deleted, freedBytes } = await pruneImages({ images, containers }, filters, signal);
+        events.emit({
+          type: 'image',
+          action: 'prune',
+          actor: { id: '', attributes: { reclaimed: String(freedBytes) } },
+        });
+        return reply.json({ ImagesDeleted: deleted, SpaceReclaimed: freedBytes });
+      },
+    ),
+  ];
+}
+
+const CreateQuery = v.object({
+  fromImage: queryText,
+  fromSrc: queryText,
+  repo: queryText,
+  tag: queryText,
+  message: queryText,
+  changes: queryList,
+  platform: queryText,
+});
+
+function createRoute(images: ImageRouteDeps['images']): Route {
+  return route('POST', '/images/create', { query: CreateQuery }, async request => {
+    const { fromImage, fromSrc, tag } = request.query;
+    if (fromImage !== '') throw pullError(images, withTag(fromImage, tag));
+    if (fromSrc === '-') return importImage(images, request);
+    if (fromSrc !== '')
+      throw notImplemented(`import from ${fromSrc}: send the archive itself (docker import -)`);
+    throw new EngineError('invalid', 'one of fromImage and fromSrc is needed');
+  });
+}
+
+async function importImage(
+  images: Pick<ImageService, 'import'>,
+  { query, bytes, signal }: RouteRequest<unknown, v.InferOutput<typeof CreateQuery>, undefined>,
+): Promise<Reply> {
+  const { repo, tag, message, changes, platform } = query;
+  return progressReply(async emit => {
+    const id = await images.import(bytes, {
+      signal,
+      changes,
+      ...(repo === '' ? {} : { reference: withTag(repo, tag) }),
+      ...(message === '' ? {} : { message }),
+      ...(platform === '' ? {} : { platform }),
+    });
+    emit({ status: id });
+  });
+}
+
+function withTag(name: string, tag: string): string {
+  if (tag === '') return name;
+  return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`;
+}
+
+/** Clients come here for an image that a container was to be made of, so the answer has to say what to do instead. */
+function pullError(images: Pick<ImageService, 'find'>, reference: string): EngineError {
+  const advice = images.find(reference)
+    ? 'the image is on this machine already, so nothing needs to be pulled (leave out --pull)'
+    : 'the image is not on this machine, and pulling is not implemented yet: bring it with "docker load" or "docker import"';
+  return notImplemented(`image pull of ${reference}: ${advice}`);
+}

@@ -1,0 +1,54 @@
+import type { Endpoint, Network } from '#network/network';
+import type { ApiMinor } from './api-version.ts';
+
+export type NamedEndpoint = Endpoint & { readonly containerName: string };
+
+/** Engine API `NetworkInspect`. A list has no endpoints: `Containers` is empty there, as it is with Docker. */
+export function networkToWire(network: Network, endpoints: readonly NamedEndpoint[], version: ApiMinor) {
+  const { ipam } = network;
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: new Date(network.createdAt).toISOString(),
+    Scope: network.scope,
+    Driver: network.driver,
+    ...(version >= 48 ? { EnableIPv4: network.hasIpv4 } : {}),
+    EnableIPv6: network.hasIpv6,
+    IPAM: {
+      Driver: ipam.driver,
+      Options: Object.keys(ipam.options).length > 0 ? ipam.options : null,
+      Config: ipam.pools.map(pool => ({
+        Subnet: pool.subnet,
+        ...(pool.ipRange ? { IPRange: pool.ipRange } : {}),
+        ...(pool.gateway ? { Gateway: pool.gateway } : {}),
+        ...(pool.auxAddresses && Object.keys(pool.auxAddresses).length > 0
+          ? { AuxiliaryAddresses: pool.auxAddresses }
+          : {}),
+      })),
+    },
+    Internal: network.isInternal,
+    Attachable: network.isAttachable,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(
+      endpoints.map(endpoint => [endpoint.containerId, endpointToWire(endpoint)]),
+    ),
+    Options: network.options,
+    Labels: network.labels,
+  };
+}
+
+function endpointToWire(endpoint: NamedEndpoint) {
+  return {
+    Name: endpoint.containerName,
+    EndpointID: endpoint.id,
+    MacAddress: endpoint.macAddress,
+    IPv4Address: cidr(endpoint.ipv4),
+    IPv6Address: cidr(endpoint.ipv6),
+  };
+}
+
+function cidr(address: Endpoint['ipv4']): string {
+  return address ? `${address.address}/${address.prefixLength}` : '';
+}

@@ -1,0 +1,84 @@
+import * as v from 'valibot';
+import { EngineError, isKind } from '#base/errors';
+import { reply } from '#http/reply';
+import { type Route, route } from '#http/route';
+import {
+  booleanFilter,
+  type Filters,
+  matchesExactly,
+  matchesLabels,
+  matchesNoLabel,
+  matchesPattern,
+  queryFilters,
+} from '#spec/docker/filters';
+import { queryFlag } from '#spec/docker/query';
+import { VolumeCreateRequest } from '#spec/docker/requests';
+import type { Volume, VolumeService } from '#volume/volume-service';
+import { volumeToWire } from './volume-wire.ts';
+
+export type VolumeApi = Pick<VolumeService, 'create' | 'get' | 'list' | 'remove' | 'prune' | 'usersOf'>;
+
+const LIST_FILTERS = ['dangling', 'name', 'driver', 'label'];
+const PRUNE_FILTERS = ['all', 'label', 'label!'];
+
+export function volumeRoutes(volumes: VolumeApi): Route[] {
+  return [
+    route('GET', '/volumes', { query: v.object({ filters: queryFilters(LIST_FILTERS) }) }, ({ query }) =>
+      reply.json({
+        Volumes: volumes
+          .list()
+          .filter(volume => isListed(volumes, volume, query.filters))
+          .map(volumeToWire),
+        Warnings: null,
+      }),
+    ),
+    route('GET', '/volumes/{name}', {}, ({ params }) => reply.json(volumeToWire(volumes.get(params.name)))),
+    route('POST', '/volumes/create', { body: VolumeCreateRequest }, async ({ body, signal }) => {
+      if (body.ClusterVolumeSpec) {
+        throw new EngineError(
+          'unavailable',
+          'cluster volumes need a swarm, and this node is not part of one',
+        );
+      }
+      const { Name: name, Driver: driver, Labels: labels, DriverOpts: options } = body;
+      return reply.created(volumeToWire(await volumes.create({ name, driver, labels, options }, { signal })));
+    }),
+    route(
+      'DELETE',
+      '/volumes/{name}',
+      { query: v.object({ force: queryFlag }) },
+      async ({ params, query, signal }) => {
+        try {
+          await volumes.remove(params.name, { signal });
+        } catch (error) {
+          if (!(query.force && isKind(error, 'notFound'))) throw error;
+        }
+        return reply.noContent();
+      },
+    ),
+    route(
+      'POST',
+      '/volumes/prune',
+      { query: v.object({ filters: queryFilters(PRUNE_FILTERS) }) },
+      async ({ query: { filters }, version, signal }) => {
+        const { removed, freedBytes } = await volumes.prune({
+          all: version < 42 || booleanFilter(filters, 'all', false),
+          accepts: ({ labels }) =>
+            matchesLabels(filters, 'label', labels) && matchesNoLabel(filters, 'label!', labels),
+          signal,
+        });
+        return reply.json({ VolumesDeleted: removed, SpaceReclaimed: freedBytes });
+      },
+    ),
+  ];
+}
+
+function isListed(volumes: Pick<VolumeApi, 'usersOf'>, volume: Volume, filters: Filters): boolean {
+  const isDangling = (): boolean => volumes.usersOf(volume.name).length === 0;
+  return (
+    matchesPattern(filters, 'name', volume.name) &&
+    matchesExactly(filters, 'driver', volume.driver) &&
+    matchesLabels(filters, 'label', volume.labels) &&
+    (!filters.has('dangling') || booleanFilter(filters, 'dangling', false) === isDangling())
+  );
+}

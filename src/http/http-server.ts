@@ -1,0 +1,244 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import { messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { detachSocket } from './detach-socket.ts';
+import { readJsonBody } from './json-body.ts';
+import { parseTarget, type Target } from './raw-query.ts';
+import type { BytesReply, ReplyHeaders } from './reply.ts';
+import { type ReplySink, ResponseSink } from './response-sink.ts';
+import type { Route } from './route.ts';
+import { type Match, Router } from './router.ts';
+import { SocketSink } from './socket-sink.ts';
+import { bodyOfUpgrade } from './upgrade-body.ts';
+
+/** What differs from one protocol to the next. */
+export interface Edge {
+  /** on every answer */
+  readonly headers: ReplyHeaders;
+  /** Refuses a request by throwing, or says which path and version it is for. */
+  admit(request: IncomingMessage, path: string): { readonly path: string; readonly version: number };
+  /** The answer to anything that was thrown. */
+  fail(error: unknown): BytesReply;
+}
+
+export interface HttpServerDeps {
+  readonly routes: readonly Route[];
+  readonly edge: Edge;
+  readonly logger: Logger;
+}
+
+/** An HTTP/1.1 server for a table of routes. Listen on `server`. */
+export interface HttpServer extends AsyncDisposable {
+  readonly server: Server;
+  /** Stops listening, ends what is open (streams too) and resolves when the last connection is gone. A second call does nothing new. */
+  close(): Promise<void>;
+}
+
+const HEAD_TIMEOUT_MS = 60_000;
+/** longer than any client keeps an unused connection, so that it is never us who closes under its next request */
+const IDLE_TIMEOUT_MS = 600_000;
+const MAX_HEAD_BYTES = 256 * 1024;
+/** how long answers under way may take once the server closes */
+const CLOSE_GRACE_MS = 1000;
+
+export function createHttpServer(deps: HttpServerDeps): HttpServer {
+  const front = new Front(deps);
+  const server = createServer(
+    {
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      requestTimeout: 0, // an image may take as long to load as it takes
+      maxHeaderSize: MAX_HEAD_BYTES,
+      shouldUpgradeCallback: request => front.isTakeover(request),
+    },
+    (request, response) => front.onRequest(request, response),
+  );
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    front.onUpgrade(request, socket, head);
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
+    front.onClientError(error, socket),
+  );
+  const close = async (): Promise<void> => {
+    const closed = Promise.withResolvers<void>();
+    server.close(() => closed.resolve());
+    front.leave();
+    server.closeIdleConnections();
+    const timer = setTimeout(() => {
+      server.closeAllConnections();
+      front.cut();
+    }, CLOSE_GRACE_MS);
+    await closed.promise;
+    clearTimeout(timer);
+  };
+  return { server, close, [Symbol.asyncDispose]: close };
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly bytes: Readable;
+  readonly sink: ReplySink;
+  readonly abort: AbortController;
+}
+
+/** Takes a request from its head to its answer. */
+class Front {
+  readonly #deps: HttpServerDeps;
+  readonly #router: Router;
+  readonly #open = new Set<AbortController>();
+  /** connections the HTTP server has let go of */
+  readonly #taken = new Set<Duplex>();
+
+  constructor(deps: HttpServerDeps) {
+    this.#deps = deps;
+    this.#router = new Router(deps.routes);
+  }
+
+  /** Whether a request is for a route that takes connections over, and asks for what we can give. */
+  isTakeover(request: IncomingMessage): boolean {
+    const wanted = request.headers.upgrade?.toLowerCase();
+    if (wanted !== 'tcp' && wanted !== 'websocket') return false;
+    return this.#findsTakeover(request);
+  }
+
+  onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const common = this.#deps.edge.headers;
+    if (request.headers.upgrade === undefined && !hasBody(request) && this.#findsTakeover(request)) {
+      this.#onSocket(request, detachSocket(request, response), { isUpgrade: false, bytes: request });
+      return;
+    }
+    const abort = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) abort.abort();
+    });
+    void this.#serve({
+      request,
+      bytes: request,
+      sink: new ResponseSink({ request, response, common }),
+      abort,
+    });
+  }
+
+  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const bytes = bodyOfUpgrade(request, socket, head, socket instanceof Socket && hasBody(request));
+    this.#onSocket(request, socket, { isUpgrade: true, bytes });
+  }
+
+  /** A request that `node:http` could not parse, or a client that broke off in the middle of one. */
+  onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    this.#deps.logger.debug('bad request', { error: error.message, code: error.code });
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+    const body = `${JSON.stringify({ message: isTooLarge ? 'request header too large' : 'malformed or incomplete HTTP request' })}\n`;
+    const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+    socket.end(
+      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+  }
+
+  /** Ends every exchange under way. */
+  leave(): void {
+    for (const abort of this.#open) abort.abort();
+  }
+
+  cut(): void {
+    for (const socket of this.#taken) socket.destroy();
+  }
+
+  #onSocket(
+    request: IncomingMessage,
+    socket: Duplex,
+    { isUpgrade, bytes }: { isUpgrade: boolean; bytes: Readable },
+  ): void {
+    const abort = new AbortController();
+    socket.on('error', () => undefined); // 'close' follows
+    this.#taken.add(socket);
+    socket.once('close', () => {
+      this.#taken.delete(socket);
+      abort.abort();
+    });
+    const isWebSocket = isUpgrade && request.headers.upgrade?.toLowerCase() === 'websocket';
+    const sink = new SocketSink({
+      socket,
+      common: this.#deps.edge.headers,
+      isUpgrade,
+      webSocketKey: isWebSocket ? request.headers['sec-websocket-key'] : undefined,
+    });
+    void this.#serve({ request, bytes, sink, abort });
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { sink, abort } = exchange;
+    this.#open.add(abort);
+    try {
+      await sink.send(await this.#answer(exchange), abort.signal);
+    } catch (error) {
+      await this.#fail(error, exchange);
+    } finally {
+      this.#open.delete(abort);
+    }
+  }
+
+  async #answer({ request, bytes, abort: { signal } }: Exchange) {
+    const { match, target, version } = this.#route(request);
+    const { route, params } = match;
+    const body = route.takesJson ? await readJsonBody(bytes, request.headers) : undefined;
+    return await route.handle({
+      method: request.method ?? '',
+      path: target.path,
+      headers: request.headers,
+      version,
+      params,
+      query: target.query,
+      body,
+      bytes,
+      signal,
+    });
+  }
+
+  #route(request: IncomingMessage): { match: Match; target: Target; version: number } {
+    const target = parseTarget(request.url ?? '');
+    const { path, version } = this.#deps.edge.admit(request, target.path);
+    return { match: this.#router.match(request.method ?? '', path), target, version };
+  }
+
+  #findsTakeover(request: IncomingMessage): boolean {
+    try {
+      return this.#route(request).match.route.takesOver;
+    } catch {
+      return false; // the ordinary way will find the same error, and answer it
+    }
+  }
+
+  async #fail(error: unknown, { request, sink, abort }: Exchange): Promise<void> {
+    const { edge, logger } = this.#deps;
+    const fields = { request: `${request.method} ${request.url}`, error: messageOf(error) };
+    if (abort.signal.aborted) {
+      logger.debug('client left', { ...fields, status: 499 });
+      request.socket.destroy();
+      return;
+    }
+    const answer = edge.fail(error);
+    if (answer.status === 500) logger.error('request failed', { ...fields, error });
+    else logger.debug('request refused', { ...fields, status: answer.status });
+    if (sink.isStarted) {
+      request.socket.destroy(); // the only way left to say that the answer is not whole
+      return;
+    }
+    await sink.send(answer, abort.signal).catch((sendError: unknown) => {
+      logger.debug('answer was lost', { ...fields, error: messageOf(sendError) });
+    });
+  }
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  return (
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+  );
+}

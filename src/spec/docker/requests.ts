@@ -1,0 +1,68 @@
+import * as v from 'valibot';
+import { EndpointSettings } from './container-config.ts';
+import { command, flag, maybe, orDefault, text, textMap, texts } from './lenient.ts';
+
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(2 ** 32 - 1));
+/** rows, columns */
+const ConsoleSize = maybe(v.tuple([size, size]));
+
+/** Body of `POST /containers/{id}/exec`. */
+export const ExecCreateRequest = v.object({
+  AttachStdin: flag,
+  AttachStdout: flag,
+  AttachStderr: flag,
+  ConsoleSize,
+  DetachKeys: text,
+  Tty: flag,
+  Env: texts,
+  Cmd: command,
+  Privileged: flag,
+  User: text,
+  WorkingDir: text,
+});
+export type ExecCreateRequest = v.InferOutput<typeof ExecCreateRequest>;
+
+/** Body of `POST /exec/{id}/start`; clients may leave it out. */
+export const ExecStartRequest = orDefault(v.object({ Detach: flag, Tty: flag, ConsoleSize }), {
+  Detach: false,
+  Tty: false,
+  ConsoleSize: undefined,
+});
+
+/** Body of `POST /volumes/create`. */
+export const VolumeCreateRequest = v.object({
+  Name: text,
+  Driver: text,
+  DriverOpts: textMap,
+  Labels: textMap,
+  ClusterVolumeSpec: maybe(v.looseObject({})),
+});
+
+const IpamConfig = v.object({ Subnet: text, IPRange: text, Gateway: text, AuxiliaryAddresses: textMap });
+
+/** Body of `POST /networks/create`. */
+export const NetworkCreateRequest = v.object({
+  Name: text,
+  Driver: text,
+  Scope: text,
+  EnableIPv4: maybe(v.boolean()),
+  EnableIPv6: maybe(v.boolean()),
+  Internal: flag,
+  Attachable: flag,
+  Ingress: flag,
+  ConfigOnly: flag,
+  ConfigFrom: maybe(v.object({ Network: text })),
+  IPAM: maybe(v.object({ Driver: text, Options: textMap, Config: orDefault(v.array(IpamConfig), []) })),
+  Options: textMap,
+  Labels: textMap,
+});
+export type NetworkCreateRequest = v.InferOutput<typeof NetworkCreateRequest>;
+
+/** Body of `POST /networks/{id}/connect`. */
+export const NetworkConnectRequest = v.object({
+  Container: text,
+  EndpointConfig: orDefault(EndpointSettings, v.parse(EndpointSettings, {})),
+});
+
+/** Body of `POST /networks/{id}/disconnect`. */
+export const NetworkDisconnectRequest = v.object({ Container: text, Force: flag });
