@@ -29,6 +29,7 @@ export class BridgeLinks implements Disposable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
   /** network → interface index of its bridge, as last seen */
   readonly #indexes = new Map<string, number>();
+  readonly #loopbackAllowed = new Set<string>();
 
   constructor({ names, logger }: { readonly names: InstanceNames; readonly logger: Logger }) {
     this.#names = names;
@@ -53,6 +54,7 @@ export class BridgeLinks implements Disposable {
     if (link?.kind !== 'bridge') {
       throw new EngineError('conflict', `interface ${name} exists and is not a bridge`);
     }
+    this.#loopbackAllowed.delete(network.id);
     writeSysctl(`net/ipv6/conf/${name}/accept_ra`, 0);
     writeSysctl(`net/ipv6/conf/${name}/disable_ipv6`, network.hasIpv6 ? 0 : 1);
     const alias = isNew ? { alias: this.#names.bridgeAlias(network.id) } : {};
@@ -69,7 +71,9 @@ export class BridgeLinks implements Disposable {
 
   /** Lets the host reach ports published on 127.0.0.1; the firewall keeps everybody else from using it. */
   allowLoopback(network: NetworkRecord): void {
+    if (this.#loopbackAllowed.has(network.id)) return;
     ensureSysctl(`net/ipv4/conf/${bridgeNameOf(network, this.#names)}/route_localnet`, 1);
+    this.#loopbackAllowed.add(network.id);
   }
 
   /**

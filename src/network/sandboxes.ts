@@ -13,6 +13,7 @@ const NSFS_MAGIC = 0x6e736673;
 /** Network name spaces of containers, each bound to `<folder>/<first 12 digits of the container's ID>`. */
 export class Sandboxes {
   readonly #folder: string;
+  #hasFolder = false;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -25,10 +26,16 @@ export class Sandboxes {
   /** Makes it, with `lo` up, or keeps what is there. @returns its path. */
   create(containerId: string): string {
     const path = this.path(containerId);
-    if (this.exists(containerId)) return path;
-    makeNetnsFolder(this.#folder);
-    removeNetns(path); // a crash may have left the file without a name space
-    createNetns(path, prepareInside);
+    if (!this.#hasFolder) makeNetnsFolder(this.#folder);
+    this.#hasFolder = true;
+    try {
+      createNetns(path, prepareInside);
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      if (this.exists(containerId)) return path;
+      removeNetns(path); // a crash left the file without a name space
+      createNetns(path, prepareInside);
+    }
     return path;
   }
 

@@ -56,9 +56,32 @@ export class Database implements Disposable {
     return Number(this.#prepare(sql).run(...parameters).changes);
   }
 
-  /** Runs `work` in one transaction (nested ones join the outer). Synchronous by type: a promise does not compile. */
-  transaction<T>(work: () => T extends Promise<unknown> ? never : T): T {
+  /**
+   * Runs `work` in one transaction (nested ones join the outer). Synchronous by type: a promise does not compile.
+   *
+   * @param options `isPowerSafe: false` does not wait for the disk: the commit survives a killed process, and may be
+   * lost with the power. For rows that mean nothing after a reboot; later commits carry it along.
+   */
+  transaction<T>(
+    work: () => T extends Promise<unknown> ? never : T,
+    { isPowerSafe = true }: { readonly isPowerSafe?: boolean } = {},
+  ): T {
     if (this.#depth > 0) return work();
+    if (isPowerSafe) return this.#transact(work);
+    this.#db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      return this.#transact(work);
+    } finally {
+      this.#db.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #transact<T>(work: () => T extends Promise<unknown> ? never : T): T {
     this.#db.exec('BEGIN IMMEDIATE');
     this.#depth += 1;
     try {
@@ -71,11 +94,6 @@ export class Database implements Disposable {
     } finally {
       this.#depth -= 1;
     }
-  }
-
-  [Symbol.dispose](): void {
-    this.#statements.clear();
-    if (this.#db.isOpen) this.#db.close();
   }
 
   #prepare(sql: string): StatementSync {

@@ -15,6 +15,8 @@ const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const OWN_NETNS = '/proc/thread-self/ns/net';
 
+let home: number | undefined;
+
 const unshare = declare('int unshare(int flags)');
 const setns = declare('int setns(int fd, int type)');
 const mount = declare(
@@ -33,12 +35,11 @@ export function createNetns(path: string, prepare: () => void = () => undefined)
   const file = openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_EXCL, 0o444);
   closeSync(file);
   try {
-    withHome(home => {
-      check('unshare', unshare(CLONE_NEWNET), 'network name space');
-      goHomeAfter(home, () => {
-        prepare();
-        check('mount', mount(OWN_NETNS, path, 'none', MS_BIND, null), path);
-      });
+    const home = homeNetns();
+    check('unshare', unshare(CLONE_NEWNET), 'network name space');
+    goHomeAfter(home, () => {
+      prepare();
+      check('mount', mount(OWN_NETNS, path, 'none', MS_BIND, null), path);
     });
   } catch (error) {
     unlinkSync(path);
@@ -48,15 +49,14 @@ export function createNetns(path: string, prepare: () => void = () => undefined)
 
 /** Runs `work` inside the name space `netns` (a path, or an open descriptor of one). It must not wait for anything. */
 export function inNetns<T>(netns: string | number, work: () => T extends Promise<unknown> ? never : T): T {
-  return withHome(home => {
-    const fd = typeof netns === 'number' ? netns : openSync(netns, 'r');
-    try {
-      check('setns', setns(fd, CLONE_NEWNET), String(netns));
-      return goHomeAfter(home, work);
-    } finally {
-      if (typeof netns !== 'number') closeSync(fd);
-    }
-  });
+  const home = homeNetns();
+  const fd = typeof netns === 'number' ? netns : openSync(netns, 'r');
+  try {
+    check('setns', setns(fd, CLONE_NEWNET), String(netns));
+    return goHomeAfter(home, work);
+  } finally {
+    if (typeof netns !== 'number') closeSync(fd);
+  }
 }
 
 /**
@@ -81,6 +81,8 @@ export function removeNetns(path: string): void {
 /** Moves this thread to a name space of its own, for good: a test's "host". @throws {SysError} */
 export function leaveForNewNetns(): void {
   check('unshare', unshare(CLONE_NEWNET), 'network name space');
+  if (home !== undefined) closeSync(home);
+  home = undefined;
 }
 
 /** Makes the folder that netns files are bound in. */
@@ -89,13 +91,10 @@ export function makeNetnsFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o711 });
 }
 
-function withHome<T>(work: (home: number) => T): T {
-  const home = openSync(OWN_NETNS, 'r');
-  try {
-    return work(home);
-  } finally {
-    closeSync(home);
-  }
+/** Opened once: the thread that loaded this module is never anywhere else between calls. */
+function homeNetns(): number {
+  home ??= openSync(OWN_NETNS, 'r');
+  return home;
 }
 
 function goHomeAfter<T>(home: number, work: () => T): T {

@@ -44,28 +44,26 @@ export function u8(value: number): Buffer {
 }
 
 export function u16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  if (isLittleEndian) bytes.writeUInt16LE(value);
-  else bytes.writeUInt16BE(value);
+  const bytes = Buffer.allocUnsafe(2);
+  writeU16(bytes, value, 0);
   return bytes;
 }
 
 export function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  if (isLittleEndian) bytes.writeUInt32LE(value >>> 0);
-  else bytes.writeUInt32BE(value >>> 0);
+  const bytes = Buffer.allocUnsafe(4);
+  writeU32(bytes, value, 0);
   return bytes;
 }
 
 /** Network byte order, as netfilter's attributes are. */
 export function be16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
+  const bytes = Buffer.allocUnsafe(2);
   bytes.writeUInt16BE(value);
   return bytes;
 }
 
 export function be32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
+  const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(value >>> 0);
   return bytes;
 }
@@ -74,6 +72,16 @@ export function be32(value: number): Buffer {
 export function text(value: string): Buffer {
   if (value.includes('\0')) throw new RangeError(`NUL in netlink string ${JSON.stringify(value)}`);
   return Buffer.from(`${value}\0`);
+}
+
+function writeU16(bytes: Buffer, value: number, offset: number): void {
+  if (isLittleEndian) bytes.writeUInt16LE(value, offset);
+  else bytes.writeUInt16BE(value, offset);
+}
+
+function writeU32(bytes: Buffer, value: number, offset: number): void {
+  if (isLittleEndian) bytes.writeUInt32LE(value >>> 0, offset);
+  else bytes.writeUInt32BE(value >>> 0, offset);
 }
 
 export function readU16(bytes: Buffer, offset: number): number {
@@ -98,10 +106,11 @@ export function readText(bytes: Buffer): string {
 export function attribute(type: number, value: Buffer): Buffer {
   const length = 4 + value.length;
   if (length > 0xffff) throw new RangeError(`netlink attribute ${type} takes ${length} bytes`);
-  const bytes = Buffer.alloc(align4(length));
-  u16(length).copy(bytes, 0);
-  u16(type).copy(bytes, 2);
+  const bytes = Buffer.allocUnsafe(align4(length));
+  writeU16(bytes, length, 0);
+  writeU16(bytes, type, 2);
   value.copy(bytes, 4);
+  bytes.fill(0, length);
   return bytes;
 }
 
@@ -114,10 +123,10 @@ export function nested(type: number, ...children: readonly Buffer[]): Buffer {
 export function encodeRequest(request: NetlinkRequest, sequence: number): Buffer {
   const length = HEADER_BYTES + request.payload.length;
   const bytes = Buffer.alloc(align4(length));
-  u32(length).copy(bytes, 0);
-  u16(request.type).copy(bytes, 4);
-  u16(request.flags | NLM_F_REQUEST).copy(bytes, 6);
-  u32(sequence).copy(bytes, 8);
+  writeU32(bytes, length, 0);
+  writeU16(bytes, request.type, 4);
+  writeU16(bytes, request.flags | NLM_F_REQUEST, 6);
+  writeU32(bytes, sequence, 8);
   request.payload.copy(bytes, HEADER_BYTES);
   return bytes;
 }
