@@ -4,7 +4,7 @@ import { startError } from './runtime-message.ts';
 
 const CREATE = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
 
-/** What crun 1.8.1 and runc 1.1.5 printed, and what Docker makes of it. */
+/** What crun 1.8.1 and 1.21, runc 1.1.5 and 1.1.15 printed, and what Docker makes of it. */
 const FIXTURES = [
   {
     says: 'executable file `nosuch` not found in $PATH: No such file or directory\n',
@@ -47,6 +47,34 @@ const FIXTURES = [
     exitCode: 126,
     message:
       'runc create failed: unable to start container process: exec: "/tmp": permission denied: unknown',
+  },
+  {
+    says: 'open executable: Permission denied\n',
+    executable: 'motd',
+    exitCode: 127,
+    message:
+      'runc create failed: unable to start container process: error during container init: exec: "motd": executable file not found in $PATH: unknown',
+  },
+  {
+    says: 'executable file `/./nosuch` not found: No such file or directory\n',
+    executable: './nosuch',
+    exitCode: 127,
+    message:
+      'runc create failed: unable to start container process: error during container init: exec: "./nosuch": stat ./nosuch: no such file or directory: unknown',
+  },
+  {
+    says: 'the path `/etc/motd` exists but it is not executable: Operation not permitted\n',
+    executable: '/etc/motd',
+    exitCode: 126,
+    message:
+      'runc create failed: unable to start container process: error during container init: exec: "/etc/motd": permission denied: unknown',
+  },
+  {
+    says: 'the path `/tmp` is not a regular file: Operation not permitted\n',
+    executable: '/tmp',
+    exitCode: 126,
+    message:
+      'runc create failed: unable to start container process: error during container init: exec: "/tmp": is a directory: unknown',
   },
   {
     says: 'mount `/etc/passwd` to `tmp`: Not a directory\n',

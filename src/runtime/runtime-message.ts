@@ -49,7 +49,7 @@ function errorLine(output: string): string {
 
 /** crun's own words for a command that cannot be executed (libcrun/container.c), in runc's. */
 function crunReason(said: string, { operation, executable }: FailedCommand): string | undefined {
-  const reason = crunExecReason(said);
+  const reason = crunExecReason(said, executable);
   if (reason === undefined) return undefined;
   const quoted = JSON.stringify(executable);
   return operation === 'exec'
@@ -57,15 +57,29 @@ function crunReason(said: string, { operation, executable }: FailedCommand): str
     : `runc create failed: unable to start container process: error during container init: exec: ${quoted}: ${reason}`;
 }
 
-function crunExecReason(said: string): string | undefined {
-  const notFound = /^executable file `(.*)` not found in \$PATH/.exec(said)?.[1];
-  if (notFound?.includes('/')) return `stat ${notFound}: no such file or directory`;
-  if (notFound !== undefined) return 'executable file not found in $PATH';
-  const unopened = /^open executable: (.*)$/.exec(said)?.[1];
-  // crun answers EPERM for anything that is not a regular file.
-  if (unopened === 'Operation not permitted') return 'is a directory';
-  return unopened === undefined ? undefined : lowerFirst(unopened);
+function crunExecReason(said: string, executable: string): string | undefined {
+  const isName = !executable.includes('/');
+  const hit = CRUN_REASONS.find(({ pattern }) => pattern.test(said));
+  // A name that is found but cannot be executed counts as not found, because the search goes on.
+  if (hit && isName) return 'executable file not found in $PATH';
+  return hit?.reason(executable);
 }
+
+/** libcrun/container.c and utils.c; the second wording of each is that of crun 1.15 and later. */
+const CRUN_REASONS = [
+  {
+    pattern: /^executable file `.*` not found( in \$PATH)?(:|$)/,
+    reason: (path: string) => `stat ${path}: no such file or directory`,
+  },
+  {
+    pattern: /^(open executable: Permission denied|the path `.*` exists but it is not executable)/,
+    reason: () => 'permission denied',
+  },
+  {
+    pattern: /^(open executable: Operation not permitted|the path `.*` is not a regular file)/,
+    reason: () => 'is a directory',
+  },
+] as const;
 
 function reasonOf(said: string, { runtime, operation }: FailedCommand): string {
   if (said === '') return `${runtime} ${operation} failed: it ended without a message`;
