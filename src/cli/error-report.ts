@@ -44,6 +44,9 @@ function describe(error: unknown, { command }: Failure): string[] {
 export function explain(error: unknown): string {
   if (error instanceof ApiError) return `Error response from daemon: ${error.message}`;
   if (error instanceof ConnectionError) return explainConnection(error);
+  if (error instanceof Error && (error.name === 'TemplateError' || error.name === 'UnknownNameError')) {
+    return `template: ${error.message}`;
+  }
   return messageOf(error);
 }
 

@@ -83,6 +83,9 @@ class FlagReader {
   }
 
   async #readShorts(word: string): Promise<void> {
+    // `-volume x` would silently be `-v olume` and an image `x`: nobody means that.
+    const [typed = ''] = word.slice(1).split('=');
+    if (typed.length > 2 && Object.hasOwn(this.#flags, typed)) throw await unknown(word, this.#flags);
     for (let at = 1; at < word.length; at++) {
       const letter = word[at] ?? '';
       const [name, flag] = Object.entries(this.#flags).find(([, one]) => one.short === letter) ?? [];

@@ -29,19 +29,21 @@ function explanation(name: string, words: readonly string[], around: Surrounding
     }
     return lines;
   }
-  const known = [
-    ...commands.flatMap(one => one.paths),
-    ...launcherCommands.map(one => one.name),
-    ...Object.keys(groups),
-  ];
-  const guess = nearest(name, known);
   const group = name.includes(' ') ? `${name.split(' ')[0]} ` : '';
+  const guess = nearest(name.slice(group.length), knownNames(group));
   return [
     `quai: unknown command: quai ${name}`,
-    ...(guess ? [`  did you mean 'quai ${guess}'?`] : []),
+    ...(guess ? [`  did you mean 'quai ${group}${guess}'?`] : []),
     '',
     `Run 'quai ${group}--help' for more information`,
   ];
+}
+
+function knownNames(group: string): string[] {
+  const paths = commands.flatMap(one => one.paths);
+  if (group) return paths.filter(path => path.startsWith(group)).map(path => path.slice(group.length));
+  const single = paths.filter(path => !path.includes(' '));
+  return [...single, ...launcherCommands.map(one => one.name), ...Object.keys(groups)];
 }
 
 function hasProgram(name: string, searchPath = ''): boolean {

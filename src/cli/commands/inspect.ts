@@ -6,6 +6,7 @@ import { explain } from '../error-report.ts';
 import { indentJson, parseExactJson } from '../format/exact-json.ts';
 import { objectFormatHelp } from '../format/format-help.ts';
 import { compileTemplate } from '../format/go-template.ts';
+import { jsonText } from '../format/template-functions.ts';
 
 type Kind = 'container' | 'image' | 'network' | 'volume';
 
@@ -93,8 +94,8 @@ async function inspectAll(
   kinds: readonly Kind[],
   options: InspectOptions,
 ): Promise<number> {
-  const format = options.format === 'json' ? '{{json .}}' : options.format;
-  const template = format ? compileTemplate(format) : undefined;
+  const { format } = options;
+  const template = format && format !== 'json' ? compileTemplate(format) : undefined;
   const found: string[] = [];
   const failures: string[] = [];
   for (const name of names) {
@@ -105,6 +106,7 @@ async function inspectAll(
     }
   }
   if (template) for (const text of found) context.print(template.render(parseExactJson(text)));
+  else if (format) context.print(jsonText(parseExactJson(`[${found.join(',')}]`)));
   else context.print(found.length > 0 ? indentJson(`[${found.join(',')}]`, '    ') : '[]');
   for (const failure of failures) context.warn(failure);
   return failures.length > 0 ? 1 : 0;

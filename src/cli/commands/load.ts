@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { messageOf } from '#base/errors';
 import { jsonLines } from '#client/json-lines';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { systemMessage } from '../system-message.ts';
 import { showProgress } from '../terminal/progress.ts';
 import { copyRaw } from '../terminal/session.ts';
 
@@ -47,7 +47,7 @@ export async function openFile(path: string): Promise<Readable> {
     const handle = await open(path);
     return createReadStream('', { fd: handle });
   } catch (error) {
-    throw new CliError(`open ${path}: ${messageOf(error)}`);
+    throw new CliError(`open ${path}: ${systemMessage(error)}`);
   }
 }
 

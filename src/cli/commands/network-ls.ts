@@ -50,13 +50,12 @@ function networkRow(json: Json, truncate: boolean): Row {
   const id = textAt(json, 'Id');
   return {
     get CreatedAt() {
-      const createdMs = Date.parse(textAt(json, 'Created'));
-      return Number.isNaN(createdMs) ? '' : localTime(createdMs);
+      const created = textAt(json, 'Created');
+      return created ? localTime(Date.parse(created), /\.\d+/.exec(created)?.[0]) : '';
     },
     Driver: textAt(json, 'Driver'),
     ID: truncate ? id.slice(0, 12) : id,
-    // Engines before API 1.48 do not say; their networks all had IPv4.
-    IPv4: String(!('EnableIPv4' in objectAt(json)) || flagAt(json, 'EnableIPv4')),
+    IPv4: String(flagAt(json, 'EnableIPv4')),
     IPv6: String(flagAt(json, 'EnableIPv6')),
     Internal: String(flagAt(json, 'Internal')),
     Label: name => textAt(labels, String(name)),

@@ -20,7 +20,7 @@ export const ps = command({
   },
   args: { min: 0, max: 0 },
   async run({ client, stdout, now }, { flags }) {
-    const size = flags.size || /\.Size\b/.test(flags.format);
+    const size = flags.size || /\.Size\b|json \.\W/.test(flags.format);
     const limit = flags.latest ? 1 : flags.last;
     const query = {
       all: flags.all || undefined,

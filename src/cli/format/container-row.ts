@@ -1,4 +1,4 @@
-import { type Json, listAt, numberAt, objectAt, textAt, textsAt } from '#client/json';
+import { at, type Json, listAt, numberAt, objectAt, textAt, textsAt } from '#client/json';
 import { goQuote } from './go-quote.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
 import { portText } from './port-text.ts';
@@ -20,6 +20,7 @@ export const containerListing: Listing = {
     Mounts: 'MOUNTS',
     LocalVolumes: 'LOCAL VOLUMES',
     Networks: 'NETWORKS',
+    Platform: 'PLATFORM',
   },
   columns: ['ID', 'Image', 'Command', 'RunningFor', 'Status', 'Ports', 'Names'],
   quietField: 'ID',
@@ -79,6 +80,7 @@ export function containerRow(
     get Networks() {
       return Object.keys(objectAt(json, 'NetworkSettings', 'Networks')).join(',');
     },
+    Platform: at(json, 'ImageManifestDescriptor', 'platform') ?? null,
   };
 }
 

@@ -1,9 +1,9 @@
 import { basicFunctions, type TemplateFunctions } from './template-functions.ts';
-import { TemplateError } from './template-lexer.ts';
+import { TemplateError, UnknownNameError } from './template-lexer.ts';
 import { type Node, type Operand, type Pipe, parseTemplate } from './template-parser.ts';
-import { entriesOf, isTrue, Missing, printed } from './template-values.ts';
+import { entriesOf, isTrue, Missing, printed, typedNil } from './template-values.ts';
 
-export { TemplateError } from './template-lexer.ts';
+export { TemplateError, UnknownNameError } from './template-lexer.ts';
 
 /** A template ready to be used on any number of values. */
 export interface Template {
@@ -148,7 +148,7 @@ class Run {
 
   #call(name: string, args: readonly unknown[]): unknown {
     const called = Object.hasOwn(this.#functions, name) ? this.#functions[name] : undefined;
-    if (!called) throw new TemplateError(`function "${name}" not defined`);
+    if (!called) throw new UnknownNameError(`function "${name}" not defined`);
     return called(...args);
   }
 
@@ -184,6 +184,7 @@ function field(value: unknown, name: string, args: readonly unknown[]): unknown 
   if (typeof value !== 'object') throw new TemplateError(`can't evaluate field ${name} in a ${typeof value}`);
   if (!Object.hasOwn(value, name)) return new Missing(name, Object.keys(value));
   const found: unknown = Reflect.get(value, name);
+  if (found === null) return typedNil(name);
   if (typeof found === 'function') return Reflect.apply(found, value, args);
   if (args.length > 0) throw new TemplateError(`${name} has arguments but cannot be invoked as function`);
   return found;

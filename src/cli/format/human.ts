@@ -47,13 +47,13 @@ export function ellipsis(text: string, length: number): string {
   return length <= 0 ? '' : `${letters.slice(0, length - 1).join('')}…`;
 }
 
-/** A time in the local zone, as Go prints it: `2026-01-02 15:04:05 +0100 CET`. */
-export function localTime(ms: number): string {
+/** A time in the local zone, as Go prints it: `2026-01-02 15:04:05 +0100 CET`. `fraction` is `.5` or so of a second. */
+export function localTime(ms: number, fraction = ''): string {
   const date = new Date(ms);
   const zone = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' })
     .formatToParts(date)
     .find(part => part.type === 'timeZoneName')?.value;
-  return `${isoLike(date).replace('T', ' ').slice(0, 19)} ${offset(date, '')} ${zone ?? ''}`.trimEnd();
+  return `${isoLike(date).replace('T', ' ').slice(0, 19)}${fraction} ${offset(date, '')} ${zone ?? ''}`.trimEnd();
 }
 
 /** RFC 3339 with nine digits in the local zone, as event lists show it; `nanos` are those below the millisecond. */

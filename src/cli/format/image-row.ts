@@ -77,7 +77,7 @@ function imageRow(
     },
     Size: humanSize(size, 3),
     Containers: containers === -1 ? 'N/A' : String(containers),
-    VirtualSize: humanSize(size, 3),
+    VirtualSize: humanSize(size),
     SharedSize: shared === -1 ? 'N/A' : humanSize(shared),
     UniqueSize: shared === -1 ? 'N/A' : humanSize(size - shared),
   };

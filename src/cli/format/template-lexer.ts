@@ -11,7 +11,12 @@ export interface Token {
 }
 
 export class TemplateError extends Error {
-  override readonly name = 'TemplateError';
+  override readonly name: string = 'TemplateError';
+}
+
+/** The template names a field or function that does not exist. */
+export class UnknownNameError extends TemplateError {
+  override readonly name = 'UnknownNameError';
 }
 
 /** Cuts a template at `{{` and `}}`, with `{{-` and `-}}` trimming the text beside them. @throws {TemplateError} */

@@ -1,4 +1,4 @@
-import { compileTemplate, TemplateError } from './go-template.ts';
+import { compileTemplate, TemplateError, UnknownNameError } from './go-template.ts';
 import type { Row } from './row-writer.ts';
 import { alignTable } from './table.ts';
 import { headerFunctions, jsonText } from './template-functions.ts';
@@ -16,18 +16,17 @@ export function renderTemplateRows(
     .replaceAll('\\t', '\t')
     .replaceAll('\\n', '\n');
   const template = compileTemplate(source);
+  const header = headerLine(source, headers); // made in any case: an unknown field is an error with no rows too
   const lines = rows.map(row => template.render(sorted(row)));
   if (!isTable) return lines.map(line => `${line}\n`).join('');
-  return alignTable(
-    [headerLine(source, headers), ...lines].flatMap(line => line.split('\n')).map(line => line.split('\t')),
-  );
+  return alignTable([header, ...lines].flatMap(line => line.split('\n')).map(line => line.split('\t')));
 }
 
 function headerLine(source: string, headers: Readonly<Record<string, string>>): string {
   try {
     return compileTemplate(source, headerFunctions).render({ ...headers, Label: labelHeader });
   } catch (error) {
-    if (error instanceof TemplateError) return '';
+    if (error instanceof TemplateError && !(error instanceof UnknownNameError)) return '';
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { TemplateError } from './template-lexer.ts';
+import { TemplateError, UnknownNameError } from './template-lexer.ts';
 
 /**
  * A field that is not there. It counts as false in a condition; printing it is an error if it is named as Go names
@@ -18,11 +18,32 @@ export class Missing {
     return '<no value>';
   }
 
-  error(): TemplateError {
+  error(): UnknownNameError {
     const known = this.#known.length > 0 ? `; there are ${this.#known.join(', ')}` : '';
-    return new TemplateError(`map has no entry for key "${this.#name}"${known}`);
+    return new UnknownNameError(`map has no entry for key "${this.#name}"${known}`);
   }
 }
+
+const LISTS = new Set(
+  `Aliases Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeightDevice CapAdd
+  CapDrop Cmd DNSNames DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch Entrypoint Env ExecIDs ExtraHosts
+  GroupAdd Layers Links MaskedPaths Mounts OnBuild ReadonlyPaths RepoDigests RepoTags SecurityOpt Shell Ulimits
+  VolumesFrom`.split(/\s+/),
+);
+const MAPS = new Set(
+  `Annotations Containers DriverOpts ExposedPorts Labels Networks Options PortBindings Ports StorageOpt Sysctls Tmpfs
+  Volumes`.split(/\s+/),
+);
+
+/** In JSON an empty list of Go is `null` like anything else that is not there; templates print it as `[]` or `map[]`. */
+export function typedNil(name: string): unknown {
+  if (LISTS.has(name)) return NIL_LIST;
+  return MAPS.has(name) ? NIL_MAP : null;
+}
+
+const asNull = { value: () => null, enumerable: false };
+const NIL_LIST: unknown = Object.defineProperty([], 'toJSON', asNull);
+const NIL_MAP: unknown = Object.defineProperty({}, 'toJSON', asNull);
 
 /** A value as Go's `%v` writes it. */
 export function printed(value: unknown): string {

@@ -1,5 +1,5 @@
-import { messageOf } from '#base/errors';
 import { CliError } from '../cli-error.ts';
+import { systemMessage } from '../system-message.ts';
 import type { LocalFiles } from './create-request.ts';
 import { invalidOption } from './invalid-option.ts';
 
@@ -71,6 +71,6 @@ function readText(path: string, files: LocalFiles): string {
   try {
     return files.readFile(path);
   } catch (error) {
-    throw new CliError(`open ${path}: ${messageOf(error)}`, 125);
+    throw new CliError(`open ${path}: ${systemMessage(error)}`, 125);
   }
 }

@@ -60,7 +60,7 @@ function attachedPlan(body: CreateBody, { stdin, stdout }: CliContext): CreateBo
 
 function detachedPlan(body: CreateBody, flags: RunFlags): CreateBody {
   if (flags.attach.length > 0) {
-    throw new CliError('conflicting options: cannot specify both --attach and --detach', 125);
+    throw new CliError('conflicting options: cannot specify both --attach and --detach');
   }
   const { StdinOnce: _, ...rest } = body;
   return { ...rest, AttachStdin: false, AttachStdout: false, AttachStderr: false };

@@ -1,5 +1,6 @@
 import { messageOf } from '#base/errors';
 import { CliError } from '../cli-error.ts';
+import { systemMessage } from '../system-message.ts';
 import type { LocalFiles } from './create-request.ts';
 
 export interface SecurityOptions {
@@ -31,7 +32,10 @@ function readProfile(path: string, files: Pick<LocalFiles, 'readFile'>): string 
   try {
     return files.readFile(path);
   } catch (error) {
-    throw new CliError(`opening seccomp profile (${path}) failed: ${messageOf(error)}`, 125);
+    throw new CliError(
+      `opening seccomp profile (${path}) failed: open ${path}: ${systemMessage(error)}`,
+      125,
+    );
   }
 }
 
