@@ -16,8 +16,11 @@ export interface Row {
 }
 
 const IMAGE = 'busybox';
-/** carries the name of the benchmark, so that what a broken run left can be found */
-const NAME = 'quai-bench';
+
+/** Carries the name of the benchmark, so that what a broken run left can be found. */
+function nameOn(on: Target): string {
+  return `quai-bench-${on.name}`;
+}
 
 function timed(name: string, row: Omit<Row, 'name' | 'unit' | 'isRate' | 'share'> & { share?: number }): Row {
   return { share: 1, ...row, name, unit: 'ms', isRate: false };
@@ -31,12 +34,12 @@ export const ROWS: readonly Row[] = [
   }),
   timed('API create+start+wait+delete', { measure: apiCycle }),
   timed('exec true', {
-    prepare: on => docker(on, ['run', '-d', '--name', NAME, IMAGE, 'sleep', '1000']),
-    measure: on => docker(on, ['exec', NAME, 'true']),
+    prepare: on => docker(on, ['run', '-d', '--name', nameOn(on), IMAGE, 'sleep', '1000']),
+    measure: on => docker(on, ['exec', nameOn(on), 'true']),
     tidy: removeOne,
   }),
-  timed('stop -t0', { measure: on => started(on, () => docker(on, ['stop', '-t', '0', NAME])) }),
-  timed('rm -f of a running one', { measure: on => started(on, () => docker(on, ['rm', '-f', NAME])) }),
+  timed('stop -t0', { measure: on => started(on, () => docker(on, ['stop', '-t', '0', nameOn(on)])) }),
+  timed('rm -f of a running one', { measure: on => started(on, () => docker(on, ['rm', '-f', nameOn(on)])) }),
   timed('ps -a, 1 container', {
     prepare: on => createMany(on, 1),
     measure: on => docker(on, ['ps', '-a']),
@@ -60,8 +63,8 @@ export const ROWS: readonly Row[] = [
     unit: 'MB/s',
     isRate: true,
     share: 0.15,
-    prepare: on => docker(on, ['run', '--name', NAME, ...TALKER]),
-    measure: on => outputRate(on, ['logs', NAME]),
+    prepare: on => docker(on, ['run', '--name', nameOn(on), ...TALKER]),
+    measure: on => outputRate(on, ['logs', nameOn(on)]),
     tidy: removeOne,
   },
   { name: 'memory, idle engine', unit: 'MB', isRate: false, share: 0.15, measure: async on => memoryOf(on) },
@@ -99,7 +102,7 @@ async function apiCycle(on: Target): Promise<number> {
 
 /** Runs `work` on a container that was started just before and is gone after. */
 async function started(on: Target, work: () => Promise<number>): Promise<number> {
-  await docker(on, ['run', '-d', '--name', NAME, IMAGE, 'sleep', '1000']);
+  await docker(on, ['run', '-d', '--name', nameOn(on), IMAGE, 'sleep', '1000']);
   try {
     return await work();
   } finally {
@@ -111,7 +114,7 @@ const MEMORY_CONTAINERS = 10;
 
 async function memoryPerContainer(on: Target): Promise<number> {
   const before = memoryOf(on);
-  const names = Array.from({ length: MEMORY_CONTAINERS }, (_, index) => `${NAME}-${index}`);
+  const names = Array.from({ length: MEMORY_CONTAINERS }, (_, index) => `${nameOn(on)}-${index}`);
   try {
     for (const name of names) await docker(on, ['run', '-d', '--name', name, IMAGE, 'sleep', '1000']);
     await new Promise(resolve => setTimeout(resolve, 1000)); // supervisors settle
@@ -123,17 +126,17 @@ async function memoryPerContainer(on: Target): Promise<number> {
 
 export async function createMany(on: Target, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
-    const query = { name: `${NAME}-${index}` };
+    const query = { name: `${nameOn(on)}-${index}` };
     await on.client.call('POST', '/containers/create', { query, body: { Image: IMAGE, Cmd: ['true'] } });
   }
 }
 
 export async function removeMany(on: Target, count: number): Promise<void> {
-  for (let index = 0; index < count; index += 1) await remove(on, `${NAME}-${index}`);
+  for (let index = 0; index < count; index += 1) await remove(on, `${nameOn(on)}-${index}`);
 }
 
 async function removeOne(on: Target): Promise<void> {
-  await remove(on, NAME);
+  await remove(on, nameOn(on));
 }
 
 async function remove(on: Target, name: string): Promise<void> {
