@@ -311,9 +311,12 @@ export class ContainerService {
 
   /**
    * Adopts what runs, books what ended meanwhile, undoes or redoes what was cut. Before the first request.
-   * @returns the IDs of the containers that run.
+   * @returns the IDs of all containers, and of those that run.
    */
-  async restore(): Promise<ReadonlySet<string>> {
+  async restore(): Promise<{
+    readonly existing: ReadonlySet<string>;
+    readonly running: ReadonlySet<string>;
+  }> {
     const hasExited = new Set<string>();
     let isRestored = false;
     const found: Parameters<typeof handleExit>[1][] = [];
@@ -326,7 +329,8 @@ export class ContainerService {
     isRestored = true;
     for (const container of running) this.#companions.started(container);
     for (const exit of [...found, ...lost]) this.#onExit(exit);
-    return new Set(running.map(({ id }) => id));
+    const ids = (list: readonly Container[]): ReadonlySet<string> => new Set(list.map(({ id }) => id));
+    return { existing: ids(this.#context.index.all()), running: ids(running) };
   }
 
   /** What may follow the first answer: restart policies, `--rm`, the sweep of what nobody owns. */

@@ -20,6 +20,8 @@ import { Waiters } from './waiters.ts';
 
 export interface ContainerDefaults {
   readonly runtime: string;
+  /** names `--runtime` may have */
+  readonly runtimes: readonly string[];
   readonly initPath: string | undefined;
   readonly logOptions: Readonly<Record<string, string>>;
 }

@@ -5,7 +5,6 @@ import type { Abortable } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import { type ContainerId, newId } from '#base/ids';
 import type { Image } from '#image/image';
-import { fitHostConfig } from '#runtime/oci-spec/fit-host-config';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import type { Container, MountPoint } from './container.ts';
 import { NEW_STATE } from './container-machine.ts';
@@ -46,7 +45,7 @@ export async function createContainer(
   const draft = draftContainer(context, { id, request, image });
   const name = chooseName(context, requestedName);
   using _reserved = context.index.reserve(name, id);
-  const operation = context.journal.begin('create', id, { volumes: [] });
+  const operation = context.journal.begin('create', id);
   context.faults.reach('create.1-journaled');
   try {
     const { container, warnings } = await make(
@@ -114,11 +113,12 @@ function draftContainer(
     image,
   }: { readonly id: ContainerId; readonly request: ContainerCreateRequest; readonly image: Image },
 ): { readonly container: Container; readonly warnings: readonly string[] } {
-  const { HostConfig: wantedHostConfig, NetworkingConfig: networking, ...wanted } = request;
+  const { HostConfig: _given, NetworkingConfig: networking, ...wanted } = request;
+  const { hostConfig, warnings } = validateCreate(request, {
+    host: context.host,
+    runtimes: context.defaults.runtimes,
+  });
   const merged = mergeImageConfig(wanted, image.config);
-  const checked = validateCreate({ ...request, ...merged.config }, context.host);
-  const fitted = fitHostConfig(wantedHostConfig, context.host);
-  const { hostConfig } = fitted;
   settingsOf(context, { hostConfig });
   const config = {
     ...merged.config,
@@ -144,7 +144,7 @@ function draftContainer(
     restartCount: 0,
     isManuallyStopped: false,
   };
-  return { container, warnings: [...checked, ...fitted.warnings] };
+  return { container, warnings };
 }
 
 /** The short ID unless one was asked for; none where the host's or another container's counts. */

@@ -6,6 +6,7 @@ import type { OpenOperation } from '#store/journal';
 import type { Container } from './container.ts';
 import { nextState } from './container-machine.ts';
 import type { ContainerContext } from './context.ts';
+import { unmakeMounts } from './mount-maker.ts';
 import { removeFiles, removeLocked, removeVolumes } from './remover.ts';
 import { startsWithDaemon } from './restart-policy.ts';
 import { releaseRuntime, teardown } from './teardown.ts';
@@ -61,7 +62,10 @@ async function settle(context: ContainerContext, operation: OpenOperation): Prom
     container: id,
   });
   if (operation.operation === 'start' && container) await settleStart(context, container);
-  if (operation.operation === 'create' && !container) await removeRests(context, operation);
+  if (operation.operation === 'create' && !container) {
+    await unmakeMounts(id, context);
+    await removeFiles(context, id);
+  }
   if (operation.operation === 'remove') {
     if (container) await removeLocked(context, container, { volumes: removedVolumes(operation).length > 0 });
     else await removeRests(context, operation);

@@ -6,6 +6,7 @@ import { codeOf } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { ContainerIndex } from '#container/container-index';
+import { isAlive } from '#container/container-machine';
 import { ContainerPaths } from '#container/container-paths';
 import { ContainerService } from '#container/container-service';
 import { ContainerTable, containerMigrations } from '#container/container-table';
@@ -60,8 +61,9 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   undo.use(lockRoot(config.root));
   const services = undo.adopt(await createServices(config, logger), each => each.dispose());
   const { containers, networks, images, volumes, snapshots } = services;
-  const running = await containers.restore();
-  await networks.restore(running);
+  const known = await containers.restore();
+  await volumes.restore(known);
+  await networks.restore(known.running);
   const server = createApiServer(services.api);
   undo.defer(() => server.close());
   for (const host of config.hosts) await listen(server, host, config.group, undo);
@@ -72,7 +74,6 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   });
   const catchUp = (async () => {
     await containers.catchUp();
-    await volumes.sweep();
     await images.sweep();
     await Promise.all([services.programs.readVersions(), services.seccomp.prewarm()]);
     logger.debug('caught up with the last life', { snapshots: snapshots.driver });
@@ -131,7 +132,8 @@ async function createServices(config: DaemonConfig, logger: Logger): Promise<Ser
     jail,
     events,
     logger,
-    usersOf: id => containers.usersOfImage(id),
+    isUsed: id => containers.usersOfImage(id).map(container => container.id),
+    isRunning: id => isAlive(containers.inspect(id).state.status),
   });
   const volumes = new VolumeService({
     db,
@@ -181,7 +183,12 @@ async function createServices(config: DaemonConfig, logger: Logger): Promise<Ser
     logger,
     host,
     seccomp,
-    defaults: { runtime: config.defaultRuntime, initPath: programs.init, logOptions: config.logOptions },
+    defaults: {
+      runtime: config.defaultRuntime,
+      runtimes: [...programs.runtimes.keys()],
+      initPath: programs.init,
+      logOptions: config.logOptions,
+    },
   });
   const system = systemReport(config, host, programs, snapshots.driver);
   return {

@@ -1,0 +1,102 @@
+import { EngineError } from '#base/errors';
+import type { HostConfig } from '#spec/docker/host-config';
+import { shown } from './shown.ts';
+
+const POLICIES = ['no', 'always', 'on-failure', 'unless-stopped'];
+
+/** Settings that stand for themselves. @throws {EngineError} `invalid`, in Docker's words. */
+export function checkHostSettings(
+  config: HostConfig,
+  { runtimes }: { readonly runtimes: readonly string[] },
+): void {
+  checkRestartPolicy(config);
+  if (config.Runtime !== '' && !runtimes.includes(config.Runtime)) {
+    throw invalid(`unknown or invalid runtime name: ${shown(config.Runtime)}`);
+  }
+  if (config.CpuRealtimePeriod !== 0 || config.CpuRealtimeRuntime !== 0) {
+    throw invalid('kernel does not support CPU real-time scheduler');
+  }
+  if (config.KernelMemoryTCP !== 0 && config.KernelMemoryTCP < -1) {
+    throw invalid(`invalid kernel memory TCP limit: ${config.KernelMemoryTCP}`);
+  }
+  if (Object.hasOwn(config.Annotations, '')) {
+    throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
+  }
+  checkStorageOptions(config.StorageOpt);
+  checkCgroupParent(config.CgroupParent);
+  checkDevices(config);
+  checkBlockDevices(config);
+  for (const group of config.GroupAdd) {
+    if (!/^[^\s:\0]+$/.test(group)) throw invalid(`invalid group: ${JSON.stringify(shown(group))}`);
+  }
+}
+
+function checkRestartPolicy({ RestartPolicy: { Name, MaximumRetryCount }, AutoRemove }: HostConfig): void {
+  const isNone = Name === '' || Name === 'no';
+  if (AutoRemove && !isNone) throw invalid("can't create 'AutoRemove' container with restart policy");
+  if (Name === '') return; // old clients send any count with it
+  if (!POLICIES.includes(Name)) {
+    throw invalid(
+      `invalid restart policy: unknown policy '${shown(Name)}'; use one of ${POLICIES.map(name => `'${name}'`).join(', ')}`,
+    );
+  }
+  if (Name !== 'on-failure' && MaximumRetryCount !== 0) {
+    throw invalid(`invalid restart policy: maximum retry count cannot be used with restart policy '${Name}'`);
+  }
+  if (MaximumRetryCount < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative');
+}
+
+function checkStorageOptions(options: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(options)) {
+    if (name !== 'size') throw invalid(`Unknown option ${shown(name)}`);
+    throw invalid(
+      '--storage-opt size is not supported here: it takes project quotas on the file system of the data root',
+    );
+  }
+}
+
+/** A path below the root of the control groups: it must not lead out of it. */
+function checkCgroupParent(path: string): void {
+  if (path.split('/').includes('..') || path.includes('\0')) {
+    throw invalid(`invalid cgroup parent: ${shown(path)}`);
+  }
+}
+
+function checkDevices({ Devices }: HostConfig): void {
+  for (const { PathOnHost, PathInContainer, CgroupPermissions } of Devices) {
+    if (!PathOnHost.startsWith('/')) throw invalid(`${shown(PathOnHost) || "''"} is not an absolute path`);
+    if (PathInContainer !== '' && !PathInContainer.startsWith('/')) {
+      throw invalid(`${shown(PathInContainer)} is not an absolute path`);
+    }
+    if (
+      !/^[rwm]{0,3}$/.test(CgroupPermissions) ||
+      new Set(CgroupPermissions).size !== CgroupPermissions.length
+    ) {
+      throw invalid(
+        `invalid device mode: ${shown(CgroupPermissions)}: letters of "rwm" are allowed, once each`,
+      );
+    }
+  }
+}
+
+function checkBlockDevices(config: HostConfig): void {
+  for (const { Path, Weight } of config.BlkioWeightDevice) {
+    if (!Path.startsWith('/')) throw invalid(`${shown(Path) || "''"} is not an absolute path`);
+    if (Weight !== 0 && (Weight < 10 || Weight > 1000))
+      throw invalid('Range of blkio weight is from 10 to 1000');
+  }
+  const throttles = [
+    ...config.BlkioDeviceReadBps,
+    ...config.BlkioDeviceWriteBps,
+    ...config.BlkioDeviceReadIOps,
+    ...config.BlkioDeviceWriteIOps,
+  ];
+  for (const { Path, Rate } of throttles) {
+    if (!Path.startsWith('/')) throw invalid(`${shown(Path) || "''"} is not an absolute path`);
+    if (Rate < 0) throw invalid(`invalid rate for device: ${shown(Path)}: ${Rate}`);
+  }
+}
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid', message);
+}
