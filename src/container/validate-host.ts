@@ -1,4 +1,6 @@
-import { EngineError } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
+import { grantedCapabilities } from '#runtime/oci-spec/capabilities';
+import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { HostConfig } from '#spec/docker/host-config';
 import { shown } from './shown.ts';
 
@@ -7,9 +9,14 @@ const POLICIES = ['no', 'always', 'on-failure', 'unless-stopped'];
 /** Settings that stand for themselves. @throws {EngineError} `invalid`, in Docker's words. */
 export function checkHostSettings(
   config: HostConfig,
-  { runtimes }: { readonly runtimes: readonly string[] },
+  {
+    runtimes,
+    host,
+  }: { readonly runtimes: readonly string[]; readonly host: Pick<HostFacts, 'capabilities'> },
 ): void {
   checkRestartPolicy(config);
+  checkCapabilities('CapAdd', config.CapAdd, host);
+  checkCapabilities('CapDrop', config.CapDrop, host);
   if (config.Runtime !== '' && !runtimes.includes(config.Runtime)) {
     throw invalid(`unknown or invalid runtime name: ${shown(config.Runtime)}`);
   }
@@ -44,6 +51,20 @@ function checkRestartPolicy({ RestartPolicy: { Name, MaximumRetryCount }, AutoRe
     throw invalid(`invalid restart policy: maximum retry count cannot be used with restart policy '${Name}'`);
   }
   if (MaximumRetryCount < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative');
+}
+
+/** In front of the reason Docker says which list it is; its clients match on the whole. */
+function checkCapabilities(
+  field: 'CapAdd' | 'CapDrop',
+  names: readonly string[],
+  { capabilities }: Pick<HostFacts, 'capabilities'>,
+): void {
+  try {
+    grantedCapabilities({ Privileged: false, CapAdd: [...names], CapDrop: [] }, capabilities);
+  } catch (error) {
+    if (!isKind(error, 'invalid')) throw error;
+    throw new EngineError('invalid', `invalid ${field}: ${error.message}`, { cause: error });
+  }
 }
 
 function checkStorageOptions(options: Readonly<Record<string, string>>): void {
