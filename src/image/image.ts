@@ -13,6 +13,8 @@ export interface ImageHistoryEntry {
   readonly createdBy: string;
   readonly comment: string;
   readonly isEmptyLayer: boolean;
+  /** content of the files of its layer; 0 when it has none */
+  readonly sizeBytes: number;
 }
 
 /** An image in the local store, for one platform. */

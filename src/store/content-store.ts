@@ -1,14 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
@@ -24,6 +15,8 @@ export interface ContentWriter extends AsyncDisposable {
   write(bytes: Buffer): Promise<void>;
   /** Ends writing without publishing: the digest of all bytes. A second call gives the same. */
   seal(): Promise<Digest>;
+  /** Gets a sealed blob onto the disk, so that {@link commit} has little to do. */
+  flush(): Promise<void>;
   /**
    * Publishes the bytes under their digest: on disk to stay, seen whole or not at all. Happy when they are there already.
    *
@@ -147,12 +140,17 @@ interface BlobWriterDeps {
   readonly directory: string;
 }
 
+/** Small pieces are put together before they are written. */
+const WRITE_BYTES = 512 * 1024;
+
 class BlobWriter implements ContentWriter {
   readonly #deps: BlobWriterDeps;
   readonly #hash: Hash = createHash('sha256');
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
   #digest: Digest | undefined;
   #size = 0;
-  #isClosed = false;
+  #flushed: Promise<void> | undefined;
   #isPublished = false;
 
   constructor(deps: BlobWriterDeps) {
@@ -164,60 +162,70 @@ class BlobWriter implements ContentWriter {
   }
 
   get path(): string {
-    return this.#deps.path;
+    return this.#isPublished && this.#digest ? this.#deps.pathOf(this.#digest) : this.#deps.path;
   }
 
   async write(bytes: Buffer): Promise<void> {
     if (this.#digest) throw new TypeError('the writer is sealed');
     this.#hash.update(bytes);
-    for (let offset = 0; offset < bytes.length; ) {
-      const { bytesWritten } = await this.#deps.handle.write(bytes, offset);
-      offset += bytesWritten;
-    }
     this.#size += bytes.length;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes >= WRITE_BYTES) await this.#writePending();
   }
 
   async seal(): Promise<Digest> {
-    this.#digest ??= `sha256:${this.#hash.digest('hex')}`;
-    await this.#close();
+    if (this.#digest) return this.#digest;
+    this.#digest = `sha256:${this.#hash.digest('hex')}`;
+    await this.#writePending();
     return this.#digest;
   }
 
+  async flush(): Promise<void> {
+    await this.seal();
+    this.#flushed ??= this.#deps.handle.datasync();
+    await this.#flushed;
+  }
+
   async commit(expected: { readonly digest?: Digest; readonly sizeBytes?: number } = {}): Promise<Digest> {
-    const digest = (this.#digest ??= `sha256:${this.#hash.digest('hex')}`);
+    const digest = await this.seal();
     if (this.#isPublished) return digest;
     const { digest: wanted = digest, sizeBytes = this.#size } = expected;
     if (digest !== wanted) throw new EngineError('dataLoss', `expected ${wanted}, got ${digest}`);
     if (sizeBytes !== this.#size) {
       throw new EngineError('dataLoss', `expected ${sizeBytes} bytes of ${digest}, got ${this.#size}`);
     }
-    await this.#sync();
+    await this.flush();
     await rename(this.#deps.path, this.#deps.pathOf(digest));
-    syncDirectory(this.#deps.directory);
+    await syncDirectory(this.#deps.directory);
     this.#isPublished = true;
     return digest;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
+    await this.#deps.handle.close(); // waits for what is under way
     if (!this.#isPublished) await rm(this.#deps.path, { force: true });
   }
 
-  /** A sealed file is closed already: then another descriptor has to do. */
-  async #sync(): Promise<void> {
-    if (!this.#isClosed) {
-      await this.#deps.handle.datasync();
-      return await this.#close();
+  async #writePending(): Promise<void> {
+    let buffers = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    while (buffers.length > 0) {
+      const { bytesWritten } = await this.#deps.handle.writev(buffers);
+      buffers = after(buffers, bytesWritten);
     }
-    await using handle = await open(this.#deps.path, 'r');
-    await handle.datasync();
   }
+}
 
-  async #close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    await this.#deps.handle.close();
-  }
+/** What is left of `buffers` after `count` bytes. */
+function after(buffers: readonly Buffer[], count: number): Buffer[] {
+  let skip = count;
+  return buffers.flatMap(buffer => {
+    const taken = Math.min(skip, buffer.length);
+    skip -= taken;
+    return taken === buffer.length ? [] : [buffer.subarray(taken)];
+  });
 }
 
 function sha256(bytes: Buffer): Digest {
@@ -225,13 +233,9 @@ function sha256(bytes: Buffer): Digest {
 }
 
 /** Makes the renaming last through a power cut. */
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+async function syncDirectory(path: string): Promise<void> {
+  await using handle = await open(path, 'r');
+  await handle.sync();
 }
 
 function translated(digest: Digest, error: unknown): unknown {

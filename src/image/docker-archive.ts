@@ -1,0 +1,35 @@
+import * as v from 'valibot';
+import { EngineError } from '#base/errors';
+import { texts } from '#spec/docker/lenient';
+import { parseDocument } from '#spec/oci/json';
+import { parseReference, type Reference } from '#spec/reference';
+import type { ArchiveImage } from './archive-image.ts';
+import type { ArchiveSpool } from './archive-spool.ts';
+
+const MAX_IMAGES = 1000;
+
+/** `manifest.json` of `docker save` (image/spec/v1.2.md of moby). */
+const ArchiveManifest = v.pipe(
+  v.array(v.object({ Config: v.string(), RepoTags: texts, Layers: texts })),
+  v.maxLength(MAX_IMAGES),
+);
+
+export async function readDockerArchive(spool: ArchiveSpool): Promise<ArchiveImage[]> {
+  const manifest = parseDocument(ArchiveManifest, await spool.read('manifest.json'), 'manifest.json');
+  const images: ArchiveImage[] = [];
+  for (const { Config, RepoTags, Layers } of manifest) {
+    const config = { bytes: await spool.read(Config), blob: spool.get(Config) };
+    const layers = Layers.map(path => ({ blob: spool.get(path) }));
+    images.push({ image: { config, layers }, tags: RepoTags.map(parseTag) });
+  }
+  return images;
+}
+
+/** @throws {EngineError} `invalid` for a name that is none, or one with a digest. */
+export function parseTag(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.tag === undefined || reference.digest !== undefined) {
+    throw new EngineError('invalid', `invalid tag ${JSON.stringify(text)}`);
+  }
+  return reference;
+}

@@ -1,0 +1,28 @@
+import { EngineError } from '#base/errors';
+import { type Digest, shortId } from '#base/ids';
+import { familiarReference, tryParseReference } from '#spec/reference';
+
+/** Docker's wording: clients pull when they see it. */
+export function imageNotFound(reference: string): EngineError {
+  const parsed = tryParseReference(reference);
+  return new EngineError('notFound', `No such image: ${parsed ? familiarReference(parsed) : reference}`);
+}
+
+/** Docker's wording (daemon/images/image_delete.go). */
+export function nameInUse(reference: string, container: string, id: Digest): EngineError {
+  return new EngineError(
+    'conflict',
+    `conflict: unable to remove repository reference "${reference}" (must force) - container ${shortId(container)} ` +
+      `is using its referenced image ${shortId(id)}`,
+  );
+}
+
+/** Docker's wording. `isHard`: not even force helps. */
+export function imageInUse(
+  id: Digest,
+  reason: string,
+  { isHard }: { readonly isHard: boolean },
+): EngineError {
+  const advice = isHard ? 'cannot be forced' : 'must be forced';
+  return new EngineError('conflict', `conflict: unable to delete ${shortId(id)} (${advice}) - ${reason}`);
+}

@@ -1,0 +1,62 @@
+import { isKind, messageOf } from '#base/errors';
+import { type Digest, isDigest } from '#base/ids';
+import type { Logger } from '#base/logger';
+import type { Snapshotter } from '#snapshot/snapshotter';
+import type { ContentStore } from '#store/content-store';
+import type { Leases } from '#store/leases';
+import type { ImageTable } from './image-table.ts';
+
+export interface ImageGarbageDeps {
+  readonly table: ImageTable;
+  readonly content: ContentStore;
+  readonly snapshots: Snapshotter;
+  readonly leases: Leases;
+  readonly logger: Logger;
+}
+
+/** Removes blobs and layers that no row refers to and no work under way needs. */
+export class ImageGarbage {
+  readonly #deps: ImageGarbageDeps;
+
+  constructor(deps: ImageGarbageDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Looks at all layers (one may have been kept by a container that is gone) and at these blobs.
+   *
+   * @returns the layers that went, uppermost first.
+   */
+  async collect(blobs: readonly Digest[]): Promise<string[]> {
+    const { table, content, leases } = this.#deps;
+    const removed = this.#collectLayers();
+    for (const blob of new Set(blobs)) {
+      if (!table.ownsBlob(blob) && !leases.isHeld(blob)) await content.remove(blob);
+    }
+    return removed;
+  }
+
+  /** At start, when nothing is under way: half-made things too. */
+  sweep(): void {
+    this.#collectLayers();
+    this.#deps.content.sweep(blob => this.#deps.table.ownsBlob(blob));
+  }
+
+  #collectLayers(): string[] {
+    const { snapshots, table, leases, logger } = this.#deps;
+    const removed: string[] = [];
+    // Newest first: a layer is younger than those below it.
+    for (const name of snapshots.committedNames().toReversed()) {
+      if (!isDigest(name) || table.ownsChain(name) || leases.isHeld(name)) continue;
+      try {
+        snapshots.remove(name);
+        removed.push(name);
+      } catch (error) {
+        // A container stands on it: it goes with the next collection after that.
+        if (!isKind(error, 'conflict'))
+          logger.warn('cannot remove a layer', { layer: name, error: messageOf(error) });
+      }
+    }
+    return removed;
+  }
+}

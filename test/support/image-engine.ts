@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EngineEvent } from '#base/engine-event';
+import { silentLogger } from '#base/logger';
+import { ImageService, type ImageServiceDeps } from '#image/image-service';
+import { imageMigrations } from '#image/image-table';
+import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { snapshotMigrations } from '#snapshot/snapshot-table';
+import { ContentStore } from '#store/content-store';
+import { Database } from '#store/database';
+import { JailPool } from '#store/jail-pool';
+import { linuxMounts, listMountsBelow } from '#sys/mount';
+
+/** The image part of an engine on a temporary root; disposing it removes everything. */
+export interface ImageEngine extends AsyncDisposable {
+  readonly root: string;
+  readonly images: ImageService;
+  readonly content: ContentStore;
+  readonly snapshots: OverlaySnapshotter;
+  readonly jail: JailPool;
+  readonly events: Omit<EngineEvent, 'timeNanos'>[];
+  /** Ends the engine as a crash would, and starts another one on the same root. */
+  restart(): ImageEngine;
+}
+
+export function startImageEngine(
+  options: Partial<Pick<ImageServiceDeps, 'isUsed' | 'isRunning' | 'platform'>> = {},
+  root: string = mkdtempSync(join(tmpdir(), 'quai-image-')),
+): ImageEngine {
+  const db = new Database(join(root, 'state.db'));
+  db.migrate([...snapshotMigrations, ...imageMigrations], silentLogger);
+  const jail = new JailPool();
+  const snapshots = new OverlaySnapshotter({ db, root: join(root, 'snapshots'), jail, logger: silentLogger });
+  const content = new ContentStore({ root: join(root, 'content') });
+  const events: Omit<EngineEvent, 'timeNanos'>[] = [];
+  const images = new ImageService({
+    db,
+    content,
+    snapshots,
+    jail,
+    events: { emit: event => void events.push(event) },
+    logger: silentLogger,
+    isUsed: () => [],
+    ...options,
+  });
+  return {
+    root,
+    images,
+    content,
+    snapshots,
+    jail,
+    events,
+    restart: () => {
+      db[Symbol.dispose]();
+      return startImageEngine(options, root);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await snapshots.settled();
+      await jail[Symbol.asyncDispose]();
+      db[Symbol.dispose]();
+      for (const { target } of listMountsBelow(root)) linuxMounts.unmount(target);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Why a test that needs root cannot run, or `false`. */
+export function rootMissing(): string | false {
+  return process.getuid?.() === 0 ? false : 'needs root';
+}
