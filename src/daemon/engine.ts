@@ -146,7 +146,7 @@ async function createServices(config: DaemonConfig, logger: Logger): Promise<Ser
   const networks = new NetworkService({
     db,
     runDir,
-    instance: { key: config.instanceKey, bridgeName: config.bridgeName },
+    instance: { key: config.instanceKey.slice(0, 4), bridgeName: config.bridgeName },
     events,
     logger,
     resolveContainerName: id => containers.nameOf(id),
