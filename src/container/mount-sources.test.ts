@@ -9,6 +9,7 @@ import type { ContainerId } from '#base/ids';
 import { silentLogger } from '#base/logger';
 import { HostConfig } from '#spec/docker/host-config';
 import type { MountPoint } from './container.ts';
+import { NEW_STATE } from './container-machine.ts';
 import { type MountMakerDeps, makeMounts } from './mount-maker.ts';
 import { planMounts } from './mount-plan.ts';
 import { type MountSourceDeps, prepareMounts, releaseSubpaths } from './mount-sources.ts';
@@ -70,11 +71,11 @@ async function make(hostConfig: object, image: string[] = [], deps: Partial<Moun
   return await makeMounts(plan, ID, { volumes, ...deps });
 }
 
-async function prepare(hostConfig: object, image: string[] = []): Promise<MountPoint[]> {
+async function prepare(hostConfig: object, image: string[] = [], state = NEW_STATE): Promise<MountPoint[]> {
   const made = await make(hostConfig, image);
   log.length = 0;
   return await prepareMounts(
-    { id: ID, mounts: made.mounts, hostConfig: v.parse(HostConfig, hostConfig) },
+    { id: ID, mounts: made.mounts, hostConfig: v.parse(HostConfig, hostConfig), state },
     { rootfs: join(folder, 'rootfs'), bundle: join(folder, 'bundle') },
     { volumes, mounts, logger: silentLogger },
   );
@@ -180,7 +181,7 @@ test('a source that went away: -v makes it again, --mount refuses', async () => 
   rmSync(host, { recursive: true });
   const start = (mount: MountPoint | undefined) =>
     prepareMounts(
-      { id: ID, mounts: mount ? [mount] : [], hostConfig },
+      { id: ID, mounts: mount ? [mount] : [], hostConfig, state: NEW_STATE },
       { rootfs: join(folder, 'rootfs'), bundle: join(folder, 'bundle') },
       { volumes, mounts, logger: silentLogger },
     );
@@ -211,6 +212,11 @@ test('prepareMounts() mounts volumes and fills them, unless they say no', async 
     'copy up a from /rootfs /a',
     'mount b for c1 {"destination":"/b","read/write":"true","propagation":""}',
   ]);
+});
+
+test('prepareMounts() fills volumes only at the first start', async () => {
+  await prepare({ Binds: ['a:/a'] }, [], { ...NEW_STATE, status: 'exited', startedAt: 1 });
+  assert.deepEqual(log, ['mount a for c1 {"destination":"/a","read/write":"true","propagation":""}']);
 });
 
 const HINT =

@@ -27,7 +27,7 @@ export interface MountPlace {
 }
 
 type Kind = 'directory' | 'file' | 'missing';
-type Mounted = Pick<Container, 'id' | 'mounts' | 'hostConfig'>;
+type Mounted = Pick<Container, 'id' | 'mounts' | 'hostConfig' | 'state'>;
 
 /** fcntl.h; Node does not have it */
 const O_PATH = 0o10000000;
@@ -35,7 +35,7 @@ const SUBPATHS = 'subpaths';
 
 /**
  * Makes the sources of a container's mounts ready when it starts, in the order they are to be mounted: volumes
- * are mounted and, when empty, filled from the image; missing sources of `-v` become directories; sub-paths of volumes are
+ * are mounted and, at the first start, filled from the image when empty; missing sources of `-v` become directories; sub-paths of volumes are
  * bound to a place nobody else can change. What is of the wrong kind for its destination is refused here, with a
  * hint, since a runtime only says "not a directory".
  *
@@ -128,7 +128,7 @@ function createsSource({ hostConfig }: Mounted, destination: string): boolean {
 }
 
 async function volumeSource(
-  { id }: Mounted,
+  { id, state }: Mounted,
   { mount, index, place }: OneMount,
   { volumes, mounts }: MountSourceDeps,
   options: Abortable,
@@ -143,7 +143,9 @@ async function volumeSource(
     },
   });
   if (mount.subpath === undefined) {
-    if (!mount.isNoCopy) await volumes.copyUp(name, place.rootfs, mount.destination, options);
+    // Only once: what the container emptied later stays empty.
+    const isFirstStart = state.startedAt === undefined;
+    if (isFirstStart && !mount.isNoCopy) await volumes.copyUp(name, place.rootfs, mount.destination, options);
     return directory;
   }
   const target = join(place.bundle, SUBPATHS, String(index));

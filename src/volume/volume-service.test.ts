@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -349,4 +359,23 @@ test('prune() takes anonymous volumes nobody uses; named ones only when asked', 
     ['named'],
   );
   assert.equal(volumes.list().length, 2);
+});
+
+test('copyUp() of an empty directory only takes its mode over', async () => {
+  const { mountpoint } = await volumes.create({ name: 'data' });
+  mkdirSync(join(folder, 'rootfs', 'empty'), { recursive: true });
+  chmodSync(join(folder, 'rootfs', 'empty'), 0o1777);
+  await volumes.copyUp('data', join(folder, 'rootfs'), '/empty');
+  assert.equal(statSync(mountpoint).mode & 0o7777, 0o1777);
+});
+
+test('copyUp() stays inside the image: a link to a directory of the host is no source', async () => {
+  const { mountpoint } = await volumes.create({ name: 'data' });
+  mkdirSync(join(folder, 'secret'));
+  writeFileSync(join(folder, 'secret', 'key'), '');
+  symlinkSync(join(folder, 'secret'), join(rootFs(), 'link'));
+  symlinkSync('../'.repeat(20) + join(folder, 'secret'), join(rootFs(), 'up'));
+  await volumes.copyUp('data', rootFs(), '/link');
+  await volumes.copyUp('data', rootFs(), '/up');
+  assert.deepEqual(readdirSync(mountpoint), []);
 });

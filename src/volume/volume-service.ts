@@ -5,6 +5,7 @@ import { newId } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
+import { copyUpAtOnce } from './copy-up.ts';
 import {
   unknownVolumeDriver,
   volumeInUse,
@@ -246,6 +247,7 @@ export class VolumeService {
     using _lock = await this.#locks.lock(name, options);
     const volume = this.get(name);
     if (!this.#directories.isEmpty(name)) return;
+    if (copyUpAtOnce({ root, path }, volume.mountpoint)) return;
     // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
     const isShared = this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(volume.mountpoint);
     if (isShared) await this.#jail.copyTree({ root, path }, volume.mountpoint, options);
