@@ -1,10 +1,19 @@
 import type { CliContext } from './context.ts';
 
 /**
- * How a flag's value is read: `list` collects one entry per use, `strings` also splits each at commas, `bytes` reads `1g`,
+ * How a flag's value is read: `list` collects one entry per use, `strings` also splits each at commas, `bytes` reads `1g`, `swap` also `-1`,
  * `duration` reads `1m30s` into nanoseconds, `decimal` reads a number of CPUs into billionths.
  */
-export type FlagType = 'bool' | 'string' | 'int' | 'bytes' | 'duration' | 'decimal' | 'list' | 'strings';
+export type FlagType =
+  | 'bool'
+  | 'string'
+  | 'int'
+  | 'bytes'
+  | 'swap'
+  | 'duration'
+  | 'decimal'
+  | 'list'
+  | 'strings';
 
 export interface Flag {
   readonly type: FlagType;

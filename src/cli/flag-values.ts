@@ -9,6 +9,8 @@ export function readFlagValue(type: FlagType, text: string): boolean | string | 
       return readInt(text);
     case 'bytes':
       return readBytes(text);
+    case 'swap':
+      return text === '-1' ? -1 : readBytes(text);
     case 'duration':
       return readDuration(text);
     case 'decimal':
@@ -37,10 +39,9 @@ export function readInt(text: string): number {
 
 const BINARY: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
 
-/** Sizes as Docker's `RAMInBytes`: `512`, `1.5g`, `64KiB`, `1 GB`; units are powers of 1024. `-1` means no limit. */
+/** Sizes as Docker's `RAMInBytes`: `512`, `1.5g`, `64KiB`, `1 GB`; units are powers of 1024. */
 export function readBytes(text: string): number {
-  if (text === '-1') return -1;
-  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])?i?b?)$/i.exec(text);
+  const match = /^(\d+\.?\d*|\.\d+) ?(?:([kmgtp])?i?b?)$/i.exec(text);
   const power = BINARY[(match?.[2] ?? '').toLowerCase()];
   if (!match || power === undefined) throw new RangeError(`invalid size: '${text}'`);
   const bytes = Math.trunc(Number(match[1]) * 1024 ** power);
@@ -73,8 +74,14 @@ export function readDuration(text: string): number {
   return Math.round(total) * (match[1] === '-' ? -1 : 1);
 }
 
-/** `--cpus`: up to nine digits after the point, in billionths of a CPU. */
+/** `--cpus`: up to nine digits after the point, or a fraction such as `1/2`, in billionths of a CPU. */
 export function readCpus(text: string): number {
+  const [, above, below] = /^(\d+)\/([1-9]\d*)$/.exec(text) ?? [];
+  if (above && below) {
+    const nanos = (Number(above) * 1e9) / Number(below);
+    if (!Number.isInteger(nanos)) throw new RangeError('value is too precise');
+    return nanos;
+  }
   const match = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(text);
   const [, sign, whole = '', fraction = ''] = match ?? [];
   if (!match || (whole === '' && fraction === ''))

@@ -1,6 +1,7 @@
 import { flagAt, type Json, listAt, objectAt, textAt } from '#client/json';
 import { command } from '../command.ts';
 import { filtersQuery } from '../filters.ts';
+import { byName } from '../format/by-name.ts';
 import { formatHelp } from '../format/format-help.ts';
 import { localTime } from '../format/human.ts';
 import { type Listing, type Row, renderRows } from '../format/row-writer.ts';
@@ -38,8 +39,7 @@ export const list = command({
   args: { min: 0, max: 0 },
   async run({ client, stdout }, { flags }) {
     const result = await client.call('GET', '/networks', { query: filtersQuery(flags.filter, 'f') });
-    const rows = listAt(result).map(json => networkRow(json, !flags['no-trunc']));
-    rows.sort((a, b) => String(a['Name']).localeCompare(String(b['Name']), 'en', { numeric: true }));
+    const rows = byName(listAt(result)).map(json => networkRow(json, !flags['no-trunc']));
     stdout.write(await renderRows(rows, listing, flags));
     return 0;
   },

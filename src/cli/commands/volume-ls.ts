@@ -1,6 +1,7 @@
 import { type Json, listAt, objectAt, textAt, textsAt } from '#client/json';
 import { command } from '../command.ts';
 import { filtersQuery } from '../filters.ts';
+import { byName } from '../format/by-name.ts';
 import { formatHelp } from '../format/format-help.ts';
 import { type Listing, type Row, renderRows } from '../format/row-writer.ts';
 
@@ -38,8 +39,7 @@ export const list = command({
   async run({ client, stdout, warn }, { flags }) {
     const result = await client.call('GET', '/volumes', { query: filtersQuery(flags.filter, 'f') });
     for (const warning of textsAt(result, 'Warnings')) warn(`WARNING: ${warning}`);
-    const rows = listAt(result, 'Volumes').map(volumeRow);
-    rows.sort((a, b) => String(a['Name']).localeCompare(String(b['Name']), 'en', { numeric: true }));
+    const rows = byName(listAt(result, 'Volumes')).map(volumeRow);
     stdout.write(await renderRows(rows, listing, flags));
     return 0;
   },

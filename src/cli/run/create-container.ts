@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { compareVersions } from '#client/api-client';
 import { isStatus } from '#client/api-error';
 import { textAt, textsAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
@@ -45,8 +46,9 @@ async function createOrPull(
   mayPull: boolean,
 ): Promise<string> {
   const query = { name: choice.name || undefined, platform: choice.platform || undefined };
+  const wire = await forVersion(context, body);
   const create = async (): Promise<string> => {
-    const created = await context.client.call('POST', '/containers/create', { query, body });
+    const created = await context.client.call('POST', '/containers/create', { query, body: wire });
     for (const warning of textsAt(created, 'Warnings')) context.warn(`WARNING: ${warning}`);
     return textAt(created, 'Id');
   };
@@ -61,6 +63,13 @@ async function createOrPull(
     await pullImage(context, body.Image ?? '', choice);
     return create();
   }
+}
+
+/** Since API 1.44 the address of the network card is the endpoint's only, and engines warn about the other place. */
+async function forVersion({ client }: CliContext, body: CreateBody): Promise<CreateBody> {
+  if (!body.MacAddress || compareVersions(await client.apiVersion(), '1.44') < 0) return body;
+  const { MacAddress: _, ...rest } = body;
+  return rest;
 }
 
 interface Cidfile extends Disposable {

@@ -94,7 +94,8 @@ export const createFlags = {
   memory: { type: 'bytes', short: 'm', help: 'Memory limit' },
   'memory-reservation': { type: 'bytes', help: 'Memory soft limit' },
   'memory-swap': {
-    type: 'bytes',
+    type: 'swap',
+    shows: 'bytes',
     help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
   },
   'memory-swappiness': { type: 'int', help: 'Tune container memory swappiness (0 to 100)' },

@@ -16,7 +16,7 @@ export function readEnv(paths: readonly string[], list: readonly string[], files
     const value = files.env[text];
     return value === undefined ? text : `${text}=${value}`;
   });
-  return [...fromFiles, ...single];
+  return [...fromFiles, ...lastOfEach(single)];
 }
 
 /** `name=value` or `name` from files and options; later ones win. */
@@ -31,6 +31,10 @@ export function readLabels(
     return text;
   });
   return Object.fromEntries([...fromFiles, ...single].map(text => splitPair(text)));
+}
+
+function lastOfEach(list: readonly string[]): string[] {
+  return [...new Map(list.map(text => [text.split('=', 1)[0], text])).values()];
 }
 
 /** `key=value` options as an object; a missing value is `''`. */

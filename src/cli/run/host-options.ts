@@ -18,8 +18,8 @@ export function readHostOptions(flags: CreateOptions) {
     VolumeDriver: flags['volume-driver'],
     VolumesFrom: flags['volumes-from'],
     Annotations: pairs(flags.annotation),
-    CapAdd: flags['cap-add'],
-    CapDrop: flags['cap-drop'],
+    CapAdd: capabilities(flags['cap-add']),
+    CapDrop: capabilities(flags['cap-drop']),
     CgroupnsMode: oneOf(flags.cgroupns, /^(host|private)?$/, '--cgroupns: invalid CGROUP mode'),
     Dns: flags.dns.map(dnsAddress),
     DnsOptions: [...flags['dns-option'], ...flags['dns-opt']],
@@ -64,6 +64,13 @@ export function readRestart(text: string): { Name: string; MaximumRetryCount: nu
   if (!Name) throw bad('no policy provided before colon');
   if (count && !/^-?\d+$/.test(count)) throw bad('maximum retry count must be an integer');
   return { Name, MaximumRetryCount: Number(count || 0) };
+}
+
+/** In the kernel's spelling, each once. */
+function capabilities(list: readonly string[]): string[] {
+  const names = list.map(text => text.trim().toUpperCase());
+  const full = names.map(name => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
+  return [...new Set(full)].sort();
 }
 
 function logConfig(flags: Pick<CreateOptions, 'log-driver' | 'log-opt'>) {

@@ -124,8 +124,8 @@ function applySingleOptions(first: Attachment, flags: NetworkFlags): void {
   first.ip ||= flags.ip;
   first.ip6 ||= flags.ip6;
   first.mac ||= flags['mac-address'];
-  // On the default network a link belongs to the container, on others to the endpoint.
-  if (first.target !== 'default') first.links = flags.link;
+  // On a network of the user's a link belongs to the endpoint, otherwise to the container.
+  if (isUserDefined(first.target)) first.links = flags.link;
 }
 
 function checkTogether(attachments: readonly Attachment[]): void {
@@ -144,7 +144,7 @@ function toEndpoint(one: Attachment): Endpoint {
     if (one.aliases.length > 0) {
       throw new CliError('network-scoped aliases are only supported for user-defined networks', 125);
     }
-    if (one.links.length > 0 && one.target !== 'bridge') {
+    if (one.links.length > 0) {
       throw new CliError('links are only supported for user-defined networks', 125);
     }
   }

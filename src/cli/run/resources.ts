@@ -75,7 +75,8 @@ function parseUlimit(text: string): Ulimit {
 
 /** The last of a name counts. */
 function uniqueByName(list: readonly Ulimit[]): Ulimit[] {
-  return [...new Map(list.map(one => [one.Name, one])).values()];
+  const byName = [...new Map(list.map(one => [one.Name, one])).values()];
+  return byName.sort((a, b) => (a.Name < b.Name ? -1 : 1));
 }
 
 function weightDevice(text: string): { Path: string; Weight: number } {
