@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { FAULT_POINTS } from '#base/fault-points';
+import { cannotRunContainers, loadBusybox, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
+import type { TestDaemon } from '../../support/daemon.ts';
+
+interface Inspected {
+  readonly Id: string;
+  readonly State: {
+    readonly Status: string;
+    readonly Running: boolean;
+    readonly Pid: number;
+    readonly ExitCode: number;
+  };
+  readonly NetworkSettings: { readonly Ports: Record<string, { HostPort: string }[] | null> };
+}
+
+/** The life of a container with all that can leak: an anonymous volume, a published port, a process that ends. */
+async function live(daemon: TestDaemon): Promise<void> {
+  const request = {
+    Image: 'busybox',
+    Cmd: ['httpd', '-f', '-p', '80'],
+    Volumes: { '/data': {} },
+    ExposedPorts: { '80/tcp': {} },
+    HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] } },
+  };
+  const { status } = await daemon.call('POST', '/containers/create?name=subject', request);
+  assert.equal(status, 201);
+  assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
+  assert.equal((await daemon.call('POST', '/containers/subject/stop?t=0')).status, 204);
+  assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
+  assert.equal((await daemon.call('DELETE', '/containers/subject?force=1&v=1')).status, 204);
+}
+
+/** What the database says must be what the host has. */
+async function compareWithHost(daemon: TestDaemon): Promise<void> {
+  const found = await daemon.call('GET', '/containers/subject/json');
+  const bundles = existsSync(`${daemon.runDir}/c`) ? readdirSync(`${daemon.runDir}/c`) : [];
+  const directories = readdirSync(`${daemon.root}/containers`);
+  const volumes = (await daemon.call('GET', '/volumes')).body as { Volumes: { Name: string }[] | null };
+  if (found.status === 404) {
+    assert.deepEqual(
+      { bundles, directories, volumes: volumes.Volumes ?? [] },
+      { bundles: [], directories: [], volumes: [] },
+    );
+    return;
+  }
+  const container = found.body as Inspected;
+  assert.deepEqual(directories, [container.Id]);
+  assert.equal(volumes.Volumes?.length, 1);
+  if (!container.State.Running) {
+    assert.deepEqual(bundles, []);
+    assert.ok(['created', 'exited'].includes(container.State.Status), container.State.Status);
+    return;
+  }
+  assert.deepEqual(bundles, [container.Id]);
+  process.kill(container.State.Pid, 0); // throws when it is not there
+  const port = container.NetworkSettings.Ports['80/tcp']?.[0]?.HostPort;
+  assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404, 'the published port answers');
+}
+
+/** Background clean-up after a restart may take a moment. */
+async function eventually(check: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + 5000;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+  }
+}
+
+for (const point of FAULT_POINTS) {
+  test(`an engine killed at ${point} finds the truth when it starts again`, {
+    skip: cannotRunContainers,
+  }, async () => {
+    await using daemon = await startBusyboxDaemon({ flags: ['--fault', point] });
+    await live(daemon).catch(() => undefined); // cut somewhere, or, by a point in the background, not at all
+    await eventually(async () => assert.equal(daemon.isRunning, false, `nothing reached ${point}`));
+
+    await daemon.restart([]);
+
+    await eventually(() => compareWithHost(daemon));
+    const { status } = await daemon.call('DELETE', '/containers/subject?force=1&v=1');
+    assert.ok([204, 404].includes(status), `removal answered ${status}`);
+    await eventually(() => compareWithHost(daemon));
+    await loadBusybox(daemon); // the image is whole, and the engine works
+    await live(daemon);
+  });
+}
