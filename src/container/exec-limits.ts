@@ -1,7 +1,14 @@
 import { EngineError } from '#base/errors';
+import type { ContainerConfig } from '#spec/docker/container-config';
 import type { HostConfig } from '#spec/docker/host-config';
-import type { MergedConfig } from './merge-image-config.ts';
 import { shown } from './shown.ts';
+
+/** What runs: the entrypoint with the command as its arguments, or the command alone. */
+export interface MergedConfig {
+  readonly config: ContainerConfig;
+  readonly path: string;
+  readonly args: readonly string[];
+}
 
 /** execve(2): one string of arguments or environment, with the NUL at its end (MAX_ARG_STRLEN, 32 pages). */
 const LONGEST_STRING_BYTES = 131_072;

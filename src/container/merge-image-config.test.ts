@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import * as v from 'valibot';
 import { ContainerConfig } from '#spec/docker/container-config';
 import { HostConfig } from '#spec/docker/host-config';
-import { checkExecLimits, misplacedOptionHint } from './exec-limits.ts';
-import { type MergedConfig, mergeImageConfig } from './merge-image-config.ts';
+import { type MergedConfig, misplacedOptionHint } from './exec-limits.ts';
+import { mergeImageConfig } from './merge-image-config.ts';
 
 function merge(request: object, image?: object): MergedConfig {
   return mergeImageConfig(v.parse(ContainerConfig, request), image && v.parse(ContainerConfig, image));
@@ -111,10 +111,14 @@ for (const [what, request, image, expected] of healthchecks) {
 }
 
 function limits(config: object, hostConfig: object = {}): void {
-  checkExecLimits(merge({ Cmd: ['x'], ...config }), v.parse(HostConfig, hostConfig));
+  mergeImageConfig(
+    v.parse(ContainerConfig, { Cmd: ['x'], ...config }),
+    undefined,
+    v.parse(HostConfig, hostConfig),
+  );
 }
 
-test('checkExecLimits() lets through what Linux executes', () => {
+test('mergeImageConfig() lets through what Linux executes', () => {
   limits({ Env: [`A=${'x'.repeat(131_069)}`] }); // with name, sign and NUL exactly 32 pages
   limits({ Env: Array.from({ length: 15 }, (_, n) => `V${n}=${'x'.repeat(130_000)}`) });
 });
@@ -161,7 +165,7 @@ const tooLarge: readonly (readonly [string, object, object, RegExp])[] = [
 ];
 
 for (const [what, config, hostConfig, message] of tooLarge) {
-  test(`checkExecLimits() refuses ${what}`, () => {
+  test(`mergeImageConfig() refuses ${what}: Linux would`, () => {
     assert.throws(() => limits(config, hostConfig), { kind: 'invalid', message });
   });
 }

@@ -1,20 +1,20 @@
 import { EngineError } from '#base/errors';
 import type { ContainerConfig, HealthConfig } from '#spec/docker/container-config';
-
-/** What runs: the entrypoint with the command as its arguments, or the command alone. */
-export interface MergedConfig {
-  readonly config: ContainerConfig;
-  readonly path: string;
-  readonly args: readonly string[];
-}
+import type { HostConfig } from '#spec/docker/host-config';
+import { checkExecLimits, type MergedConfig } from './exec-limits.ts';
 
 /**
  * A request with what it leaves open taken from its image, by Docker's rules (moby: daemon/commit.go, `merge`):
  * a new entrypoint also drops the image's command, maps are united, a variable or label of the client wins.
  *
- * @throws {EngineError} `invalid` when there is nothing to run.
+ * @param limits of the container; they bound what Linux executes
+ * @throws {EngineError} `invalid` when there is nothing to run, or more than Linux executes.
  */
-export function mergeImageConfig(request: ContainerConfig, image: ContainerConfig | undefined): MergedConfig {
+export function mergeImageConfig(
+  request: ContainerConfig,
+  image: ContainerConfig | undefined,
+  limits: Pick<HostConfig, 'Ulimits'> = { Ulimits: [] },
+): MergedConfig {
   const config = image ? merged(request, image) : request;
   // `--entrypoint ""` arrives as one empty word: none, and not the image's either.
   const isReset = config.Entrypoint?.length === 1 && config.Entrypoint[0] === '';
@@ -23,7 +23,9 @@ export function mergeImageConfig(request: ContainerConfig, image: ContainerConfi
   if (path === undefined) {
     throw new EngineError('invalid', 'no command specified');
   }
-  return { config: final, path, args };
+  const result = { config: final, path, args };
+  checkExecLimits(result, limits);
+  return result;
 }
 
 function merged(request: ContainerConfig, image: ContainerConfig): ContainerConfig {
