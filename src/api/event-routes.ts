@@ -22,7 +22,10 @@ export function eventsRoute(events: EventSource): Route {
       const sinceNanos = parseTimestamp(since, now);
       const untilNanos = parseTimestamp(until, now);
       if (sinceNanos !== undefined && untilNanos !== undefined && sinceNanos > untilNanos) {
-        throw new EngineError('invalid', `since time (${since}) cannot be after until time (${until})`);
+        throw new EngineError(
+          'invalid',
+          `\`since\` time (${since}) cannot be after \`until\` time (${until})`,
+        );
       }
       const subscription = events.subscribe(
         {

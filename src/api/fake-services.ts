@@ -116,8 +116,14 @@ export function fakeImage(change: Partial<Image> = {}): Image {
     snapshot: 'b',
     sizeBytes: 4_261_502,
     history: [
-      { createdAt: CREATED_AT, createdBy: 'ADD rootfs / # buildkit', comment: '', isEmptyLayer: false },
-      { createdAt: CREATED_AT, createdBy: 'CMD ["sh"]', comment: '', isEmptyLayer: true },
+      {
+        createdAt: CREATED_AT,
+        createdBy: 'ADD rootfs / # buildkit',
+        comment: '',
+        isEmptyLayer: false,
+        sizeBytes: 4_261_502,
+      },
+      { createdAt: CREATED_AT, createdBy: 'CMD ["sh"]', comment: '', isEmptyLayer: true, sizeBytes: 0 },
     ],
     lastTaggedAt: CREATED_AT,
     ...change,
@@ -260,14 +266,14 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     prune: () => Promise.resolve({ removed: [CONTAINER_ID], freedBytes: 12 }),
     top: () => Promise.resolve({ titles: ['PID', 'CMD'], processes: [['4242', 'sh']] }),
     resize: done,
-    attach: () => Promise.resolve(echoSession()),
+    attach: () => Promise.resolve(greetingSession),
     logs: () => ({ isRaw: true, bytes: chunks('one\n', 'two\n') }),
     createExec: () => Promise.resolve(EXEC_ID),
     inspectExec: id => {
       if (id === EXEC_ID) return fakeExec;
       throw new EngineError('notFound', `No such exec instance: ${id}`);
     },
-    startExec: () => Promise.resolve(echoSession()),
+    startExec: () => Promise.resolve(greetingSession),
     resizeExec: done,
     connectNetwork: done,
     disconnectNetwork: done,
@@ -277,6 +283,15 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     ...change,
   };
 }
+
+/** A session that ends by itself. */
+const greetingSession = {
+  isRaw: true,
+  run: (connection: Duplex | undefined): Promise<void> => {
+    connection?.write('hello\n');
+    return Promise.resolve();
+  },
+};
 
 /** A session that sends back what it gets, until the client closes its side. */
 export function echoSession({ isRaw = true }: { isRaw?: boolean } = {}) {

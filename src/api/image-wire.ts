@@ -55,7 +55,7 @@ export function historyToWire(image: Image) {
     Created: Math.floor((entry.createdAt ?? 0) / 1000),
     CreatedBy: entry.createdBy,
     Tags: index === 0 && image.repoTags.length > 0 ? image.repoTags : null,
-    Size: 0,
+    Size: entry.sizeBytes,
     Comment: entry.comment,
   }));
 }

@@ -106,7 +106,7 @@ function hostToWire(host: HostReport) {
     RegistryConfig: {
       InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
       IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
-      Mirrors: null,
+      Mirrors: [],
     },
     NCPU: host.cpuCount,
     MemTotal: host.memoryBytes,

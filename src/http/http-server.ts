@@ -122,7 +122,8 @@ class Front {
   }
 
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const bytes = bodyOfUpgrade(request, socket, head, socket instanceof Socket && hasBody(request));
+    const isBodyUnparsed = socket instanceof Socket && hasBody(request) && request.readableLength === 0;
+    const bytes = bodyOfUpgrade(request, socket, head, isBodyUnparsed);
     this.#onSocket(request, socket, { isUpgrade: true, bytes });
   }
 

@@ -1,7 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { joinStreams } from './join-streams.ts';
-import type { BytesReply, Reply, ReplyHeaders, StreamReply, TakeoverReply } from './reply.ts';
+import {
+  type BytesReply,
+  type Reply,
+  type ReplyHeaders,
+  reply,
+  type StreamReply,
+  type TakeoverReply,
+} from './reply.ts';
 
 /** Where an answer goes: an ordinary HTTP response, or a connection that left the HTTP server. */
 export interface ReplySink {
@@ -27,19 +34,19 @@ export class ResponseSink implements ReplySink {
     return this.#response.headersSent;
   }
 
-  async send(reply: Reply, signal: AbortSignal): Promise<void> {
-    switch (reply.type) {
+  async send(answer: Reply, signal: AbortSignal): Promise<void> {
+    switch (answer.type) {
       case 'bytes':
-        this.#sendBytes(reply);
+        this.#sendBytes(answer);
         return;
       case 'stream':
-        await this.#sendStream(reply, signal);
+        await this.#sendStream(answer, signal);
         return;
       case 'takeover':
-        await this.#takeOver(reply, signal);
+        await this.#takeOver(answer, signal);
         return;
       case 'web-socket':
-        this.#sendBytes(upgradeRequired());
+        this.#sendBytes(notWebSocket());
         return;
     }
   }
@@ -83,11 +90,7 @@ export class ResponseSink implements ReplySink {
   }
 }
 
-export function upgradeRequired(): BytesReply {
-  return {
-    type: 'bytes',
-    status: 426,
-    headers: { 'Content-Type': 'application/json', Connection: 'Upgrade', Upgrade: 'websocket' },
-    body: `${JSON.stringify({ message: 'this endpoint speaks WebSocket only' })}\n`,
-  };
+/** For a plain request to a route that speaks WebSocket. */
+export function notWebSocket(): BytesReply {
+  return reply.json({ message: 'not websocket protocol' }, 400);
 }

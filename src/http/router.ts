@@ -12,7 +12,10 @@ export interface Match {
   readonly params: Record<string, string>;
 }
 
-/** Finds the route of a request. A literal path goes before any pattern; patterns go in the order they were given. */
+/**
+ * Finds the route of a request. A literal path goes before any pattern, and of two patterns the one with more literal
+ * segments: names take slashes, so `/services/{id}` would also match what is meant for `/services/{id}/logs`.
+ */
 export class Router {
   readonly #literals = new Map<string, Entry[]>();
   /** by first path segment */
@@ -24,7 +27,7 @@ export class Router {
       const [map, key] = pattern.regex
         ? [this.#patterns, firstSegment(pattern.text)]
         : [this.#literals, pattern.text];
-      map.set(key, [...(map.get(key) ?? []), { route, pattern }]);
+      map.set(key, [...(map.get(key) ?? []), { route, pattern }].toSorted(bySpecificity));
     }
   }
 
@@ -52,4 +55,12 @@ export class Router {
 function firstSegment(path: string): string {
   const end = path.indexOf('/', 1);
   return end < 0 ? path : path.slice(0, end);
+}
+
+function bySpecificity(one: Entry, other: Entry): number {
+  return literalSegments(other.pattern) - literalSegments(one.pattern);
+}
+
+function literalSegments({ text }: PathPattern): number {
+  return text.split('/').filter(segment => !segment.startsWith('{')).length;
 }

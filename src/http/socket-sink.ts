@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { BytesReply, Reply, ReplyHeaders, StreamReply, TakeoverReply, WebSocketReply } from './reply.ts';
-import { type ReplySink, upgradeRequired } from './response-sink.ts';
+import { notWebSocket, type ReplySink } from './response-sink.ts';
 import { acceptKey, webSocketStream } from './web-socket.ts';
 
 /** How long a client may take to close its side after the end of a session. */
@@ -81,7 +81,7 @@ export class SocketSink implements ReplySink {
   }
 
   async #speakWebSocket({ run }: WebSocketReply, signal: AbortSignal): Promise<void> {
-    if (this.#webSocketKey === undefined) return this.#sendBytes(upgradeRequired());
+    if (this.#webSocketKey === undefined) return this.#sendBytes(notWebSocket());
     this.#writeHead('101 Switching Protocols', {
       Connection: 'Upgrade',
       Upgrade: 'websocket',

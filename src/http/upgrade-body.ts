@@ -3,8 +3,8 @@ import { type Duplex, Readable } from 'node:stream';
 import { EngineError } from '#base/errors';
 
 /**
- * The body of a request that also asks for an upgrade, as Docker's clients send to start an exec. Node parses it since
- * 24.10 or so; before, it is the first `Content-Length` bytes of what follows the head, and `isByHand` says so.
+ * The body of a request that also asks for an upgrade, as Docker's clients send to start an exec. Node itself parses
+ * it since 24.10 or so; before that, it is the first `Content-Length` bytes of what follows the head, and `isByHand` says so.
  */
 export function bodyOfUpgrade(
   request: IncomingMessage,
