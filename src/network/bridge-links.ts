@@ -55,8 +55,7 @@ export class BridgeLinks implements Disposable {
       throw new EngineError('conflict', `interface ${name} exists and is not a bridge`);
     }
     this.#loopbackAllowed.delete(network.id);
-    writeSysctl(`net/ipv6/conf/${name}/accept_ra`, 0);
-    writeSysctl(`net/ipv6/conf/${name}/disable_ipv6`, network.hasIpv6 ? 0 : 1);
+    setIpv6(name, network.hasIpv6);
     const alias = isNew ? { alias: this.#names.bridgeAlias(network.id) } : {};
     const wanted = gatewayAddresses(network, link.index);
     this.#socket.run(
@@ -102,7 +101,7 @@ export class BridgeLinks implements Disposable {
     const { isOpenWithin } = parseBridgeOptions(network.options);
     this.#socket.run(
       setLink(link.index, { bridgeIndex }),
-      setLink(link.index, { isHairpin: true, isIsolated: !isOpenWithin }),
+      setLink(link.index, { isHairpin: true, isIsolated: isIsolating(isOpenWithin) }),
     );
   }
 
@@ -187,7 +186,7 @@ export class BridgeLinks implements Disposable {
         peerNetns: fd,
         peerMac: macBytes(endpoint.macAddress),
       }),
-      setLink(name, { isHairpin: true, isIsolated: !isOpenWithin, isWithoutLinkLocal: true }),
+      setLink(name, { isHairpin: true, isIsolated: isIsolating(isOpenWithin), isWithoutLinkLocal: true }),
     ];
     try {
       this.#socket.run(...requests(index));
@@ -229,6 +228,16 @@ export class BridgeLinks implements Disposable {
   }
 }
 
+/**
+ * Nobody on a bridge tells the others where to route (CVE-2020-13401), and without IPv6 on the network there is none on
+ * its interfaces. Addresses are ours to give, so none waits a second for duplicates to answer.
+ */
+function setIpv6(link: string, isOn: boolean): void {
+  writeSysctl(`net/ipv6/conf/${link}/accept_ra`, 0);
+  writeSysctl(`net/ipv6/conf/${link}/accept_dad`, 0);
+  writeSysctl(`net/ipv6/conf/${link}/disable_ipv6`, isOn ? 0 : 1);
+}
+
 function ensureSysctlFrom(name: string, from: string, to: number): void {
   if (readSysctl(name) === from) writeSysctl(name, to);
 }
@@ -239,10 +248,7 @@ function configureInside(netns: number, endpoint: EndpointRecord): void {
     using socket = new NetlinkSocket(NETLINK_ROUTE);
     const link = findLink(socket, endpoint.interfaceName);
     if (!link) throw new EngineError('internal', `interface ${endpoint.interfaceName} vanished`);
-    if (endpoint.ipv6) {
-      writeSysctl(`net/ipv6/conf/${endpoint.interfaceName}/accept_ra`, 0);
-      writeSysctl(`net/ipv6/conf/${endpoint.interfaceName}/disable_ipv6`, 0);
-    }
+    if (endpoint.ipv6) setIpv6(endpoint.interfaceName, true);
     socket.run(
       setLink(link.index, { isUp: true }),
       ...[endpoint.ipv4, endpoint.ipv6].flatMap(address => {
@@ -277,4 +283,13 @@ function gatewayAddresses(
     const broadcast = subnet.family === 4 ? { broadcast: ipBytes(lastOf(subnet)) } : {};
     return [{ linkIndex, address: ipBytes(gateway), prefixLength: subnet.prefixLength, ...broadcast }];
   });
+}
+
+/**
+ * Containers of a bridge that may not talk are kept apart by our rules where frames between ports pass them
+ * (br_netfilter), else by the bridge itself. Never by both: what a container publishes must stay reachable, and
+ * br_netfilter sends that from port to port, too.
+ */
+function isIsolating(isOpenWithin: boolean): boolean {
+  return !isOpenWithin && readSysctl('net/bridge/bridge-nf-call-iptables') !== '1';
 }

@@ -228,8 +228,7 @@ export class NetworkService {
    * stay, and published ports go on working without the engine.
    */
   async shutdown(): Promise<void> {
-    const { endpoints, firewall, links, networks, publisher } = this.#parts;
-    publisher.releaseAll();
+    const { endpoints, firewall, links, networks } = this.#parts;
     await this.#chores.settle();
     const isInUse = endpoints.list().some(endpoint => endpoint.interfaceName !== '');
     if (!isInUse) {
@@ -238,6 +237,13 @@ export class NetworkService {
         if (network.driver === 'bridge') await links.deleteBridge(network);
       }
     }
+    this.abandon();
+  }
+
+  /** Lets go of every descriptor and changes nothing on the host: what the end of the process does. Ports close. */
+  abandon(): void {
+    const { firewall, links, publisher } = this.#parts;
+    publisher.releaseAll();
     firewall[Symbol.dispose]();
     links[Symbol.dispose]();
   }

@@ -78,11 +78,21 @@ export function removeNetns(path: string): void {
   }
 }
 
-/** Moves this thread to a name space of its own, for good: a test's "host". @throws {SysError} */
+/** Moves this thread to a new name space for good: a test's "host". @throws {SysError} */
 export function leaveForNewNetns(): void {
   check('unshare', unshare(CLONE_NEWNET), 'network name space');
-  if (home !== undefined) closeSync(home);
-  home = undefined;
+  forgetHome();
+}
+
+/** Moves this thread to an existing name space for good: a worker that does nothing else. @throws {SysError} */
+export function leaveForNetns(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    check('setns', setns(fd, CLONE_NEWNET), path);
+  } finally {
+    closeSync(fd);
+  }
+  forgetHome();
 }
 
 /** Makes the folder that netns files are bound in. */
@@ -95,6 +105,11 @@ export function makeNetnsFolder(path: string): void {
 function homeNetns(): number {
   home ??= openSync(OWN_NETNS, 'r');
   return home;
+}
+
+function forgetHome(): void {
+  if (home !== undefined) closeSync(home);
+  home = undefined;
 }
 
 function goHomeAfter<T>(home: number, work: () => T): T {

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { becomeHost, eventually, NetworkFixture, port, sh, TABLE, whyNot } from './network-fixture.ts';
+import { ask } from './talk.ts';
+
+const skip = whyNot() ?? false;
+if (!skip) becomeHost();
+
+const DAMAGES = {
+  'the whole rule set': 'nft flush ruleset',
+  'our table': `nft delete table inet ${TABLE}`,
+  'the rules of our table': `nft flush table inet ${TABLE}`,
+  'one map of our table': `nft flush map inet ${TABLE} publish4_any`,
+};
+
+for (const [what, command] of Object.entries(DAMAGES)) {
+  test(`flushing ${what} is undone within a second`, { skip }, async t => {
+    await using fixture = await NetworkFixture.open();
+    const lan = fixture.neighbour('10.77.3');
+    const web = await fixture.run('web', { ports: [port(80, 8080)] });
+    await web.station.serve('web', 80);
+    assert.equal(await lan.ask('10.77.3.1', 8080), 'web 10.77.3.2');
+    const before = sh(`nft list table inet ${TABLE}`);
+
+    sh(command);
+    assert.notEqual(sh('nft list ruleset'), before);
+    const ms = await eventually(() => sh('nft list ruleset') === before, 'the rules are as they were', 1_000);
+    t.diagnostic(`back after ${ms.toFixed(0)} ms`);
+    assert.equal(await lan.ask('10.77.3.1', 8080), 'web 10.77.3.2');
+    assert.ok(fixture.logs.some(line => line.level === 'warn' && line.fields['program'] === 'nft'));
+  });
+}
+
+test('our own changes and those of others to their tables are not taken for damage', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  sh('nft add table inet other; nft add set inet other s { type ipv4_addr\\; }');
+  for (let round = 0; round < 3; round += 1) {
+    const web = await fixture.run(`web${round}`, { ports: [port(80, 8080)] });
+    sh('nft add element inet other s { 10.0.0.1 }; nft delete element inet other s { 10.0.0.1 }');
+    await fixture.stop(web);
+  }
+  sh('nft delete table inet other');
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.deepEqual(
+    fixture.logs.filter(line => line.level === 'warn'),
+    [],
+  );
+});
+
+test('a change that meets a missing table brings the whole table back', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  const first = await fixture.run('first', { ports: [port(80, 8080)] });
+  await first.station.serve('first', 80);
+  // Nothing is awaited in between, so the watcher has not seen it yet.
+  sh('nft flush ruleset');
+  fixture.service.release('nobody');
+  const second = await fixture.run('second', { ports: [port(80, 8081)] });
+  await second.station.serve('second', 80);
+  for (const [number, name] of [
+    [8080, 'first'],
+    [8081, 'second'],
+  ] as const) {
+    assert.equal(await ask({ protocol: 'tcp', address: '127.0.0.1', port: number }), `${name} 172.17.0.1`);
+  }
+  sh('nft flush ruleset');
+  fixture.service.release(second.id);
+  assert.match(sh(`nft list map inet ${TABLE} publish4_any`), /tcp \. 8080/);
+});
+
+test('tables of others stay as they are, from start to end', { skip }, async () => {
+  sh(
+    'nft add table inet other; nft add chain inet other forward "{ type filter hook forward priority 0; policy accept; }"',
+  );
+  const before = sh('nft list ruleset');
+  {
+    await using fixture = await NetworkFixture.open();
+    await fixture.run('web', { ports: [port(80, 8080)] });
+    assert.equal(sh('nft list table inet other'), before);
+  }
+  assert.equal(sh('nft list ruleset'), before);
+  sh('nft delete table inet other');
+});

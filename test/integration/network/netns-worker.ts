@@ -1,0 +1,37 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { leaveForNetns } from '#sys/netns';
+import { ask, type Protocol, type Question, serve } from './talk.ts';
+
+/** A thread that lives in another network name space and does there what it is told. */
+export type Order =
+  | {
+      readonly id: number;
+      readonly kind: 'serve';
+      readonly name: string;
+      readonly port: number;
+      readonly protocol: Protocol;
+    }
+  | { readonly id: number; readonly kind: 'ask'; readonly question: Question };
+
+export interface Reply {
+  readonly id: number;
+  readonly text: string;
+  readonly error?: string;
+}
+
+const { path } = workerData as { path: string };
+leaveForNetns(path);
+
+parentPort?.on('message', (order: Order) => {
+  obey(order).then(
+    text => parentPort?.postMessage({ id: order.id, text } satisfies Reply),
+    (error: unknown) =>
+      parentPort?.postMessage({ id: order.id, text: '', error: String(error) } satisfies Reply),
+  );
+});
+
+async function obey(order: Order): Promise<string> {
+  if (order.kind === 'ask') return ask(order.question);
+  await serve(order.name, order.port, order.protocol);
+  return 'serving';
+}
