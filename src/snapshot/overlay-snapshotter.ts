@@ -38,6 +38,7 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly #layers = new SingleFlight<void>();
   /** numbers of layers that are being unpacked */
   readonly #unpacking = new Set<number>();
+  readonly #work = new Set<Promise<void>>();
   #lastId: number;
 
   constructor(deps: OverlaySnapshotterDeps) {
@@ -63,7 +64,11 @@ export class OverlaySnapshotter implements Snapshotter {
     options?: Abortable,
   ): Promise<void> {
     if (this.hasCommitted(name)) return;
-    await this.#layers.run(name, signal => this.#addLayer(name, parent, unpack, signal), options);
+    await this.#layers.run(
+      name,
+      signal => this.#track(this.#addLayer(name, parent, unpack, signal)),
+      options,
+    );
   }
 
   prepare(key: string, parent: string | undefined): void {
@@ -142,9 +147,10 @@ export class OverlaySnapshotter implements Snapshotter {
     await this.#directories.settled();
   }
 
-  /** Waits for removals under way, as tests and a clean shutdown want. */
-  settled(): Promise<void> {
-    return this.#directories.settled();
+  /** Waits for removals and for layers that nobody waits for any more, as tests and a clean shutdown want. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#work);
+    await this.#directories.settled();
   }
 
   async #addLayer(
@@ -168,6 +174,15 @@ export class OverlaySnapshotter implements Snapshotter {
       throw error;
     } finally {
       this.#unpacking.delete(id);
+    }
+  }
+
+  async #track(work: Promise<void>): Promise<void> {
+    this.#work.add(work);
+    try {
+      await work;
+    } finally {
+      this.#work.delete(work);
     }
   }
 

@@ -50,6 +50,9 @@ export interface JailRequest<N extends JailJobName = JailJobName> {
   readonly stop: SharedArrayBuffer;
 }
 
+/** Ends the thread once it has nothing to do. Killing one from outside while it loads FFI code ends the process. */
+export const JAIL_CLOSE = 'close';
+
 export interface JailFailure {
   readonly kind: string;
   readonly message: string;

@@ -6,14 +6,15 @@ import { EngineError, type ErrorKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { Semaphore } from '#base/semaphore';
 import type { TreeUsage } from '#sys/tree-usage';
-import type {
-  ExtractInput,
-  ExtractResult,
-  JailFailure,
-  JailJobName,
-  JailJobs,
-  JailReply,
-  JailRequest,
+import {
+  type ExtractInput,
+  type ExtractResult,
+  JAIL_CLOSE,
+  type JailFailure,
+  type JailJobName,
+  type JailJobs,
+  type JailReply,
+  type JailRequest,
 } from './jail-jobs.ts';
 
 export interface JailPoolOptions {
@@ -44,6 +45,7 @@ export class JailPool implements AsyncDisposable {
   readonly #idleMs: number;
   readonly #idle: Thread[] = [];
   readonly #workers = new Set<Worker>();
+  readonly #running = new Set<SharedArrayBuffer>();
   #isClosed = false;
 
   constructor({ size, idleMs = DEFAULT_IDLE_MS }: JailPoolOptions = {}) {
@@ -109,10 +111,12 @@ export class JailPool implements AsyncDisposable {
     return this.#slots.run(() => this.#runNow(job, input, signal), signal ? { signal } : {});
   }
 
+  /** Stops what is under way, and waits until all threads have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    for (const stop of this.#running) setStop(stop);
     for (const { idle } of this.#idle.splice(0)) clearTimeout(idle);
-    await Promise.all([...this.#workers].map(worker => worker.terminate()));
+    await Promise.all([...this.#workers].map(closeWorker));
   }
 
   async #runNow<N extends JailJobName>(
@@ -124,7 +128,8 @@ export class JailPool implements AsyncDisposable {
     if (this.#isClosed) throw new EngineError('unavailable', 'the engine is shutting down');
     const worker = this.#take();
     const stop = new SharedArrayBuffer(1);
-    const onAbort = (): void => void Atomics.store(new Uint8Array(stop), 0, 1);
+    const onAbort = (): void => setStop(stop);
+    this.#running.add(stop);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const reply = await ask(worker, { job, input, stop });
@@ -133,6 +138,7 @@ export class JailPool implements AsyncDisposable {
       // The worker's handler of that name returns this.
       return reply.output as JailJobs[N]['output'];
     } finally {
+      this.#running.delete(stop);
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -151,7 +157,7 @@ export class JailPool implements AsyncDisposable {
   }
 
   #giveBack(worker: Worker): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return; // has been told to end
     worker.unref();
     const idle = setTimeout(() => this.#retire(worker), this.#idleMs).unref();
     this.#idle.push({ worker, idle });
@@ -160,8 +166,21 @@ export class JailPool implements AsyncDisposable {
   #retire(worker: Worker): void {
     const place = this.#idle.findIndex(thread => thread.worker === worker);
     if (place >= 0) this.#idle.splice(place, 1);
-    void worker.terminate();
+    worker.postMessage(JAIL_CLOSE);
   }
+}
+
+function setStop(stop: SharedArrayBuffer): void {
+  Atomics.store(new Uint8Array(stop), 0, 1);
+}
+
+async function closeWorker(worker: Worker): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  worker.once('exit', () => ended.resolve());
+  worker.once('error', () => ended.resolve());
+  worker.ref();
+  worker.postMessage(JAIL_CLOSE);
+  await ended.promise;
 }
 
 /** One question, one answer. A worker that dies instead is not used again. */

@@ -11,14 +11,15 @@ import { removeTree } from '#sys/remove-tree';
 import { SysError } from '#sys/sys-error';
 import { treeUsage } from '#sys/tree-usage';
 import { createDecompressor, detectFileCompression } from './compression.ts';
-import type {
-  ExtractInput,
-  ExtractResult,
-  JailFailure,
-  JailJobName,
-  JailJobs,
-  JailReply,
-  JailRequest,
+import {
+  type ExtractInput,
+  type ExtractResult,
+  JAIL_CLOSE,
+  type JailFailure,
+  type JailJobName,
+  type JailJobs,
+  type JailReply,
+  type JailRequest,
 } from './jail-jobs.ts';
 import { LayerExtractor } from './layer-extractor.ts';
 
@@ -47,8 +48,11 @@ const handlers: Handlers = {
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
 };
 
-parentPort?.on('message', (request: JailRequest) => {
-  void serve(request).then(reply => parentPort?.postMessage(reply));
+let busy: Promise<unknown> = Promise.resolve();
+
+parentPort?.on('message', (request: JailRequest | typeof JAIL_CLOSE) => {
+  if (request === JAIL_CLOSE) return void busy.then(() => parentPort?.close());
+  busy = serve(request).then(reply => parentPort?.postMessage(reply));
 });
 
 async function serve({ job, input, stop }: JailRequest): Promise<JailReply> {

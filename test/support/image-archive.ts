@@ -81,6 +81,89 @@ export function dockerArchive(images: readonly TestImage[]): Buffer {
   return tarOf([...entries, { path: 'manifest.json', content: JSON.stringify(manifest) }]);
 }
 
+/** An OCI layout: index.json with one manifest per image. `names` go to the annotation `name`. */
+export function ociArchive(
+  images: readonly TestImage[],
+  options: {
+    /** annotation for the first tag; default as containerd and Docker do */
+    readonly annotation?: string;
+    /** puts all manifests into one index with platforms, as for several architectures */
+    readonly isNested?: boolean;
+    readonly withDockerManifest?: boolean;
+  } = {},
+): Buffer {
+  const { annotation = 'io.containerd.image.name', isNested = false } = options;
+  const blobs = new Map<string, Buffer>();
+  const docker: object[] = [];
+  const manifests = images.map(image => {
+    const built = buildImage(image);
+    for (const { digest, bytes } of built.blobs) blobs.set(digest, bytes);
+    blobs.set(built.configDigest, built.configJson);
+    docker.push({
+      Config: blobPath(built.configDigest),
+      RepoTags: image.tags,
+      Layers: built.blobs.map(({ digest }) => blobPath(digest)),
+    });
+    const suffix = { none: '', gzip: '+gzip', zstd: '+zstd' }[image.compress ?? 'none'];
+    const manifest = ociManifest(built, suffix);
+    blobs.set(sha256(manifest), manifest);
+    return {
+      ...descriptor('application/vnd.oci.image.manifest.v1+json', manifest),
+      ...(isNested
+        ? { platform: { os: image.os ?? 'linux', architecture: image.architecture ?? HOST_ARCHITECTURE } }
+        : {}),
+      ...(image.tags[0] === undefined ? {} : { annotations: { [annotation]: image.tags[0] } }),
+    };
+  });
+  let top: object[] = manifests;
+  if (isNested) {
+    const type = 'application/vnd.oci.image.index.v1+json';
+    const inner = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: type, manifests }));
+    blobs.set(sha256(inner), inner);
+    top = [{ ...descriptor(type, inner), annotations: manifests[0]?.annotations ?? {} }];
+  }
+  return layoutTar(
+    blobs,
+    { schemaVersion: 2, manifests: top },
+    options.withDockerManifest ? docker : undefined,
+  );
+}
+
+/** The tar of an OCI layout with these blobs. */
+export function layoutTar(
+  blobs: ReadonlyMap<string, Buffer>,
+  index: object,
+  docker?: readonly object[],
+): Buffer {
+  return tarOf([
+    { path: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' },
+    { path: 'index.json', content: JSON.stringify(index) },
+    ...[...blobs].map(([digest, content]) => ({ path: blobPath(digest), content })),
+    ...(docker ? [{ path: 'manifest.json', content: JSON.stringify(docker) }] : []),
+  ]);
+}
+
+export function descriptor(mediaType: string, bytes: Buffer) {
+  return { mediaType, digest: sha256(bytes), size: bytes.length };
+}
+
+export function ociManifest(built: BuiltImage, suffix = ''): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      config: descriptor('application/vnd.oci.image.config.v1+json', built.configJson),
+      layers: built.blobs.map(({ bytes }) =>
+        descriptor(`application/vnd.oci.image.layer.v1.tar${suffix}`, bytes),
+      ),
+    }),
+  );
+}
+
+export function blobPath(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
+
 /** Writes a file so that several test processes can ask for it at once. */
 export async function writeShared(path: string, bytes: Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

@@ -22,6 +22,10 @@ export function parseDocument<S extends v.GenericSchema>(
   } catch (cause) {
     throw new EngineError('invalid', `${what} is not JSON`, { cause });
   }
+  // valibot takes a list for an object without members.
+  if (schema.type === 'object' && Array.isArray(json)) {
+    throw new EngineError('invalid', `${what} is invalid: expected an object, got a list`);
+  }
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
   const [issue] = result.issues;

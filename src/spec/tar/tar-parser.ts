@@ -80,10 +80,7 @@ export class TarParser {
   /** Says that the archive is complete. @throws {EngineError} `invalid` when it was cut. */
   end(): void {
     if (this.#state === 'ended') return;
-    const isBetweenEntries =
-      (this.#state === 'header' || this.#state === 'padding') &&
-      this.#blockFill === 0 &&
-      this.#extensions === 0;
+    const isBetweenEntries = this.#state === 'header' && this.#blockFill === 0 && this.#extensions === 0;
     if (!isBetweenEntries || this.#entries === 0) throw tarError('unexpected end');
   }
 
