@@ -79,7 +79,7 @@ export async function removeLocked(
   await releaseMounts(context, container);
   await removeVolumes(context, id, anonymous);
   context.hub.reject(id, new EngineError('notFound', `container ${id} was removed`));
-  context.waiters.removed(id, { exitCode: state.exitCode, error: state.error });
+  context.waiters.removed(id, { exitCode: state.exitCode, error: '' }); // the removal itself went well
   inBackground(context, id, async () => {
     await releaseRuntime(context, { id: container.id, runtime: container.hostConfig.Runtime });
     await removeFiles(context, id);
