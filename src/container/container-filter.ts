@@ -1,4 +1,6 @@
 import { EngineError } from '#base/errors';
+import { invalidFilter, matchesLabels, matchesNoLabel } from '#spec/docker/filters';
+import { parseTimestamp } from '#spec/docker/timestamp';
 import type { Container, ContainerFilter, ContainerStatus, ContainerView } from './container.ts';
 import { containerNotFound } from './errors.ts';
 import { LinearPattern } from './linear-pattern.ts';
@@ -23,6 +25,7 @@ const STATUSES: readonly ContainerStatus[] = [
   'exited',
   'dead',
 ];
+const NANOS_PER_MS = 1_000_000n;
 const HEALTHS: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy'];
 
 /**
@@ -61,21 +64,12 @@ export function prunable(all: readonly Container[], filters: Filters, now: numbe
   }
   const until = untilOf(filters.get('until') ?? [], now);
   return all.filter(
-    ({ state, createdAt, config }) =>
+    ({ state, createdAt, config: { Labels } }) =>
       ['created', 'exited', 'dead'].includes(state.status) &&
       (until === undefined || createdAt < until) &&
-      hasLabels(config.Labels, filters.get('label') ?? []) &&
-      !(filters.get('label!') ?? []).some(label => hasLabels(config.Labels, [label])),
+      matchesLabels(filters, 'label', Labels) &&
+      matchesNoLabel(filters, 'label!', Labels),
   );
-}
-
-/** `key` or `key=value`; all must be there. */
-export function hasLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
-  return wanted.every(label => {
-    const [key = '', ...value] = label.split('=');
-    if (!Object.hasOwn(labels, key)) return false;
-    return value.length === 0 || labels[key] === value.join('=');
-  });
 }
 
 const TESTS: Readonly<Record<string, (values: readonly string[], lookups: FilterLookups) => Test>> = {
@@ -84,10 +78,10 @@ const TESTS: Readonly<Record<string, (values: readonly string[], lookups: Filter
     ({ id }) =>
       values.some(value => value !== '' && id.startsWith(value)),
   name: nameTest,
-  label:
-    values =>
-    ({ config }) =>
-      hasLabels(config.Labels, values),
+  label: values => {
+    const filters = new Map([['label', values]]);
+    return ({ config }) => matchesLabels(filters, 'label', config.Labels);
+  },
   exited: values => {
     const codes = values.map(exitCodeOf);
     return ({ state }) => hasEnded(state) && codes.includes(state.exitCode);
@@ -215,32 +209,10 @@ function includesPort(wanted: ReadonlySet<string>, spec: string): boolean {
 
 function untilOf(values: readonly string[], now: number): number | undefined {
   if (values.length > 1) throw new EngineError('invalid', 'more than one until filter specified');
-  const [value] = values;
-  return value === undefined ? undefined : instantOf(value, now);
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-
-/** Seconds since 1970, a date (RFC 3339, or parts of it), or a time span back from now as Go writes it (`1h30m`). */
-function instantOf(value: string, now: number): number {
-  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  if (/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(value)) {
-    const parts = value.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g);
-    return parts.reduce(
-      (instant, [, count, unit = '']) => instant - Number(count) * (UNIT_MS[unit] ?? 0),
-      now,
-    );
-  }
-  const instant = /^\d{4}-\d{2}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(instant)) throw invalidFilter(`until=${value}`);
-  return instant;
+  const instant = parseTimestamp(values[0] ?? '', now);
+  return instant === undefined ? undefined : Number(instant / NANOS_PER_MS);
 }
 
 function requireKnown(filter: string, value: string, known: readonly string[]): void {
   if (!known.includes(value)) throw invalidFilter(`${filter}=${value}`);
-}
-
-/** Docker's wording. */
-function invalidFilter(filter: string): EngineError {
-  return new EngineError('invalid', `invalid filter '${filter}'`);
 }

@@ -125,9 +125,17 @@ const refusedPlans: readonly (readonly [object, string[], string])[] = [
   ],
   [{ Binds: ['/a:/x'], Tmpfs: { '/x': '' } }, [], 'Duplicate mount point: /x'],
   [{ VolumesFrom: ['nope'] }, [], 'No such container: nope'],
-  [{ Tmpfs: { x: '' } }, [], "invalid mount path: 'x' mount path must be absolute"],
-  [{}, ['data'], "invalid mount path: 'data' mount path must be absolute"],
-  [{}, ['/'], "invalid specification: destination can't be '/'"],
+  [
+    { Tmpfs: { x: '' } },
+    [],
+    'invalid mount config for type "tmpfs": invalid mount path: \'x\' mount path must be absolute',
+  ],
+  [
+    {},
+    ['data'],
+    'invalid mount config for type "volume": invalid mount path: \'data\' mount path must be absolute',
+  ],
+  [{}, ['/'], "invalid mount config for type \"volume\": invalid specification: destination can't be '/'"],
 ];
 
 for (const [hostConfig, volumes, message] of refusedPlans) {

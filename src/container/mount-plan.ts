@@ -40,7 +40,7 @@ export function planMounts(request: MountRequest): MountSpec[] {
 
 /** Where `--tmpfs` mounts something. @throws {EngineError} `invalid`. */
 export function tmpfsDestinations({ Tmpfs }: Pick<HostConfig, 'Tmpfs'>): ReadonlySet<string> {
-  return new Set(Object.keys(Tmpfs).map(destinationOf));
+  return new Set(Object.keys(Tmpfs).map(path => destinationOf('tmpfs', path)));
 }
 
 /** Order in which mounts can be made: nothing is mounted below what comes later. */
@@ -106,19 +106,19 @@ function imageVolume(path: string, driver: string): MountSpec {
   return {
     origin: 'image',
     type: 'volume',
-    destination: destinationOf(path),
+    destination: destinationOf('volume', path),
     isWritable: true,
     mode: '',
     volume: { ...(driver !== '' && { driver }), labels: {}, options: {}, isNoCopy: false },
   };
 }
 
-function destinationOf(path: string): string {
+function destinationOf(type: 'volume' | 'tmpfs', path: string): string {
   try {
     return parseDestination(path);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new EngineError('invalid', error.message);
+    throw new EngineError('invalid', `invalid mount config for type "${type}": ${error.message}`);
   }
 }
 
