@@ -12,6 +12,7 @@ import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { nameInUse } from './errors.ts';
 import { settingsOf } from './log-access.ts';
 import { mergeImageConfig } from './merge-image-config.ts';
+import { misplacedOptionsHint } from './misplaced-options.ts';
 import { makeMounts, unmakeMounts } from './mount-maker.ts';
 import { planMounts } from './mount-plan.ts';
 import { generateName, parseContainerName } from './name-generator.ts';
@@ -144,7 +145,8 @@ function draftContainer(
     restartCount: 0,
     isManuallyStopped: false,
   };
-  return { container, warnings };
+  const hint = misplacedOptionsHint(request.Cmd ?? [], request.Image);
+  return { container, warnings: hint === undefined ? warnings : [...warnings, hint] };
 }
 
 /** The short ID unless one was asked for; none where the host's or another container's counts. */
