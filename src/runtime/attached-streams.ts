@@ -1,15 +1,19 @@
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { sleep } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import { adopt } from '#sys/adopted-socket';
 import { dupAbove, type OwnedFd } from '#sys/descriptors';
 import { connectSeqpacket, refuseOutput } from '#sys/seqpacket';
 import { isErrno } from '#sys/sys-error';
+import { hasWaitingClients } from '#sys/unix-sockets';
 import { createInputStream } from './input-stream.ts';
 import { PacketQueue } from './packet-queue.ts';
 import type { AttachedStreams } from './process-runtime.ts';
 
+const ATTACH_SOCKET = 'attach';
+const ACCEPT_TIMEOUT_MS = 200;
 /** conmon sends at most 8 KiB (its `STDIO_BUF_SIZE`) and a stream number; newer ones may send 32 KiB. */
 const MAX_PACKET_BYTES = 32 * 1024 + 1;
 
@@ -20,13 +24,24 @@ const MAX_PACKET_BYTES = 32 * 1024 + 1;
  */
 export function connectAttach(bundle: string): OwnedFd {
   try {
-    return connectSeqpacket(join(bundle, 'attach'));
+    return connectSeqpacket(join(bundle, ATTACH_SOCKET));
   } catch (error) {
     if (isErrno(error, 'EAGAIN')) {
       throw new EngineError('unavailable', 'too many clients are waiting to attach', { cause: error });
     }
     throw new EngineError('conflict', 'cannot attach: the process is not running', { cause: error });
   }
+}
+
+/**
+ * Waits until conmon has accepted all clients. It accepts one in each turn of its loop, and reads output in the same
+ * turn: of several that wait when a process starts, only the first is sure to get the first output.
+ *
+ * Gives up after a fifth of a second: any conmon on the host may be one that accepts nobody for long.
+ */
+export async function clientsAccepted(): Promise<void> {
+  const deadline = Date.now() + ACCEPT_TIMEOUT_MS;
+  while (hasWaitingClients(ATTACH_SOCKET) && Date.now() < deadline) await sleep(1);
 }
 
 /** The streams over a connection from {@link connectAttach}. `onLeave` is called once, with whether the process ended first. */

@@ -1,16 +1,25 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '#base/errors';
 import { createMemoryFile, createPipe, OwnedFd, readTail } from '#sys/descriptors';
 import { type SpawnedProcess, type SpawnOptions, spawn } from '#sys/spawn';
 import { readSyncLine, type SyncMessage } from './sync-pipe.ts';
 
-/** Where conmon is, and where it puts its console sockets (108 bytes at most, with a name of 20). */
 export interface ConmonPrograms {
   readonly conmon: string;
-  readonly tmpDir: string;
+  /** where folders for console sockets are made: its path and 40 bytes more must fit into a socket's address */
+  readonly ttyDir: string;
+}
+
+export interface ConmonPlace {
+  readonly bundle: string;
+  readonly hasTerminal: boolean;
+  readonly gate?: AttachGate;
 }
 
 export interface RunningConmon extends SpawnedProcess {
-  /** Its first report: the process's pid, or why there is none. Called once. */
-  report(): Promise<SyncMessage>;
+  /** Its first report: the process's pid, or why there is none. Never rejects. */
+  readonly report: Promise<SyncMessage>;
 }
 
 /** The pipes of an exec that waits for its client: conmon says when it can connect, and is told when it has. */
@@ -33,18 +42,20 @@ const MAX_MESSAGE_BYTES = 4096;
  * @throws {SysError} when it cannot be started.
  */
 export function startConmon(
-  { conmon, tmpDir }: ConmonPrograms,
+  { conmon, ttyDir }: ConmonPrograms,
   args: readonly string[],
-  { bundle, gate }: { readonly bundle: string; readonly gate?: AttachGate | undefined },
+  { bundle, hasTerminal, gate }: ConmonPlace,
 ): RunningConmon {
+  // conmon leaves its console socket behind when it is killed.
+  const consoleDir = hasTerminal ? mkdtempSync(join(ttyDir, 'quai-')) : undefined;
   const { reader, writer } = createPipe();
   using reports = writer;
   using messages = createMemoryFile('conmon-messages');
   const env: Record<string, string> = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    TMPDIR: tmpDir,
     _OCI_SYNCPIPE: `${SYNC_FD}`,
   };
+  if (consoleDir !== undefined) env['TMPDIR'] = consoleDir;
   const fds = new Map([
     [2, messages.number],
     [SYNC_FD, reports.number],
@@ -55,8 +66,10 @@ export function startConmon(
     env['_OCI_ATTACHPIPE'] = `${ATTACH_FD}`;
   }
   const child = spawnOrClose(reader, { file: conmon, args, env, cwd: bundle, fds });
-  const printed = new OwnedFd(messages.take());
-  return { ...child, report: () => readReport(reader, printed) };
+  const report = readReport(reader, new OwnedFd(messages.take())).finally(() => {
+    if (consoleDir !== undefined) rmSync(consoleDir, { recursive: true, force: true });
+  });
+  return { ...child, report };
 }
 
 function spawnOrClose(reader: OwnedFd, options: SpawnOptions): SpawnedProcess {
@@ -70,26 +83,10 @@ function spawnOrClose(reader: OwnedFd, options: SpawnOptions): SpawnedProcess {
 
 async function readReport(reader: OwnedFd, printed: OwnedFd): Promise<SyncMessage> {
   using messages = printed;
-  return (await readSyncLine(reader)) ?? { value: -1, message: readTail(messages.number, MAX_MESSAGE_BYTES) };
-}
-
-/** Kills conmon when the signal fires, after a grace time. Dispose it once that must not happen any more. */
-export function killOnAbort(
-  conmon: SpawnedProcess,
-  signal: AbortSignal | undefined,
-  { graceMs = 0 }: { readonly graceMs?: number } = {},
-): Disposable {
-  let timer: NodeJS.Timeout | undefined;
-  const kill = (): void => {
-    if (graceMs === 0) conmon.kill('SIGKILL');
-    else timer = setTimeout(() => conmon.kill('SIGKILL'), graceMs);
-  };
-  if (signal?.aborted) kill();
-  signal?.addEventListener('abort', kill, { once: true });
-  return {
-    [Symbol.dispose]: () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', kill);
-    },
-  };
+  try {
+    const line = await readSyncLine(reader);
+    return line ?? { value: -1, message: readTail(messages.number, MAX_MESSAGE_BYTES) };
+  } catch (error) {
+    return { value: -1, message: `cannot read what conmon reports: ${messageOf(error)}` };
+  }
 }

@@ -1,4 +1,13 @@
-import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
@@ -9,7 +18,7 @@ import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { findParent, findProcess, isAlive, signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { isErrno } from '#sys/sys-error';
-import { connectAttach, openStreams, ParkedConnections } from './attached-streams.ts';
+import { clientsAccepted, connectAttach, openStreams, ParkedConnections } from './attached-streams.ts';
 import { launchContainer } from './container-launch.ts';
 import { type ContainerRecord, ContainerRecords } from './container-records.ts';
 import { removeContainer } from './container-removal.ts';
@@ -42,8 +51,8 @@ export interface ConmonRuntimeDeps {
   readonly logger: Logger;
 }
 
-/** conmon and its socket name must fit into 108 bytes, see `ConmonPrograms.tmpDir`. */
-const MAX_TMP_DIR_BYTES = 88;
+/** see `ConmonPrograms.ttyDir` */
+const MAX_TTY_DIR_BYTES = 60;
 /** conmon takes no larger terminal (its ctrl.c). */
 const MAX_TERMINAL_SIZE = 1000;
 const START_TIMEOUT_MS = 10_000;
@@ -53,6 +62,8 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   readonly #context: RuntimeContext;
   readonly #supervisors: Supervisors;
   readonly #parked = new ParkedConnections();
+  /** clients of each bundle since the last start */
+  readonly #clientCounts = new Map<string, number>();
 
   /** Takes over what an engine before this one left in `runDir`. */
   constructor({ runDir, conmon, runtimes, cgroups = detectCgroups(), logger }: ConmonRuntimeDeps) {
@@ -60,7 +71,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     const layout = new RuntimeLayout(runDir, runtimes);
     this.#context = {
       layout,
-      programs: { conmon, tmpDir: Buffer.byteLength(runDir) <= MAX_TMP_DIR_BYTES ? runDir : '/run' },
+      programs: { conmon, ttyDir: makeTtyDir(layout.consoles) },
       records: new ContainerRecords(layout.records),
       exits: new ExitFiles(layout.exits, logger),
       cgroups,
@@ -87,6 +98,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     const { layout } = this.#context;
     const program = layout.program(runtime);
     const stateDir = layout.stateDir(runtime, id);
+    if (this.#takeClientCount(id) > 1) await clientsAccepted();
     if (program.gate === 'crun' && openCrunGate(stateDir)) return;
     if (program.gate === 'runc' && (await openRuncGate(stateDir))) return;
     const args = ['--root', layout.stateRoot(runtime), 'start', id];
@@ -120,6 +132,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     const isOurs = !record.isOver && exits.find(id) === undefined;
     if (isOurs) exits.silence(id);
     this.#parked.release(record.bundle);
+    this.#clientCounts.delete(record.bundle);
     await removeContainer(this.#context, record);
     if (isOurs) exits.remove(id);
     records.remove(id);
@@ -127,6 +140,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
 
   attach({ bundle }: BundlePaths, { hasInput = true }: AttachOptions = {}): AttachedStreams {
     const connection = connectAttach(bundle);
+    this.#clientCounts.set(bundle, (this.#clientCounts.get(bundle) ?? 0) + 1);
     const isParkedLater = !hasInput && this.#context.records.findByBundle(bundle)?.closesStdin === true;
     return isParkedLater ? this.#parked.openStreams(bundle, connection) : openStreams(connection);
   }
@@ -182,6 +196,13 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     return known;
   }
 
+  #takeClientCount(id: string): number {
+    const bundle = this.#context.records.find(id)?.bundle ?? '';
+    const count = this.#clientCounts.get(bundle) ?? 0;
+    this.#clientCounts.delete(bundle);
+    return count;
+  }
+
   async #undo(id: string): Promise<void> {
     try {
       await this.delete(id);
@@ -206,6 +227,14 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     const kills = countOomKills(cgroups, record.cgroupsPath);
     return kills === undefined ? existsSync(join(record.bundle, 'oom')) : kills > 0;
   }
+}
+
+/** Console sockets there are of conmons that were killed; conmon cuts off paths that are too long. */
+function makeTtyDir(directory: string): string {
+  if (Buffer.byteLength(directory) > MAX_TTY_DIR_BYTES) return '/run';
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { mode: 0o700 });
+  return directory;
 }
 
 /** Writes to conmon's control fifo; happy when conmon has ended. */

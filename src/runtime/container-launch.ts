@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { throwIfAborted } from '#base/abortable';
+import { orAborted, throwIfAborted } from '#base/abortable';
 import { findProcess } from '#sys/process-handle';
 import { conmonArguments } from './conmon-command.ts';
-import { killOnAbort, type RunningConmon, startConmon } from './conmon-process.ts';
+import { type RunningConmon, startConmon } from './conmon-process.ts';
 import type { ContainerRecord } from './container-records.ts';
 import type { CreateOptions } from './process-runtime.ts';
 import type { RuntimeContext } from './runtime-context.ts';
@@ -51,7 +51,10 @@ export async function launchContainer(
   context.records.put(record);
   context.exits.remove(id);
   writeBundle(paths.bundle, JSON.stringify(spec));
-  const conmon = startConmon(context.programs, args, { bundle: paths.bundle });
+  const conmon = startConmon(context.programs, args, {
+    bundle: paths.bundle,
+    hasTerminal: options.hasTerminal,
+  });
   const supervised = withHandle(record, 'supervisor', conmon.pid);
   context.records.put(supervised);
   const known = withHandle(supervised, 'process', await containerPid(conmon, options));
@@ -71,13 +74,12 @@ function writeBundle(bundle: string, config: string): void {
   writeFileSync(join(bundle, 'config.json'), config, { mode: 0o600 });
 }
 
+/** When the signal fires, conmon works on: whoever undoes the creation ends it. */
 async function containerPid(
   conmon: RunningConmon,
   { runtime, spec, signal }: CreateOptions,
 ): Promise<number> {
-  using _killer = killOnAbort(conmon, signal);
-  const { value, message } = await conmon.report();
+  const { value, message } = await orAborted(conmon.report, signal);
   if (value > 0) return value;
-  throwIfAborted(signal);
   throw startError(message, { runtime, operation: 'create', executable: spec.process.args[0] ?? '' });
 }

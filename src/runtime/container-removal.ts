@@ -3,15 +3,19 @@ import { join } from 'node:path';
 import { sleep } from '#base/abortable';
 import { messageOf } from '#base/errors';
 import type { CgroupSupport } from '#sys/cgroup';
-import { cgroupPids, killCgroup, removeCgroup, setFrozen } from '#sys/cgroup-control';
-import { isAlive, type ProcessHandle, signalProcess } from '#sys/process-handle';
+import { killCgroup, removeCgroup, setFrozen } from '#sys/cgroup-control';
+import { signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { isErrno } from '#sys/sys-error';
 import type { ContainerRecord } from './container-records.ts';
+import { endLaunch, processesEnded } from './launch-end.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import { BUNDLE_FILES, BUNDLE_FOLDERS } from './runtime-layout.ts';
 
 const SIGKILL = 9;
+/** Processes that are killed are gone in well under this, unless the kernel cannot let them go. */
+const KILL_TIMEOUT_MS = 10_000;
+const MAX_PAUSE_MS = 50;
 /** conmon writes the exit code within milliseconds, unless a client that does not read holds it up. */
 const SUPERVISOR_TIMEOUT_MS = 1_000;
 const TOOL_TIMEOUT_MS = 10_000;
@@ -25,26 +29,33 @@ const TOOL_TIMEOUT_MS = 10_000;
 export async function removeContainer(context: RuntimeContext, record: ContainerRecord): Promise<void> {
   const { process, supervisor } = record;
   if (process) signalProcess(process, SIGKILL);
-  else if (supervisor) signalProcess(supervisor, SIGKILL); // creation under way: what it started dies with it
+  else if (supervisor) await endLaunch(supervisor); // its creation is under way
   await endCgroup(context.cgroups, record.cgroupsPath);
-  if (supervisor) await endSupervisor(supervisor);
+  if (supervisor) {
+    await processesEnded([supervisor], {
+      timeoutMs: SUPERVISOR_TIMEOUT_MS,
+      onTimeout: () => signalProcess(supervisor, SIGKILL),
+    });
+  }
   await removeState(context, record);
   removeBundle(record.bundle);
 }
 
-/** Also ends what outlives the first process (`--pid=host`). A frozen process of cgroup v1 dies when it thaws. */
+/**
+ * Also ends what outlives the first process (`--pid=host`), and what a runtime that was killed half-way still puts
+ * into the group.
+ */
 async function endCgroup(cgroups: CgroupSupport, path: string): Promise<void> {
-  if (cgroupPids(cgroups, path).length > 0) {
-    setFrozen(cgroups, path, false);
+  const deadline = Date.now() + KILL_TIMEOUT_MS;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
+    try {
+      await removeCgroup(cgroups, path, { attempts: 1 });
+      return;
+    } catch (error) {
+      if (!isErrno(error, 'EBUSY', 'ENOTEMPTY') || Date.now() > deadline) throw error;
+    }
+    setFrozen(cgroups, path, false); // in cgroup v1 a frozen process only dies when it thaws
     await killCgroup(cgroups, path);
-  }
-  await removeCgroup(cgroups, path);
-}
-
-async function endSupervisor(supervisor: ProcessHandle): Promise<void> {
-  const deadline = Date.now() + SUPERVISOR_TIMEOUT_MS;
-  for (let pauseMs = 1; isAlive(supervisor); pauseMs = Math.min(pauseMs * 2, 50)) {
-    if (Date.now() > deadline) signalProcess(supervisor, SIGKILL);
     await sleep(pauseMs);
   }
 }

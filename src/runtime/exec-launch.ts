@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
-import { createPipe, type OwnedFd } from '#sys/descriptors';
+import { createPipe } from '#sys/descriptors';
 import { findProcess, type ProcessHandle, signalProcess } from '#sys/process-handle';
 import { connectAttach, openStreams } from './attached-streams.ts';
 import { conmonArguments } from './conmon-command.ts';
-import { killOnAbort, type RunningConmon, startConmon } from './conmon-process.ts';
+import { type RunningConmon, startConmon } from './conmon-process.ts';
+import { endOnAbort } from './launch-end.ts';
 import type { AttachedStreams, BundlePaths, ExecOptions, StartedExec } from './process-runtime.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import { execBundle } from './runtime-layout.ts';
@@ -30,10 +31,10 @@ export async function launchExec(context: RuntimeContext, options: ExecOptions):
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   try {
     writeFileSync(join(bundle, 'process.json'), JSON.stringify(options.process), { mode: 0o600 });
-    const { conmon, streams } = await startAttached(context, options, bundle);
-    const pid = await execPid(conmon, streams, options);
-    const process = findProcess(pid);
-    const exited = conmon.exited.then(() => finish(bundle, options.containerId, process));
+    const started = await startExec(context, options, bundle);
+    const process = findProcess(started.pid);
+    const exited = started.conmon.exited.then(() => finish(bundle, options.containerId, process));
+    const { pid, streams } = started;
     const paths: BundlePaths = { bundle, log: '' };
     return streams ? { pid, paths, streams, exited } : { pid, paths, exited };
   } catch (error) {
@@ -42,76 +43,105 @@ export async function launchExec(context: RuntimeContext, options: ExecOptions):
   }
 }
 
-async function startAttached(
+interface ConmonForExec {
+  readonly conmon: RunningConmon;
+  /** connects the client, after which the process starts; undefined when conmon has failed */
+  readonly connect: () => Promise<AttachedStreams | undefined>;
+}
+
+async function startExec(
   context: RuntimeContext,
   options: ExecOptions,
   bundle: string,
-): Promise<{ readonly conmon: RunningConmon; readonly streams?: AttachedStreams }> {
-  const args = conmonArguments(
+): Promise<{ readonly conmon: RunningConmon; readonly pid: number; readonly streams?: AttachedStreams }> {
+  const { signal } = options;
+  const { conmon, connect } = options.isAttached
+    ? startGated(context, options, bundle)
+    : startAlone(context, options, bundle);
+  // Killed half-way, the runtime may leave a process behind that nobody knows: it gets time to finish.
+  using _end = endOnAbort(conmon.pid, signal, ABORT_GRACE_MS);
+  let streams: AttachedStreams | undefined;
+  try {
+    streams = await connect();
+    const pid = await reportedPid(conmon, options);
+    return streams ? { conmon, pid, streams } : { conmon, pid };
+  } catch (error) {
+    streams?.[Symbol.dispose]();
+    await conmon.exited; // it writes into its folder until then
+    throw error;
+  }
+}
+
+function startAlone(context: RuntimeContext, options: ExecOptions, bundle: string): ConmonForExec {
+  const { hasTerminal } = options;
+  const conmon = startConmon(context.programs, execArguments(context, options, bundle), {
+    bundle,
+    hasTerminal,
+  });
+  return { conmon, connect: () => Promise.resolve(undefined) };
+}
+
+function startGated(context: RuntimeContext, options: ExecOptions, bundle: string): ConmonForExec {
+  const { hasTerminal, signal } = options;
+  const start = createPipe();
+  const attach = createPipe();
+  const gate = { start: start.reader, attach: attach.writer };
+  try {
+    // conmon reads this one before anything else, and the one after the connection before it runs the process.
+    writeSync(start.writer.number, '+');
+    const args = [...execArguments(context, options, bundle), '--exec-attach'];
+    const conmon = startConmon(context.programs, args, { bundle, hasTerminal, gate });
+    const connect = async (): Promise<AttachedStreams | undefined> => {
+      using door = start.writer;
+      try {
+        if ((await readSyncLine(attach.reader)) === undefined) return undefined;
+        throwIfAborted(signal);
+        const streams = openStreams(connectAttach(bundle));
+        writeSync(door.number, '+');
+        return streams;
+      } catch (error) {
+        conmon.kill('SIGKILL'); // before the end of the pipe lets the process run
+        throw error;
+      }
+    };
+    return { conmon, connect };
+  } catch (error) {
+    start.writer[Symbol.dispose]();
+    attach.reader[Symbol.dispose]();
+    throw error;
+  } finally {
+    gate.start[Symbol.dispose]();
+    gate.attach[Symbol.dispose]();
+  }
+}
+
+function execArguments({ layout }: RuntimeContext, options: ExecOptions, bundle: string): string[] {
+  return conmonArguments(
     {
       containerId: options.containerId,
       processId: options.execId,
       bundle,
       // conmon names the file after the container, also for an exec.
       exitDir: bundle,
-      runtimePath: context.layout.program(options.runtime).path,
-      runtimeRoot: context.layout.stateRoot(options.runtime),
+      runtimePath: layout.program(options.runtime).path,
+      runtimeRoot: layout.stateRoot(options.runtime),
       hasTerminal: options.hasTerminal,
       hasStdin: options.hasStdin,
       closesStdin: true,
     },
     join(bundle, 'process.json'),
   );
-  if (!options.isAttached) return { conmon: startConmon(context.programs, args, { bundle }) };
-  using start = pipe();
-  using attach = pipe();
-  // conmon reads this one before anything else, and the one after the connection before it runs the process.
-  writeSync(start.writer.number, '+');
-  const conmon = startConmon(context.programs, [...args, '--exec-attach'], {
-    bundle,
-    gate: { start: start.reader, attach: attach.writer },
-  });
-  attach.writer[Symbol.dispose]();
-  using _killer = killOnAbort(conmon, options.signal);
-  // Nothing: conmon has failed, its report tells why.
-  if ((await readSyncLine(attach.reader)) === undefined) return { conmon };
-  try {
-    throwIfAborted(options.signal);
-    const streams = openStreams(connectAttach(bundle));
-    writeSync(start.writer.number, '+');
-    return { conmon, streams };
-  } catch (error) {
-    conmon.kill('SIGKILL'); // the end of the pipe would let the process run
-    await conmon.exited;
-    throw error;
-  }
 }
 
-/** Both ends of a pipe, to be disposed together. */
-function pipe(): { readonly reader: OwnedFd; readonly writer: OwnedFd } & Disposable {
-  const ends = createPipe();
-  return {
-    ...ends,
-    [Symbol.dispose]: () => {
-      ends.reader[Symbol.dispose]();
-      ends.writer[Symbol.dispose]();
-    },
-  };
-}
-
-async function execPid(
+/** @throws {ProcessStartError}, or the signal's error: then what was started is ended. */
+async function reportedPid(
   conmon: RunningConmon,
-  streams: AttachedStreams | undefined,
   { runtime, process, signal }: ExecOptions,
 ): Promise<number> {
-  // Killed half-way, the runtime may leave a process behind that nobody knows: it gets time to finish.
-  using _killer = killOnAbort(conmon, signal, { graceMs: ABORT_GRACE_MS });
-  const { value, message } = await conmon.report();
+  const { value, message } = await conmon.report;
   if (value > 0 && !signal?.aborted) return value;
-  streams?.[Symbol.dispose]();
   const started = value > 0 ? findProcess(value) : undefined;
   if (started) signalProcess(started, SIGKILL);
-  await conmon.exited; // it writes into its folder until then
   throwIfAborted(signal);
   throw startError(message, { runtime, operation: 'exec', executable: process.args[0] ?? '' });
 }

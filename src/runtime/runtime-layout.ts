@@ -15,6 +15,7 @@ export interface RuntimeProgram {
  *   <runDir>/
  *     records/<id>.json     what there is of each container
  *     exits/<id>            exit codes, by conmon
+ *     tty/                  sockets over which the runtime hands conmon a terminal
  *     crun/<id>/, runc/…    state of each OCI runtime (its --root)
  *   <bundle>/               one per container, chosen by the caller
  *     config.json, pidfile, oom, attach, ctl, winsz
@@ -37,6 +38,10 @@ export class RuntimeLayout {
     return join(this.runDir, 'exits');
   }
 
+  get consoles(): string {
+    return join(this.runDir, 'tty');
+  }
+
   /** @throws {EngineError} `invalid` for a runtime that is not configured; the wording is Docker's. */
   program(runtime: string): RuntimeProgram {
     const program = this.#programs.get(runtime);
@@ -53,11 +58,12 @@ export class RuntimeLayout {
   }
 }
 
-/** The files conmon and the runtime leave in a bundle, of a container or of an exec. */
+/** The files conmon and the runtime leave in a bundle; runc writes its pid to `.pidfile` first. */
 export const BUNDLE_FILES = [
   'config.json',
   'process.json',
   'pidfile',
+  '.pidfile',
   'oom',
   'attach',
   'ctl',

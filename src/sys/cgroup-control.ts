@@ -9,6 +9,11 @@ import { isErrno } from './sys-error.ts';
 const ATTEMPTS = 200;
 const PAUSE_MS = 10;
 
+export interface RemovalOptions {
+  /** how often to try, 10 ms apart, while processes are in it; default: for two seconds */
+  readonly attempts?: number;
+}
+
 /** Processes of a group and of all below it, as this process sees their ids. */
 export function cgroupPids(support: CgroupSupport, path: string): readonly number[] {
   // Every process of a container is in all hierarchies; pids is the one that cannot be escaped by delegation.
@@ -39,21 +44,25 @@ export function setFrozen(support: CgroupSupport, path: string, isFrozen: boolea
 /**
  * Removes an empty group from all hierarchies, with the groups below it. Happy when it is gone.
  *
- * @throws {SystemError} `EBUSY` when processes stay in it for two seconds.
+ * @throws {SystemError} `EBUSY` when processes stay in it.
  */
-export async function removeCgroup(support: CgroupSupport, path: string): Promise<void> {
+export async function removeCgroup(
+  support: CgroupSupport,
+  path: string,
+  { attempts = ATTEMPTS }: RemovalOptions = {},
+): Promise<void> {
   for (const root of cgroupDirectories(support, path)) {
-    for (const directory of tree(root).toReversed()) await removeOne(directory);
+    for (const directory of tree(root).toReversed()) await removeOne(directory, attempts);
   }
 }
 
-async function removeOne(directory: string): Promise<void> {
+async function removeOne(directory: string, attempts: number): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await rmdir(directory);
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return;
-      if (!isErrno(error, 'EBUSY') || attempt >= ATTEMPTS) throw error;
+      if (!isErrno(error, 'EBUSY') || attempt >= attempts) throw error;
       await wait(PAUSE_MS);
     }
   }

@@ -96,12 +96,23 @@ function readStartTicks(pid: number): number | undefined {
 
 /** The fields of proc_pid_stat(5) from the third, the state, on. */
 function readStat(pid: number): string[] | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  // The name in parentheses may hold anything, also spaces and parentheses: count from its end.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function readIfThere(file: string): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in parentheses may hold anything, also spaces and parentheses: count from its end.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return readFileSync(file, 'latin1');
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
     throw error;
   }
+}
+
+/** Its child processes (proc_pid_children(5)); complete while it is stopped. */
+export function findChildren(pid: number): ProcessHandle[] {
+  const list = readIfThere(`/proc/${pid}/task/${pid}/children`) ?? '';
+  const pids = list.split(' ').filter(Boolean).map(Number);
+  return pids.map(findProcess).filter(child => child !== undefined);
 }

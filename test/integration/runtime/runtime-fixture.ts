@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -32,7 +33,8 @@ const RUNTIMES = new Map<string, RuntimeProgram>([
   ['crun', { path: '/usr/bin/crun', gate: 'crun' }],
   ['runc', { path: '/usr/sbin/runc', gate: 'runc' }],
 ]);
-const CGROUP_PARENT = '/quai-runtime-test';
+/** One for each run: several may be under way on one machine. */
+const CGROUP_PARENT = `/quai-runtime-test-${process.pid}`;
 const APPLETS = [
   'sh',
   'cat',
@@ -110,7 +112,7 @@ export class RuntimeFixture implements AsyncDisposable {
   }
 
   prepare({ args, runtime = 'crun', options, process, linux, mounts = [] }: ContainerChanges): TestContainer {
-    const id = `t${this.#counter++}x${'0123456789abcdef'.repeat(4)}`.slice(0, 64);
+    const id = randomBytes(32).toString('hex');
     const paths = { bundle: join(this.root, 'c', id), log: join(this.root, `${id}.log`) };
     const base = baseSpec(id, join(this.root, 'rootfs'), args);
     const spec: OciSpec = {
@@ -197,7 +199,9 @@ export class RuntimeFixture implements AsyncDisposable {
   }
 
   #leftovers(): string[] {
-    const files = ['records', 'exits', 'crun', 'runc'].flatMap(name => entries(join(this.runDir, name)));
+    const files = ['records', 'exits', 'tty', 'crun', 'runc'].flatMap(name =>
+      entries(join(this.runDir, name)),
+    );
     const bundles = entries(join(this.root, 'c'));
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
       .split('\n')
@@ -206,14 +210,12 @@ export class RuntimeFixture implements AsyncDisposable {
     const processes = processIds().filter(
       pid => !this.#before.has(pid) && commandOf(pid).includes(this.root),
     );
-    const sockets = entries(this.runDir).filter(file => file.includes('conmon-term'));
     return [
       ...files,
       ...bundles,
       ...mounts,
       ...cgroups,
       ...processes.map(pid => `process ${pid} ${commandOf(pid)}`),
-      ...sockets,
       ...openDescriptors().filter(fd => !this.#descriptorsBefore.includes(fd)),
     ];
   }
