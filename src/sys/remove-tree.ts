@@ -26,7 +26,9 @@ interface Removal {
   readonly topFd: number;
   readonly maxFileBytes: number;
   left: number;
+  /** directories moved up in this pass */
   moved: number;
+  serial: number;
   readonly shouldStop: () => boolean;
 }
 
@@ -53,16 +55,26 @@ export function removeTree(path: Name, options: RemoveTreeOptions = {}): boolean
   try {
     const { maxEntries = Number.POSITIVE_INFINITY, shouldStop = () => false } = options;
     const { maxFileBytes = Number.POSITIVE_INFINITY } = options;
-    const removal: Removal = { topFd, maxFileBytes, left: maxEntries, moved: 0, shouldStop };
+    const removal: Removal = { topFd, maxFileBytes, left: maxEntries, moved: 0, serial: 0, shouldStop };
     do {
       removal.moved = 0;
-      if (!emptyDirectory(removal, topFd, 0)) return false;
+      if (!emptyTop(removal)) return false;
     } while (removal.moved > 0);
   } finally {
     closeSync(topFd);
   }
   removeEntry(AT_FDCWD, path, rmdirAt);
   return true;
+}
+
+/** One pass over the top, with a descriptor of its own: reading moves its position. */
+function emptyTop(removal: Removal): boolean {
+  const fd = openDirectoryAt(removal.topFd, '.');
+  try {
+    return emptyDirectory(removal, fd, 0);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function emptyDirectory(removal: Removal, fd: number, depth: number): boolean {
@@ -89,8 +101,7 @@ function removeDirectory(removal: Removal, parentFd: number, name: Name, depth: 
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   }
   if (depth >= MAX_DEPTH) {
-    removal.moved += 1;
-    renameAt(parentFd, name, removal.topFd, `.quai-${removal.left}-${removal.moved}`);
+    moveUp(removal, parentFd, name);
     return true;
   }
   const fd = openSubdirectory(parentFd, name);
@@ -101,6 +112,18 @@ function removeDirectory(removal: Removal, parentFd: number, name: Name, depth: 
   }
   removeEntry(parentFd, name, rmdirAt);
   return true;
+}
+
+function moveUp(removal: Removal, parentFd: number, name: Name): void {
+  removal.moved += 1;
+  for (;;) {
+    removal.serial += 1;
+    try {
+      return renameAt(parentFd, name, removal.topFd, `.removed-${removal.serial}`);
+    } catch (error) {
+      if (!isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw error; // the name is taken
+    }
+  }
 }
 
 function removeEntry(dirFd: number, name: Name, remove: (dirFd: number, name: Name) => void): void {
