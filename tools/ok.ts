@@ -10,6 +10,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
     'node',
     '--test',
     '--test-isolation=none',
+    '--test-timeout=30000',
     '--test-reporter=dot',
     'src/**/*.test.ts',
     'tools/**/*.test.ts',
