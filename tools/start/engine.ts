@@ -13,15 +13,19 @@ const START_MS = 30_000;
 
 /** A client of the engine at the usual socket, which is started in the background when none answers. */
 export async function ensureEngine(): Promise<ApiClient> {
-  const client = new ApiClient({ transport: new HttpTransport({ socketPath: SOCKET }) });
-  const running = await versionOf(client);
+  const running = await version();
   if (running) {
     say(`✓ engine     ${running} answers at ${SOCKET} already`);
-    return client;
+    return newClient();
   }
   const how = startByUnit() ? 'systemd' : startInBackground();
   say(`✓ engine     ${await firstAnswer()} answers at ${SOCKET} (started by ${how})`);
-  return client;
+  return newClient();
+}
+
+/** One that could not negotiate remembers that: each attempt takes a new one. */
+function newClient(): ApiClient {
+  return new ApiClient({ transport: new HttpTransport({ socketPath: SOCKET }) });
 }
 
 /** Where the unit is installed and systemd runs the machine, it starts the engine. */
@@ -51,9 +55,8 @@ function startInBackground(): string {
 async function firstAnswer(): Promise<string> {
   const deadline = Date.now() + START_MS;
   for (;;) {
-    // a client of its own each time: one that failed remembers that it could not negotiate
-    const version = await versionOf(new ApiClient({ transport: new HttpTransport({ socketPath: SOCKET }) }));
-    if (version) return version;
+    const answer = await version();
+    if (answer) return answer;
     if (Date.now() > deadline || hasEnded()) throw noAnswer();
     await new Promise(resolve => setTimeout(resolve, 50));
   }
@@ -77,7 +80,9 @@ function noAnswer(): SetupError {
   });
 }
 
-async function versionOf(client: ApiClient): Promise<string | undefined> {
+/** `undefined` while nothing answers. */
+async function version(): Promise<string | undefined> {
+  const client = newClient();
   try {
     const answer = await client.call('GET', '/version');
     return `${textAt(answer, 'Platform', 'Name') || 'engine'} ${textAt(answer, 'Version')}`;

@@ -1,3 +1,4 @@
+import { ApiError } from '#client/api-error';
 import { SetupError, say } from '../setup/messages.ts';
 import { ensureEngine, SOCKET } from './engine.ts';
 import { ensureWebContainer } from './web-container.ts';
@@ -19,7 +20,7 @@ export async function start(): Promise<number> {
   }
   const client = await ensureEngine();
   try {
-    const { name, port } = await ensureWebContainer(client);
+    const { name, port } = await ensureWebContainer(client).catch(refused);
     await fetchPage(port, name);
     say('');
     for (const line of nextSteps(name, port)) say(line);
@@ -27,6 +28,16 @@ export async function start(): Promise<number> {
   } finally {
     client.close();
   }
+}
+
+/** @throws {SetupError} in place of what the engine answered; other errors are bugs and stay as they are */
+function refused(error: unknown): never {
+  if (!(error instanceof ApiError)) throw error;
+  throw new SetupError({
+    what: `the engine refuses: ${error.message}`,
+    why: 'the page runs in a container of it',
+    cure: 'tail /var/log/quai/engine.log; sudo ./quai check',
+  });
 }
 
 /** A server needs a moment to listen; half a minute is a failure. */
