@@ -1,10 +1,10 @@
 import { ApiClient } from '#client/api-client';
-import { HttpTransport } from '#client/http-transport';
+import type { Transport } from '#client/transport';
 import { CliError } from './cli-error.ts';
 import type { Command, Invocation } from './command.ts';
 import { findCommand } from './command-table.ts';
 import type { CliContext, Env, InputStream, OutputStream } from './context.ts';
-import { chooseHost, targetOf } from './endpoint.ts';
+import { chooseHost, type HostChoice, targetOf } from './endpoint.ts';
 import { parseFlags } from './flag-parser.ts';
 import { globalFlags } from './global-flags.ts';
 
@@ -15,6 +15,7 @@ export interface Surroundings {
   readonly stderr: OutputStream;
   readonly env: Env;
   readonly now: () => number;
+  readonly connect: (host: HostChoice) => Promise<Transport>;
 }
 
 /**
@@ -39,7 +40,7 @@ export async function main(argv: readonly string[], around: Surroundings = ownPr
       return (await import('./help.ts')).commandHelp(command, found.entry, around);
     }
     await checkArgumentCount(command, invocation);
-    context = openContext(flags.host, around);
+    context = await openContext(flags.host, around);
     return await command.run(context, invocation);
   } catch (error) {
     const { report } = await import('./error-report.ts');
@@ -49,9 +50,9 @@ export async function main(argv: readonly string[], around: Surroundings = ownPr
   }
 }
 
-function openContext(hostFlag: readonly string[], around: Surroundings): CliContext {
+async function openContext(hostFlag: readonly string[], around: Surroundings): Promise<CliContext> {
   const host = chooseHost(hostFlag, around.env);
-  const transport = new HttpTransport(targetOf(host));
+  const transport = await around.connect(host);
   return {
     // by name, not by spreading: the process's streams are costly to make, and most commands use only one
     get stdin() {
@@ -97,6 +98,8 @@ const ownProcess: Surroundings = {
   },
   env: process.env,
   now: Date.now,
+  // loaded when it is needed: help does without
+  connect: async host => new (await import('#client/http-transport')).HttpTransport(targetOf(host)),
 };
 
 if (import.meta.main) {

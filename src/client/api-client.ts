@@ -21,11 +21,12 @@ export interface CallOptions {
 }
 
 /**
- * Calls the Docker Engine API of any engine. Paths are without version: `/containers/json`; the version both sides
- * understand is found out by `/_ping` with the first call.
+ * Calls the Docker Engine API of any engine. Paths are without version: `/containers/json`. The first call is made in our
+ * newest version; engines tell theirs with every answer, and an older one gets the call again in its own.
  */
 export class ApiClient {
   readonly #transport: Transport;
+  /** Settles when the first answer has told which version both sides understand. */
   #version: Promise<string> | undefined;
 
   constructor(deps: { readonly transport: Transport; readonly apiVersion?: string | undefined }) {
@@ -39,7 +40,7 @@ export class ApiClient {
 
   /** The API version in use: ours or the engine's, whichever is older. */
   apiVersion(): Promise<string> {
-    this.#version ??= this.#negotiate();
+    this.#version ??= this.#ping();
     return this.#version;
   }
 
@@ -59,7 +60,18 @@ export class ApiClient {
 
   /** The answer as a stream, of which the head has arrived. */
   async stream(method: string, path: string, options: CallOptions = {}): Promise<TransportReply> {
-    return checked(await this.#transport.request(await this.#request(method, path, options)));
+    const send = (version: string): Promise<TransportReply> =>
+      this.#transport.request(toRequest(version, method, path, options));
+    const canRepeat = !isStream(options.body);
+    if (this.#version || !canRepeat) return checked(await send(await this.apiVersion()));
+    const first = send(NEWEST_API);
+    this.#version = first.then(versionOf);
+    this.#version.catch(() => undefined); // the call itself reports it
+    const reply = await first;
+    const version = await this.#version;
+    if (reply.status !== 400 || version === NEWEST_API) return checked(reply);
+    reply.body.resume();
+    return checked(await send(version));
   }
 
   /** An answer of many JSON values, each given out as it arrives. */
@@ -70,7 +82,8 @@ export class ApiClient {
 
   /** Takes the connection over for attach and exec. @throws {ApiError} when the engine refuses. */
   async hijack(path: string, options: CallOptions = {}): Promise<Hijacked> {
-    const reply = await this.#transport.hijack(await this.#request('POST', path, options));
+    const request = toRequest(await this.apiVersion(), 'POST', path, options);
+    const reply = await this.#transport.hijack(request);
     if ('input' in reply) return reply;
     await checked(reply);
     throw new ApiError(reply.status, `${path}: the engine did not hand over the connection`);
@@ -81,24 +94,33 @@ export class ApiClient {
     this.#transport.close();
   }
 
-  async #request(method: string, path: string, options: CallOptions): Promise<TransportRequest> {
-    const { body, headers, signal } = options;
-    const isStream = body !== undefined && 'pipe' in body;
-    return {
-      method,
-      path: `/v${await this.apiVersion()}${path}${queryString(options.query ?? {})}`,
-      headers: { ...(body && !isStream ? { 'Content-Type': 'application/json' } : {}), ...headers },
-      ...(body ? { body: isStream ? body : JSON.stringify(body) } : {}),
-      ...(signal ? { signal } : {}),
-    };
+  async #ping(): Promise<string> {
+    const reply = await this.#transport.request({ method: 'HEAD', path: '/_ping' });
+    reply.body.resume();
+    return versionOf(reply);
   }
+}
 
-  async #negotiate(): Promise<string> {
-    const { headers, body } = await this.#transport.request({ method: 'HEAD', path: '/_ping' });
-    body.resume();
-    const theirs = headers['api-version'];
-    return olderOf(NEWEST_API, typeof theirs === 'string' && theirs ? theirs : OLDEST_API);
-  }
+/** The version to speak to the engine that answered so. */
+function versionOf({ headers }: TransportReply): string {
+  const theirs = headers['api-version'];
+  return olderOf(NEWEST_API, typeof theirs === 'string' && theirs ? theirs : OLDEST_API);
+}
+
+function toRequest(version: string, method: string, path: string, options: CallOptions): TransportRequest {
+  const { body, headers, signal } = options;
+  const isJson = body !== undefined && !isStream(body);
+  return {
+    method,
+    path: `/v${version}${path}${queryString(options.query ?? {})}`,
+    headers: { ...(isJson ? { 'Content-Type': 'application/json' } : {}), ...headers },
+    ...(body ? { body: isStream(body) ? body : JSON.stringify(body) } : {}),
+    ...(signal ? { signal } : {}),
+  };
+}
+
+function isStream(body: object | undefined): body is Readable {
+  return body !== undefined && 'pipe' in body;
 }
 
 /** The older of two versions like `1.9` and `1.41`. */

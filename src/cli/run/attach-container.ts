@@ -43,7 +43,7 @@ export async function attachContainer(context: CliContext, options: AttachOption
     await Promise.allSettled([session]);
     throw error;
   }
-  if (tty) await redraw(client, id, context);
+  if (tty && options.condition === 'not-running') await redraw(client, id, context);
   using _size =
     tty && stdout.isTTY
       ? followWindowSize(stdout, size =>

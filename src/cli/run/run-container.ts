@@ -106,7 +106,7 @@ export function readDetachKeys(text: string): Uint8Array {
 
 export function giveUp({ warn }: Pick<CliContext, 'warn'>): () => void {
   return () => {
-    warn('got 3 SIGTERM/SIGINTs, forcefully exiting');
+    warn('\ngot 3 SIGTERM/SIGINTs, forcefully exiting');
     process.exit(1);
   };
 }

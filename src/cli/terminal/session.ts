@@ -5,6 +5,7 @@ import { StdioDemuxer } from '#client/stdio-demuxer';
 import type { Hijacked } from '#client/transport';
 import type { CliContext, OutputStream } from '../context.ts';
 import { Detached, watchDetachKeys } from './detach-keys.ts';
+import { LineEnds } from './line-ends.ts';
 
 export interface SessionOptions {
   /** The other side is a terminal: one raw stream instead of frames. */
@@ -31,7 +32,7 @@ export async function runSession(
   const stop = new AbortController();
   try {
     const detached = options.stdin ? sendInput(connection, io, options, stop.signal) : undefined;
-    const ended = copyOutput(connection.output, io, options.tty).then(() => 'ended' as const);
+    const ended = copyOutput(connection.output, io, { tty: options.tty, isRaw }).then(() => 'ended' as const);
     return await (detached ? Promise.race([ended, detached]) : ended);
   } finally {
     stop.abort();
@@ -62,10 +63,12 @@ async function sendInput(
 async function copyOutput(
   output: AsyncIterable<Uint8Array>,
   io: Pick<Io, 'stdout' | 'stderr'>,
-  tty: boolean,
+  { tty, isRaw }: { readonly tty: boolean; readonly isRaw: boolean },
 ): Promise<void> {
   try {
-    await (tty ? copyRaw(output, io.stdout) : copyFrames(output, io));
+    if (!tty) await copyFrames(output, io);
+    else if (isRaw && io.stdout.isTTY) await copyToTerminal(output, io.stdout);
+    else await copyRaw(output, io.stdout);
   } catch (error) {
     // Some engines drop the connection when the program has ended.
     if (codeOf(error) !== 'ECONNRESET') throw error;
@@ -75,6 +78,11 @@ async function copyOutput(
 /** Writes a stream that has no frames: a terminal's. */
 export async function copyRaw(output: AsyncIterable<Uint8Array>, stdout: OutputStream): Promise<void> {
   for await (const chunk of output) await write(stdout, chunk);
+}
+
+async function copyToTerminal(output: AsyncIterable<Uint8Array>, stdout: OutputStream): Promise<void> {
+  const lineEnds = new LineEnds();
+  for await (const chunk of output) await write(stdout, lineEnds.convert(chunk));
 }
 
 /** Writes the frames of a multiplexed stream to stdout and stderr. */
