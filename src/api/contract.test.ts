@@ -49,6 +49,8 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /version': ['/version'],
   'GET /_ping': ['/_ping'],
   'HEAD /_ping': ['/_ping'],
+  'POST /build/prune': ['/build/prune'],
+  'GET /plugins': ['/plugins'],
   'GET /events': ['/events?until=1'],
   'GET /system/df': ['/system/df?verbose=1'],
   'POST /images/load': ['/images/load', 'tar'],
@@ -144,7 +146,7 @@ const NULL_IN_DOCKER = [
   /^\/1\/Tags$/,
   /^\/(GenericResources|Plugins\/Authorization)$/,
   /^(\/Volumes\/0)?\/(Labels|Options)$/,
-  /^\/Warnings$/,
+  /^\/(Warnings|CachesDeleted)$/,
   /\/IPAM\/Options$/,
 ];
 

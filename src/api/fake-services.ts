@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { EngineError } from '#base/errors';
 import type { ContainerId, Digest, EndpointId, ExecId, NetworkId } from '#base/ids';
 import { silentLogger } from '#base/logger';
-import type { ContainerEndpoint, ContainerView, Exec } from '#container/container';
+import type { ContainerEndpoint, ContainerView, Exec, MountPoint } from '#container/container';
 import type { Image } from '#image/image';
 import type { Endpoint, Network } from '#network/network';
 import { ContainerConfig } from '#spec/docker/container-config';
@@ -46,18 +46,7 @@ export function fakeContainer(change: Partial<ContainerView> = {}): ContainerVie
       Binds: ['data:/data'],
     }),
     networking: { EndpointsConfig: {} },
-    mounts: [
-      {
-        type: 'volume',
-        name: 'data',
-        source: '/var/lib/quai/volumes/data/_data',
-        destination: '/data',
-        driver: 'local',
-        mode: 'z',
-        isWritable: true,
-        propagation: '',
-      },
-    ],
+    mounts: [dataMount],
     state: {
       status: 'running',
       pid: 4242,
@@ -86,6 +75,17 @@ export function fakeContainer(change: Partial<ContainerView> = {}): ContainerVie
     ...change,
   };
 }
+
+const dataMount: MountPoint = {
+  type: 'volume',
+  name: 'data',
+  source: '/var/lib/quai/volumes/data/_data',
+  destination: '/data',
+  driver: 'local',
+  mode: 'z',
+  isWritable: true,
+  propagation: '',
+};
 
 const liveEndpoint: ContainerEndpoint = {
   networkName: 'bridge',

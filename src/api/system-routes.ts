@@ -41,6 +41,9 @@ export function systemRoutes(deps: SystemRouteDeps): Route[] {
       return reply.json(infoToWire(system, counts, version));
     }),
     eventsRoute(events),
+    // There is neither a build cache nor a plugin yet: what Docker answers then is the whole truth.
+    route('POST', '/build/prune', {}, () => reply.json({ CachesDeleted: null, SpaceReclaimed: 0 })),
+    route('GET', '/plugins', {}, () => reply.json([])),
     route(
       'GET',
       '/system/df',

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { detachSocket } from './detach-socket.ts';
@@ -11,7 +10,6 @@ import { type ReplySink, ResponseSink } from './response-sink.ts';
 import type { Route } from './route.ts';
 import { type Match, Router } from './router.ts';
 import { SocketSink } from './socket-sink.ts';
-import { bodyOfUpgrade } from './upgrade-body.ts';
 
 /** What differs from one protocol to the next. */
 export interface Edge {
@@ -78,7 +76,6 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
 interface Exchange {
   readonly request: IncomingMessage;
-  readonly bytes: Readable;
   readonly sink: ReplySink;
   readonly abort: AbortController;
 }
@@ -106,7 +103,7 @@ class Front {
   onRequest(request: IncomingMessage, response: ServerResponse): void {
     const common = this.#deps.edge.headers;
     if (request.headers.upgrade === undefined && !hasBody(request) && this.#findsTakeover(request)) {
-      this.#onSocket(request, detachSocket(request, response), { isUpgrade: false, bytes: request });
+      this.#onSocket(request, detachSocket(request, response), { isUpgrade: false });
       return;
     }
     const abort = new AbortController();
@@ -115,16 +112,14 @@ class Front {
     });
     void this.#serve({
       request,
-      bytes: request,
       sink: new ResponseSink({ request, response, common }),
       abort,
     });
   }
 
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const isBodyUnparsed = socket instanceof Socket && hasBody(request) && request.readableLength === 0;
-    const bytes = bodyOfUpgrade(request, socket, head, isBodyUnparsed);
-    this.#onSocket(request, socket, { isUpgrade: true, bytes });
+    if (head.length > 0) socket.unshift(head);
+    this.#onSocket(request, socket, { isUpgrade: true });
   }
 
   /** A request that `node:http` could not parse, or a client that broke off in the middle of one. */
@@ -152,11 +147,7 @@ class Front {
     for (const socket of this.#taken) socket.destroy();
   }
 
-  #onSocket(
-    request: IncomingMessage,
-    socket: Duplex,
-    { isUpgrade, bytes }: { isUpgrade: boolean; bytes: Readable },
-  ): void {
+  #onSocket(request: IncomingMessage, socket: Duplex, { isUpgrade }: { isUpgrade: boolean }): void {
     const abort = new AbortController();
     socket.on('error', () => undefined); // 'close' follows
     this.#taken.add(socket);
@@ -171,7 +162,7 @@ class Front {
       isUpgrade,
       webSocketKey: isWebSocket ? request.headers['sec-websocket-key'] : undefined,
     });
-    void this.#serve({ request, bytes, sink, abort });
+    void this.#serve({ request, sink, abort });
   }
 
   async #serve(exchange: Exchange): Promise<void> {
@@ -186,10 +177,10 @@ class Front {
     }
   }
 
-  async #answer({ request, bytes, abort: { signal } }: Exchange) {
+  async #answer({ request, abort: { signal } }: Exchange) {
     const { match, target, version } = this.#route(request);
     const { route, params } = match;
-    const body = route.takesJson ? await readJsonBody(bytes, request.headers) : undefined;
+    const body = route.takesJson ? await readJsonBody(request, request.headers) : undefined;
     return await route.handle({
       method: request.method ?? '',
       path: target.path,
@@ -198,7 +189,7 @@ class Front {
       params,
       query: target.query,
       body,
-      bytes,
+      bytes: request,
       signal,
     });
   }

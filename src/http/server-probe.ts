@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ export class ServerProbe implements AsyncDisposable {
     });
     outgoing.end(isJson ? JSON.stringify(body) : body);
     // 'response' hands over exactly this.
-    const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     const content = await text(response);
     return {
       status: response.statusCode ?? 0,
