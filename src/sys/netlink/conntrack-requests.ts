@@ -1,15 +1,26 @@
-import { attribute, be16, type NetlinkRequest, nested, u8, u32 } from './netlink-message.ts';
+import {
+  attribute,
+  be16,
+  decodeAttributes,
+  type NetlinkRequest,
+  nested,
+  u8,
+  u32,
+} from './netlink-message.ts';
 
 /** Requests about tracked connections (ctnetlink, linux/netfilter/nfnetlink_conntrack.h). */
 
 const NFNL_SUBSYS_CTNETLINK = 1;
+const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
+const NFGENMSG_BYTES = 4;
 const NFNETLINK_V1 = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
+const CTA_ZONE = 18;
 const CTA_FILTER = 25;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
@@ -24,41 +35,66 @@ const FILTER_PROTO_NUM = 1 << 3;
 const FILTER_PROTO_DST_PORT = 1 << 5;
 const IPPROTO_UDP = 17;
 
-/**
- * Forgets the UDP flows that an address answers: what was forwarded to it is looked up afresh. Kernels that cannot
- * filter here refuse (`EINVAL`), and the entries expire by themselves.
- */
-export function forgetUdpFlowsTo(address: Buffer): NetlinkRequest {
+/** Which tracked connections. */
+export interface FlowFilter {
+  readonly family: number;
+  readonly attributes: readonly Buffer[];
+}
+
+/** UDP flows that an address answers, rewritten ones too. @param address 4 or 16 bytes in network order */
+export function udpFlowsTo(address: Buffer): FlowFilter {
   const type = address.length === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
-  return deletion(address.length === 4 ? AF_INET : AF_INET6, 'forget UDP flows to a container', [
-    nested(
-      CTA_TUPLE_REPLY,
-      nested(CTA_TUPLE_IP, attribute(type, address)),
-      nested(CTA_TUPLE_PROTO, attribute(CTA_PROTO_NUM, u8(IPPROTO_UDP))),
-    ),
-    filter(0, FILTER_IP_SRC | FILTER_PROTO_NUM),
-  ]);
-}
-
-/** Forgets the UDP flows to a port of the host, so that a rule made after they began applies to them. */
-export function forgetUdpFlowsToPort(port: number, family: 4 | 6): NetlinkRequest {
-  return deletion(family === 4 ? AF_INET : AF_INET6, 'forget UDP flows to a published port', [
-    nested(
-      CTA_TUPLE_ORIG,
+  return {
+    family: address.length === 4 ? AF_INET : AF_INET6,
+    attributes: [
       nested(
-        CTA_TUPLE_PROTO,
-        attribute(CTA_PROTO_NUM, u8(IPPROTO_UDP)),
-        attribute(CTA_PROTO_DST_PORT, be16(port)),
+        CTA_TUPLE_REPLY,
+        nested(CTA_TUPLE_IP, attribute(type, address)),
+        nested(CTA_TUPLE_PROTO, attribute(CTA_PROTO_NUM, u8(IPPROTO_UDP))),
       ),
-    ),
-    filter(FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT, 0),
+      filter(0, FILTER_IP_SRC | FILTER_PROTO_NUM),
+    ],
+  };
+}
+
+/** UDP flows whose sender meant a certain port. */
+export function udpFlowsToPort(port: number, family: 4 | 6): FlowFilter {
+  const protocol = [attribute(CTA_PROTO_NUM, u8(IPPROTO_UDP)), attribute(CTA_PROTO_DST_PORT, be16(port))];
+  return {
+    family: family === 4 ? AF_INET : AF_INET6,
+    attributes: [
+      nested(CTA_TUPLE_ORIG, nested(CTA_TUPLE_PROTO, ...protocol)),
+      filter(FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT, 0),
+    ],
+  };
+}
+
+/** All at once; kernels before 6.11 refuse (`EINVAL`). */
+export function deleteFlows({ family, attributes }: FlowFilter): NetlinkRequest {
+  return request('delete tracked connections', IPCTNL_MSG_CT_DELETE, family, attributes);
+}
+
+/** For {@link NetlinkSocket.dump}; kernels before 5.8 list everything. */
+export function listFlows({ family, attributes }: FlowFilter): NetlinkRequest {
+  return request('list tracked connections', IPCTNL_MSG_CT_GET, family, attributes);
+}
+
+/** One connection, as {@link listFlows} gave it. */
+export function deleteFlow(listed: Buffer): NetlinkRequest | undefined {
+  const original = decodeAttributes(listed, NFGENMSG_BYTES);
+  const tuple = original.get(CTA_TUPLE_ORIG);
+  if (!tuple) return undefined;
+  const zone = original.get(CTA_ZONE);
+  return request('delete a tracked connection', IPCTNL_MSG_CT_DELETE, listed[0] ?? 0, [
+    nested(CTA_TUPLE_ORIG, tuple),
+    ...(zone ? [attribute(CTA_ZONE, zone)] : []),
   ]);
 }
 
-function deletion(family: number, what: string, attributes: readonly Buffer[]): NetlinkRequest {
+function request(what: string, kind: number, family: number, attributes: readonly Buffer[]): NetlinkRequest {
   return {
     what,
-    type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE,
+    type: (NFNL_SUBSYS_CTNETLINK << 8) | kind,
     flags: 0,
     payload: Buffer.concat([nfgenmsg(family), ...attributes]),
   };

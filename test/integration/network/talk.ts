@@ -9,8 +9,9 @@ export interface Question {
   readonly address: string;
   readonly port: number;
   readonly timeoutMs?: number;
-  /** UDP: address to send from */
+  /** UDP: address and port to send from */
   readonly from?: string;
+  readonly fromPort?: number;
 }
 
 /** Everybody that {@link serve} in this thread heard from, `<name> <address>`. */
@@ -65,10 +66,10 @@ async function askTcp({ address, port, timeoutMs = 1_500 }: Question): Promise<s
   }
 }
 
-async function askUdp({ address, port, from, timeoutMs = 1_500 }: Question): Promise<string> {
+async function askUdp({ address, port, from, fromPort = 0, timeoutMs = 1_500 }: Question): Promise<string> {
   const answered = Promise.withResolvers<string>();
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
-  if (from !== undefined) socket.bind(0, from);
+  if (from !== undefined) socket.bind(fromPort, from);
   const timer = setTimeout(() => answered.resolve('timeout'), timeoutMs);
   socket.on('message', message => answered.resolve(message.toString()));
   socket.on('error', error => answered.resolve(outcomeOf(error)));

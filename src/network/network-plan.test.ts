@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSubnet } from './ip-address.ts';
+import { type PlanContext, planNetwork } from './network-plan.ts';
+import type { NetworkCreateOptions } from './network-service.ts';
+import { DEFAULT_POOLS } from './subnet-choice.ts';
+
+function context(taken: Record<string, string> = {}, pools = DEFAULT_POOLS): PlanContext {
+  return {
+    pools,
+    taken: Object.entries(taken).map(([text, holder]) => ({
+      subnet: parseSubnet(text) ?? assert.fail(text),
+      holder,
+    })),
+  };
+}
+
+const plan = (options: Partial<NetworkCreateOptions>, taken?: Record<string, string>) =>
+  planNetwork({ name: 'n', ...options }, context(taken));
+
+test('a network without wishes gets the first default range that is free, and its first address as gateway', () => {
+  assert.deepEqual(plan({}).ipam.pools, [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }]);
+  const taken = { '172.17.9.0/24': 'a', '172.18.0.0/15': 'b', '172.20.0.1/32': 'c' };
+  assert.deepEqual(plan({}, taken).ipam.pools, [{ subnet: '172.21.0.0/16', gateway: '172.21.0.1' }]);
+  assert.deepEqual(plan({}, { '172.16.0.0/12': 'a' }).ipam.pools[0]?.subnet, '192.168.0.0/20');
+});
+
+test('when all default ranges are taken it says so', () => {
+  assert.throws(() => plan({}, { '172.16.0.0/12': 'a', '192.168.0.0/16': 'b' }), {
+    kind: 'invalid',
+    message: /^all predefined address pools have been fully subnetted/,
+  });
+});
+
+test('a chosen range is completed: host bits cut, gateway found', () => {
+  const asked = [{ subnet: '10.1.2.3/24', ipRange: '10.1.2.128/25', auxAddresses: { a: '10.1.2.200' } }];
+  assert.deepEqual(plan({ pools: asked }).ipam.pools, [
+    {
+      subnet: '10.1.2.0/24',
+      gateway: '10.1.2.128',
+      ipRange: '10.1.2.128/25',
+      auxAddresses: { a: '10.1.2.200' },
+    },
+  ]);
+  assert.equal(
+    plan({ pools: [{ subnet: '10.1.2.0/24', gateway: '10.1.2.254' }] }).ipam.pools[0]?.gateway,
+    '10.1.2.254',
+  );
+  assert.equal(plan({ pools: asked }).hasChosenSubnets, true);
+  assert.equal(plan({}).hasChosenSubnets, false);
+});
+
+test('IPv6 comes when asked for or when a range says so', () => {
+  const six = plan({ hasIpv6: true });
+  assert.match(six.ipam.pools[1]?.subnet ?? '', /^fd[0-9a-f]{2}:.*\/64$/);
+  const chosen = plan({ pools: [{ subnet: 'fd00:1::/64' }] });
+  assert.equal(chosen.hasIpv6, true);
+  assert.deepEqual(
+    chosen.ipam.pools.map(pool => pool.subnet),
+    ['172.17.0.0/16', 'fd00:1::/64'],
+  );
+  const only = plan({ hasIpv4: false, hasIpv6: true });
+  assert.equal(only.ipam.pools.length, 1);
+});
+
+const REFUSED: readonly [string, Partial<NetworkCreateOptions>, { kind: string; message?: RegExp }][] = [
+  ['no name', { name: '' }, { kind: 'invalid' }],
+  ['a name with a space', { name: 'a b' }, { kind: 'invalid' }],
+  ['a name like an option', { name: '-x' }, { kind: 'invalid' }],
+  ['a name that means something else', { name: 'default' }, { kind: 'invalid' }],
+  ['a name of 200 letters', { name: 'a'.repeat(200) }, { kind: 'invalid' }],
+  [
+    'a second host network',
+    { driver: 'host' },
+    { kind: 'forbidden', message: /^only one instance of "host"/ },
+  ],
+  ['an unknown driver', { driver: 'weave' }, { kind: 'notFound', message: /^could not find plugin weave/ }],
+  ['a driver still to come', { driver: 'macvlan' }, { kind: 'notImplemented' }],
+  ['an unknown IPAM driver', { ipamDriver: 'dhcp' }, { kind: 'notFound' }],
+  ['no family at all', { hasIpv4: false }, { kind: 'invalid' }],
+  [
+    'nonsense for a subnet',
+    { pools: [{ subnet: '10.0.0.0' }] },
+    { kind: 'invalid', message: /invalid subnet/ },
+  ],
+  [
+    'a gateway outside',
+    { pools: [{ subnet: '10.0.0.0/24', gateway: '10.0.1.1' }] },
+    { kind: 'invalid', message: /^no matching subnet for gateway 10\.0\.1\.1/ },
+  ],
+  [
+    'a gateway without subnet',
+    { pools: [{ subnet: '', gateway: '10.0.1.1' }] },
+    { kind: 'invalid', message: /^no matching subnet/ },
+  ],
+  [
+    'a range outside',
+    { pools: [{ subnet: '10.0.0.0/24', ipRange: '10.0.1.0/25' }] },
+    { kind: 'invalid', message: /range/ },
+  ],
+  [
+    'a range wider than the subnet',
+    { pools: [{ subnet: '10.0.0.0/24', ipRange: '10.0.0.0/16' }] },
+    { kind: 'invalid', message: /range/ },
+  ],
+  [
+    'a subnet of one address',
+    { pools: [{ subnet: '10.0.0.1/32' }] },
+    { kind: 'invalid', message: /no room/ },
+  ],
+  [
+    'a range that is taken',
+    { pools: [{ subnet: '10.9.1.0/24' }] },
+    { kind: 'forbidden', message: /Pool overlaps.*10\.9\.1\.0\/24 is in use by interface vpn0/ },
+  ],
+  [
+    'the same range twice',
+    { pools: [{ subnet: '10.0.0.0/24' }, { subnet: '10.0.0.0/25' }] },
+    { kind: 'forbidden' },
+  ],
+  ['an MTU that cannot be', { options: { 'com.docker.network.driver.mtu': '9x' } }, { kind: 'invalid' }],
+  [
+    'a bridge name that cannot be',
+    { options: { 'com.docker.network.bridge.name': 'a"; }' } },
+    { kind: 'invalid' },
+  ],
+  ['a yes that is none', { options: { 'com.docker.network.bridge.enable_icc': 'yes' } }, { kind: 'invalid' }],
+];
+for (const [what, options, error] of REFUSED) {
+  test(`planNetwork() refuses ${what}`, () => {
+    assert.throws(() => plan(options, { '10.9.0.0/16': 'interface vpn0' }), error);
+  });
+}
