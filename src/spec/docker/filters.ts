@@ -18,6 +18,7 @@ export function parseFilters(text: string): Filters {
   if (text === '') return new Map();
   const raw = parseJson(text);
   if (raw === null) return new Map();
+  if (Array.isArray(raw)) throw new EngineError('invalid', 'invalid filter'); // a record schema lets lists through
   const current = v.safeParse(Current, raw);
   if (current.success) {
     return new Map(Object.entries(current.output).map(([name, set]) => [name, Object.keys(set)]));
