@@ -87,13 +87,12 @@ const memfdCreate = declare('int memfd_create(const char *name, unsigned int fla
 
 function bindLibseccomp(): Libseccomp {
   const library = koffi.load('libseccomp.so.2');
-  koffi.struct('scmp_version', { major: 'uint', minor: 'uint', micro: 'uint' });
-  const version = library.func('const scmp_version *seccomp_version()');
+  const version = library.func('const void *seccomp_version()'); // three unsigned ints
   const exportBpf = library.func('int seccomp_export_bpf(void *ctx, int fd)');
   // koffi's functions are untyped; each is used with exactly the C prototype given here.
-  const decoded: unknown = koffi.decode(version(), 'scmp_version');
+  const numbers: unknown = koffi.decode(version(), 'unsigned int', 3);
   return {
-    version: JSON.stringify(decoded),
+    version: String(numbers),
     init: library.func('void *seccomp_init(uint32_t action)'),
     release: library.func('void seccomp_release(void *ctx)'),
     archResolve: library.func('uint32_t seccomp_arch_resolve_name(const char *name)'),

@@ -75,6 +75,7 @@ export class RecordAnnotator {
     } else {
       this.#openLines |= stream;
     }
+    if (to === frame + (this.#isRaw ? 0 : FRAME_HEADER_BYTES)) return; // an empty part says nothing
     if (!this.#isRaw) {
       output.writeUInt32BE(stream * 0x0100_0000, frame);
       output.writeUInt32BE(to - frame - FRAME_HEADER_BYTES, frame + 4);

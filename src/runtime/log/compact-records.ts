@@ -38,7 +38,7 @@ export function compactRecords(bytes: Buffer, end: number, filter: RecordFilter,
       continue;
     }
     if (!isRaw && (stream !== frameStream || to - frame > MAX_FRAME_BYTES)) {
-      closeFrame(bytes, frame, frameStream, to);
+      to = closeFrame(bytes, frame, frameStream, to);
       frame = to;
       frameStream = stream;
       to += FRAME_HEADER_BYTES;

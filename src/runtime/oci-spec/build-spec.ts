@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
 import type { ContainerConfig } from '#spec/docker/container-config';
 import type { HostConfig } from '#spec/docker/host-config';
@@ -8,7 +7,7 @@ import { deviceSettings } from './devices.ts';
 import { containerEnvironment } from './environment.ts';
 import { sysctlScope } from './fit-host-config.ts';
 import type { HostFacts } from './host-facts.ts';
-import { INIT_PATH, ociMounts, type ResolvedMount, type SharedMemory } from './mounts.ts';
+import { cleanDestination, INIT_PATH, ociMounts, type ResolvedMount, type SharedMemory } from './mounts.ts';
 import { type NamespacePaths, namespaces } from './namespaces.ts';
 import { resources } from './resources.ts';
 import { rlimits } from './rlimits.ts';
@@ -138,7 +137,7 @@ function specMounts(input: SpecInput): ReturnType<typeof ociMounts> {
 }
 
 function generatedFiles({ files, mounts, hostConfig }: SpecInput): readonly ResolvedMount[] {
-  const taken = new Set(mounts.map(({ destination }) => posix.normalize(destination)));
+  const taken = new Set(mounts.map(({ destination }) => cleanDestination(destination)));
   const wanted = [
     ['/etc/resolv.conf', files.resolvConf],
     ['/etc/hostname', files.hostname],

@@ -27,9 +27,9 @@ export function fitResources(
   checkBlkio(config);
   const discards = [
     memoryDiscards(config, host),
+    pidsDiscards(config, host),
     cpuDiscards(config, host),
     blkioDiscards(config, host),
-    pidsDiscards(config, host),
   ];
   const changes: Partial<HostConfig> = Object.assign({}, ...discards.map(({ changes }) => changes));
   return {

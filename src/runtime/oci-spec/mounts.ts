@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
 import type { OciMount } from '#spec/oci/runtime-spec';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
@@ -136,7 +137,16 @@ function userMounts({ mounts, tmpfs }: MountSettings): readonly ResolvedMount[] 
       tmpfsOptions,
     }),
   );
-  return [...mounts, ...extra].toSorted((a, b) => depthOf(a) - depthOf(b));
+  const all = [...mounts, ...extra].map(mount => ({
+    ...mount,
+    destination: cleanDestination(mount.destination),
+  }));
+  return all.toSorted((a, b) => depthOf(a) - depthOf(b));
+}
+
+/** One spelling for each place: `/etc/hosts` for `/etc//hosts/`. */
+export function cleanDestination(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/$/, '');
 }
 
 function depthOf({ destination }: ResolvedMount): number {

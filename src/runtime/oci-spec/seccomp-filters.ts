@@ -143,8 +143,8 @@ export class SeccompFilters {
       await writeFile(temporary, program, { mode: 0o600, flush: true });
       await rename(temporary, join(cacheDir, key));
     } catch (error) {
-      await rm(temporary, { force: true });
       logger.warn('cannot keep a compiled seccomp filter', { error });
+      await rm(temporary, { force: true }).catch(() => undefined); // what failed above may fail again
     }
   }
 

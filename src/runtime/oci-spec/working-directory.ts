@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
 import { ensureDirectoryInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
+import { cleanDestination } from './mounts.ts';
 
 /** Doors from procfs to whatever a descriptor or a process shows: the host's tree, if one ever leaks (CVE-2024-21626). */
 const MAGIC = /^\/(proc\/(self|thread-self|\d+)|dev\/(fd|stdin|stdout|stderr))(\/|$)/;
@@ -17,7 +18,7 @@ export function checkWorkingDirectory(path: string): string {
       `the working directory '${path}' is invalid, it needs to be an absolute path`,
     );
   }
-  const clean = posix.normalize(path).replace(/(?<=.)\/$/, '');
+  const clean = cleanDestination(path);
   if (MAGIC.test(clean)) {
     throw new EngineError(
       'invalid',
