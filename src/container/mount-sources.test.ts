@@ -12,18 +12,17 @@ import type { MountPoint } from './container.ts';
 import { NEW_STATE } from './container-machine.ts';
 import { type MountMakerDeps, makeMounts } from './mount-maker.ts';
 import { planMounts } from './mount-plan.ts';
-import { type MountSourceDeps, prepareMounts, releaseSubpaths } from './mount-sources.ts';
+import { type MountSourceDeps, prepareMounts } from './mount-sources.ts';
 
 const ID = 'c1' as ContainerId;
 
 let folder: string;
 let log: string[];
 let volumes: MountMakerDeps['volumes'] & MountSourceDeps['volumes'];
-let mounts: MountSourceDeps['mounts'];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'mount-test-'));
-  for (const name of ['rootfs', 'bundle', 'host', 'volume']) mkdirSync(join(folder, name));
+  for (const name of ['rootfs', 'host', 'volume']) mkdirSync(join(folder, name));
   log = [];
   let count = 0;
   volumes = {
@@ -47,16 +46,13 @@ beforeEach(() => {
     releaseAll: id => void log.push(`release ${id}`),
     anonymousOf: () => ['anonymous1'],
     mount: async (name, id, options) => {
-      log.push(`mount ${name} for ${id} ${JSON.stringify(options?.attributes)}`);
+      log.push(
+        `mount ${[name, options?.subpath].filter(Boolean).join('/')} for ${id} ${JSON.stringify(options?.attributes)}`,
+      );
       return join(folder, 'volume');
     },
     copyUp: async (name, root, path) =>
       void log.push(`copy up ${name} from ${root.replace(folder, '')} ${path}`),
-  };
-  mounts = {
-    mount: (target, { source, options }) =>
-      void log.push(`bind ${target.replace(folder, '')} ${source.replace(/\d+$/, 'N')} ${options.join()}`),
-    unmount: target => void log.push(`unmount ${target.replace(folder, '')}`),
   };
 });
 
@@ -76,8 +72,8 @@ async function prepare(hostConfig: object, image: string[] = [], state = NEW_STA
   log.length = 0;
   return await prepareMounts(
     { id: ID, mounts: made.mounts, hostConfig: v.parse(HostConfig, hostConfig), state },
-    { rootfs: join(folder, 'rootfs'), bundle: join(folder, 'bundle') },
-    { volumes, mounts, logger: silentLogger },
+    { rootfs: join(folder, 'rootfs') },
+    { volumes, logger: silentLogger },
   );
 }
 
@@ -182,8 +178,8 @@ test('a source that went away: -v makes it again, --mount refuses', async () => 
   const start = (mount: MountPoint | undefined) =>
     prepareMounts(
       { id: ID, mounts: mount ? [mount] : [], hostConfig, state: NEW_STATE },
-      { rootfs: join(folder, 'rootfs'), bundle: join(folder, 'bundle') },
-      { volumes, mounts, logger: silentLogger },
+      { rootfs: join(folder, 'rootfs') },
+      { volumes, logger: silentLogger },
     );
   await assert.rejects(
     start(made.find(({ destination }) => destination === '/m')),
@@ -257,39 +253,11 @@ test('links of the image are followed inside it, never out', async () => {
   await assert.rejects(prepare({ Binds: [`${folder}/host:/out/inside`] }), HINT);
 });
 
-const SUBPATH = {
-  Mounts: [{ Type: 'volume', Source: 'vol', Target: '/x', VolumeOptions: { Subpath: 'sub/dir' } }],
-};
-
-test('a sub-path is bound by descriptor to a place in the bundle, and taken down again', async () => {
-  mkdirSync(join(folder, 'volume', 'sub', 'dir'), { recursive: true });
-  const [prepared] = await prepare(SUBPATH);
-  const target = join(folder, 'bundle', 'subpaths', '0');
-  assert.equal(prepared?.source, target);
-  assert.ok(statSync(target).isDirectory());
-  assert.deepEqual(log.slice(1), [
-    'unmount /bundle/subpaths/0',
-    'bind /bundle/subpaths/0 /proc/self/fd/N bind',
-  ]);
-
-  releaseSubpaths({ mounts: prepared ? [prepared] : [] }, join(folder, 'bundle'), { mounts });
-  assert.equal(existsSync(join(folder, 'bundle', 'subpaths')), false);
-  releaseSubpaths({ mounts: prepared ? [prepared] : [] }, join(folder, 'bundle'), { mounts });
-});
-
-test('a sub-path that is a file', async () => {
-  mkdirSync(join(folder, 'volume', 'sub'));
-  writeFileSync(join(folder, 'volume', 'sub', 'dir'), '');
-  const [prepared] = await prepare(SUBPATH);
-  assert.ok(statSync(prepared?.source ?? '').isFile());
-});
-
-test('a sub-path that is missing, or leads out of the volume, is refused', async () => {
-  await assert.rejects(prepare(SUBPATH), {
-    kind: 'invalid',
-    message: `cannot access path ${join(folder, 'volume', 'sub/dir')}: no such file or directory`,
+test('a sub-path is asked for, and not filled from the image', async () => {
+  await prepare({
+    Mounts: [{ Type: 'volume', Source: 'vol', Target: '/x', VolumeOptions: { Subpath: 'sub/dir' } }],
   });
-  mkdirSync(join(folder, 'host', 'dir'));
-  symlinkSync(join(folder, 'host'), join(folder, 'volume', 'sub')); // an absolute link to a place that exists outside
-  await assert.rejects(prepare(SUBPATH), /no such file or directory/);
+  assert.deepEqual(log, [
+    'mount vol/sub/dir for c1 {"destination":"/x","read/write":"true","propagation":""}',
+  ]);
 });

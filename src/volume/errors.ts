@@ -64,6 +64,10 @@ export function volumeMountFailed(name: string, mountpoint: string, cause: unkno
   );
 }
 
+export function subpathNotFound(path: string, reason: string, cause: unknown): EngineError {
+  return new EngineError('invalid', `cannot access path ${path}: ${reason}`, { cause });
+}
+
 function shown(name: string): string {
   return name.length <= QUOTED_CHARACTERS ? name : `${name.slice(0, QUOTED_CHARACTERS)}…`;
 }

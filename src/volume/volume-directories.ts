@@ -22,6 +22,7 @@ const PASS_ONLY = 0o701;
  *       _data/           0755, then whatever its users make of it
  *       .copy-up/        half-made content for `_data`, never looked at again after a crash
  *     .trash/            what is on its way out; emptied at start-up
+ *     .subpaths/         parts of volumes, bound for the containers that use only these
  */
 export class VolumeDirectories {
   #root: string;
@@ -35,6 +36,10 @@ export class VolumeDirectories {
     makeDirectory(this.#root, PASS_ONLY, { parents: true });
     this.#root = realpathSync(this.#root);
     makeDirectory(join(this.#root, TRASH), 0o700);
+  }
+
+  subpaths(): string {
+    return join(this.#root, '.subpaths');
   }
 
   data(name: string): string {
@@ -102,7 +107,7 @@ export class VolumeDirectories {
   /** Directories that look like volumes and are none of `known`. */
   strays(known: ReadonlySet<string>): StrayDirectory[] {
     return listDirectory(this.#root)
-      .filter(name => name !== TRASH && !known.has(name))
+      .filter(name => !name.startsWith('.') && !known.has(name))
       .flatMap(name => {
         const entries = listDirectory(join(this.#root, name));
         if (!entries.includes('_data')) return [];

@@ -5,17 +5,11 @@ import { newId } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
-import { copyUpAtOnce } from './copy-up.ts';
-import {
-  unknownVolumeDriver,
-  volumeInUse,
-  volumeMountFailed,
-  volumeNameTaken,
-  volumeNotFound,
-} from './errors.ts';
+import { unknownVolumeDriver, volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
 import { type StrayDirectory, VolumeDirectories } from './volume-directories.ts';
+import { VolumeMounting, type VolumeMountOptions } from './volume-mounting.ts';
 import { checkVolumeName } from './volume-name.ts';
 import { VolumeRemover } from './volume-remover.ts';
 import { VolumeTable } from './volume-table.ts';
@@ -41,11 +35,6 @@ export interface VolumeCreateOptions {
   readonly options?: Readonly<Record<string, string>>;
   /** a container that refers to it from the start, noted in the same commit */
   readonly userId?: string;
-}
-
-export interface VolumeMountOptions extends Abortable {
-  /** what the `mount` event tells about it: destination, propagation, … */
-  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface VolumeDeps {
@@ -75,27 +64,22 @@ export class VolumeService {
   readonly #locks = new KeyedMutex();
   readonly #db: Database;
   readonly #jail: TreeJail;
-  readonly #mounts: VolumeMounts;
   readonly #events: EventSink;
   readonly #logger: Logger;
   readonly #remover: VolumeRemover;
+  readonly #mounting: VolumeMounting;
 
   constructor({ db, root, jail, mounts, events, logger }: VolumeDeps) {
     this.#db = db;
     this.#table = new VolumeTable(db);
     this.#directories = new VolumeDirectories(root);
     this.#jail = jail;
-    this.#mounts = mounts;
     this.#events = events;
     this.#logger = logger;
-    this.#remover = new VolumeRemover({
-      table: this.#table,
-      directories: this.#directories,
-      jail,
-      mounts,
-      logger,
-    });
     this.#directories.prepare();
+    const parts = { table: this.#table, directories: this.#directories, jail, mounts, logger };
+    this.#remover = new VolumeRemover(parts);
+    this.#mounting = new VolumeMounting({ ...parts, locks: this.#locks, events });
   }
 
   /**
@@ -192,49 +176,16 @@ export class VolumeService {
   /**
    * Makes the volume's directory usable, mounting it if its options ask for that. Counted per container.
    *
-   * @returns the host directory to bind.
+   * @returns the host path to bind.
    * @throws {EngineError} `notFound`, `invalid` when it cannot be mounted.
    */
   async mount(name: string, containerId: string, options: VolumeMountOptions = {}): Promise<string> {
-    const { attributes = {} } = options;
-    const volume = this.get(name);
-    const spec = localMount(name, volume.options);
-    using _lock = spec ? await this.#locks.lock(name, options) : undefined;
-    if (this.#directories.create(name)) {
-      this.#logger.warn('the directory of a volume was gone and is made anew', { volume: name });
-    }
-    if (spec) {
-      this.#table.addMounter(name, containerId);
-      this.#mountOnce(volume, containerId, spec);
-    }
-    this.#emit('mount', name, { driver: volume.driver, container: containerId, ...attributes });
-    return volume.mountpoint;
-  }
-
-  #mountOnce(
-    { name, mountpoint }: Volume,
-    containerId: string,
-    spec: NonNullable<ReturnType<typeof localMount>>,
-  ): void {
-    if (this.#mounts.isMounted(mountpoint)) return;
-    try {
-      this.#mounts.mount(mountpoint, spec);
-    } catch (error) {
-      this.#table.removeMounter(name, containerId);
-      throw volumeMountFailed(name, mountpoint, error);
-    }
+    return await this.#mounting.mount(this.get(name), containerId, options);
   }
 
   /** Undoes {@link mount}; the last container's unmounts. Idempotent, and happy when the volume is gone. */
   async unmount(name: string, containerId: string): Promise<void> {
-    const volume = this.#table.find(name);
-    if (!volume) return;
-    if (localMount(name, volume.options)) {
-      using _lock = await this.#locks.lock(name);
-      this.#table.removeMounter(name, containerId);
-      if (this.#table.mountersOf(name).length === 0) this.#mounts.unmount(volume.mountpoint);
-    }
-    this.#emit('unmount', name, { driver: volume.driver, container: containerId });
+    await this.#mounting.unmount(name, containerId);
   }
 
   /**
@@ -244,33 +195,7 @@ export class VolumeService {
    * A volume with one user gets its content whole or not at all, also when the engine is killed in between.
    */
   async copyUp(name: string, root: string, path: string, options: Abortable = {}): Promise<void> {
-    using _lock = await this.#locks.lock(name, options);
-    const volume = this.get(name);
-    if (!this.#directories.isEmpty(name)) return;
-    if (copyUpAtOnce({ root, path }, volume.mountpoint)) return;
-    // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
-    const isShared = this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(volume.mountpoint);
-    if (isShared) await this.#jail.copyTree({ root, path }, volume.mountpoint, options);
-    else await this.#copyAside(name, { root, path }, options);
-  }
-
-  async #copyAside(
-    name: string,
-    from: { readonly root: string; readonly path: string },
-    options: Abortable,
-  ): Promise<void> {
-    await this.#dropStaging(name);
-    const staging = this.#directories.createStaging(name);
-    try {
-      if (await this.#jail.copyTree(from, staging, options)) this.#directories.publishStaging(name);
-    } finally {
-      await this.#dropStaging(name);
-    }
-  }
-
-  async #dropStaging(name: string): Promise<void> {
-    const staging = this.#directories.findStaging(name);
-    if (staging !== undefined) await this.#jail.removeTree(staging);
+    await this.#mounting.copyUp(this.get(name), { root, path }, options);
   }
 
   /** Removes volumes no container refers to: anonymous ones, or all. @returns names and bytes freed. */
@@ -323,16 +248,8 @@ export class VolumeService {
     for (const user of this.#table.users()) {
       if (!containers.existing.has(user)) this.#table.removeUser(user);
     }
-    for (const mounter of this.#table.mounters()) {
-      if (!containers.running.has(mounter)) this.#table.removeMounters(mounter);
-    }
     const volumes = this.#table.list();
-    for (const { name, options, mountpoint } of volumes) {
-      await this.#dropStaging(name);
-      if (localMount(name, options) && this.#table.mountersOf(name).length === 0) {
-        this.#mounts.unmount(mountpoint);
-      }
-    }
+    await this.#mounting.restore(volumes, containers.running);
     for (const stray of this.#directories.strays(new Set(volumes.map(({ name }) => name))))
       this.#adopt(stray);
   }

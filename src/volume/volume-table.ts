@@ -105,6 +105,13 @@ export class VolumeTable {
       .map(row => String(row['volume']));
   }
 
+  /** Volumes that a container refers to. */
+  usesOf(containerId: string): string[] {
+    return this.#db
+      .all('SELECT volume FROM volume_users WHERE container = ? ORDER BY volume', containerId)
+      .map(row => String(row['volume']));
+  }
+
   /** Every container that any volume is noted for. */
   users(): string[] {
     return this.#db.all('SELECT DISTINCT container FROM volume_users').map(row => String(row['container']));

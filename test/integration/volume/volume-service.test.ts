@@ -5,7 +5,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,52 +13,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '#base/logger';
-import { Database } from '#store/database';
-import { JailPool } from '#store/jail-pool';
-import { linuxMounts, listMountsBelow } from '#sys/mount';
-import { VolumeService } from '#volume/volume-service';
-import { volumeMigrations } from '#volume/volume-table';
+import { listMountsBelow } from '#sys/mount';
 import { rootMissing } from '../../support/image-engine.ts';
+import { startVolumes } from '../../support/volume-engine.ts';
 
 const skip = rootMissing();
-
-/** Volumes on a real disk, with real threads and mounts; disposing it fails when something stays mounted. */
-async function startVolumes(): Promise<
-  AsyncDisposable & { readonly folder: string; readonly volumes: VolumeService; restart(): VolumeService }
-> {
-  const folder = mkdtempSync(join(tmpdir(), 'volumes-'));
-  const db = new Database(join(folder, 'db'));
-  db.migrate(volumeMigrations, silentLogger);
-  const jail = new JailPool({ size: 1 });
-  const make = (): VolumeService =>
-    new VolumeService({
-      db,
-      root: join(folder, 'volumes'),
-      jail,
-      mounts: linuxMounts,
-      events: { emit: () => undefined },
-      logger: silentLogger,
-    });
-  const volumes = make();
-  return {
-    folder,
-    volumes,
-    restart: make,
-    async [Symbol.asyncDispose]() {
-      await volumes.settled();
-      await jail[Symbol.asyncDispose]();
-      db[Symbol.dispose]();
-      const left = listMountsBelow(folder);
-      for (const { target } of left) linuxMounts.unmount(target);
-      rmSync(folder, { recursive: true, force: true });
-      assert.deepEqual(left, []);
-    },
-  };
-}
 
 const NOBODY = { existing: new Set<string>(), running: new Set<string>() };
 

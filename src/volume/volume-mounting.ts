@@ -1,0 +1,153 @@
+import type { Abortable } from '#base/abortable';
+import type { EventSink } from '#base/engine-event';
+import type { KeyedMutex } from '#base/keyed-mutex';
+import type { Logger } from '#base/logger';
+import { copyUpAtOnce } from './copy-up.ts';
+import { volumeMountFailed } from './errors.ts';
+import { type LocalMount, localMount } from './local-options.ts';
+import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { VolumeDirectories } from './volume-directories.ts';
+import type { Volume } from './volume-service.ts';
+import { VolumeSubpaths } from './volume-subpaths.ts';
+import type { VolumeTable } from './volume-table.ts';
+
+export interface VolumeMountOptions extends Abortable {
+  /** what the `mount` event tells about it: destination, propagation, … */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** only this part of it: a relative path, resolved inside the volume */
+  readonly subpath?: string;
+}
+
+export interface VolumeMountingDeps {
+  readonly table: VolumeTable;
+  readonly directories: VolumeDirectories;
+  /** by volume name, shared with the service */
+  readonly locks: KeyedMutex;
+  readonly jail: TreeJail;
+  readonly mounts: VolumeMounts;
+  readonly events: EventSink;
+  readonly logger: Logger;
+}
+
+/** What happens to a volume while containers run with it. */
+export class VolumeMounting {
+  readonly #table: VolumeTable;
+  readonly #directories: VolumeDirectories;
+  readonly #locks: KeyedMutex;
+  readonly #jail: TreeJail;
+  readonly #mounts: VolumeMounts;
+  readonly #events: EventSink;
+  readonly #logger: Logger;
+  readonly #subpaths: VolumeSubpaths;
+  /** `volume container` of those that are in use, so that no event is told twice */
+  readonly #mounted = new Set<string>();
+
+  constructor(deps: VolumeMountingDeps) {
+    this.#table = deps.table;
+    this.#directories = deps.directories;
+    this.#locks = deps.locks;
+    this.#jail = deps.jail;
+    this.#mounts = deps.mounts;
+    this.#events = deps.events;
+    this.#logger = deps.logger;
+    this.#subpaths = new VolumeSubpaths(deps.directories.subpaths(), deps.mounts);
+  }
+
+  /** @returns the host path to bind. */
+  async mount(volume: Volume, containerId: string, options: VolumeMountOptions): Promise<string> {
+    const { attributes = {} } = options;
+    const { name } = volume;
+    const spec = localMount(name, volume.options);
+    using _lock = spec ? await this.#locks.lock(name, options) : undefined;
+    if (this.#directories.create(name)) {
+      this.#logger.warn('the directory of a volume was gone and is made anew', { volume: name });
+    }
+    if (spec) {
+      this.#table.addMounter(name, containerId);
+      this.#mountOnce(volume, containerId, spec);
+    }
+    const source =
+      options.subpath === undefined
+        ? volume.mountpoint
+        : this.#subpaths.bind({ name, directory: volume.mountpoint }, options.subpath, containerId);
+    this.#mounted.add(`${name} ${containerId}`);
+    this.#emit('mount', name, { driver: volume.driver, container: containerId, ...attributes });
+    return source;
+  }
+
+  #mountOnce({ name, mountpoint }: Volume, containerId: string, spec: LocalMount): void {
+    if (this.#mounts.isMounted(mountpoint)) return;
+    try {
+      this.#mounts.mount(mountpoint, spec);
+    } catch (error) {
+      this.#table.removeMounter(name, containerId);
+      throw volumeMountFailed(name, mountpoint, error);
+    }
+  }
+
+  async unmount(name: string, containerId: string): Promise<void> {
+    this.#subpaths.release(name, containerId);
+    const wasMounted = this.#mounted.delete(`${name} ${containerId}`);
+    const volume = this.#table.find(name);
+    if (!volume) return;
+    if (localMount(name, volume.options)) {
+      using _lock = await this.#locks.lock(name);
+      this.#table.removeMounter(name, containerId);
+      if (this.#table.mountersOf(name).length === 0) this.#mounts.unmount(volume.mountpoint);
+    }
+    if (wasMounted) this.#emit('unmount', name, { driver: volume.driver, container: containerId });
+  }
+
+  async copyUp(
+    { name, mountpoint }: Volume,
+    from: { readonly root: string; readonly path: string },
+    options: Abortable,
+  ): Promise<void> {
+    using _lock = await this.#locks.lock(name, options);
+    if (!this.#directories.isEmpty(name)) return;
+    if (copyUpAtOnce(from, mountpoint)) return;
+    // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
+    const isShared = this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(mountpoint);
+    if (isShared) await this.#jail.copyTree(from, mountpoint, options);
+    else await this.#copyAside(name, from, options);
+  }
+
+  async #copyAside(
+    name: string,
+    from: { readonly root: string; readonly path: string },
+    options: Abortable,
+  ): Promise<void> {
+    await this.#dropStaging(name);
+    const staging = this.#directories.createStaging(name);
+    try {
+      if (await this.#jail.copyTree(from, staging, options)) this.#directories.publishStaging(name);
+    } finally {
+      await this.#dropStaging(name);
+    }
+  }
+
+  async #dropStaging(name: string): Promise<void> {
+    const staging = this.#directories.findStaging(name);
+    if (staging !== undefined) await this.#jail.removeTree(staging);
+  }
+
+  /** At start-up: takes down what no running container uses, and half-made copies. */
+  async restore(volumes: readonly Volume[], running: ReadonlySet<string>): Promise<void> {
+    for (const mounter of this.#table.mounters()) {
+      if (!running.has(mounter)) this.#table.removeMounters(mounter);
+    }
+    for (const container of running) {
+      for (const name of this.#table.usesOf(container)) this.#mounted.add(`${name} ${container}`);
+    }
+    this.#subpaths.releaseExcept(running);
+    for (const { name, options, mountpoint } of volumes) {
+      await this.#dropStaging(name);
+      const isUnused = localMount(name, options) && this.#table.mountersOf(name).length === 0;
+      if (isUnused) this.#mounts.unmount(mountpoint);
+    }
+  }
+
+  #emit(action: string, id: string, attributes: Readonly<Record<string, string>>): void {
+    this.#events.emit({ type: 'volume', action, actor: { id, attributes } });
+  }
+}

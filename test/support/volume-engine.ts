@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '#base/logger';
+import { Database } from '#store/database';
+import { JailPool } from '#store/jail-pool';
+import { linuxMounts, listMountsBelow } from '#sys/mount';
+import { VolumeService } from '#volume/volume-service';
+import { volumeMigrations } from '#volume/volume-table';
+
+export interface VolumeEngine extends AsyncDisposable {
+  readonly folder: string;
+  readonly volumes: VolumeService;
+  /** What a new engine makes of the same disk and database. */
+  restart(): VolumeService;
+}
+
+/** Volumes on a real disk, with real threads and mounts; disposing it fails when something stays mounted. */
+export async function startVolumes(): Promise<VolumeEngine> {
+  const folder = mkdtempSync(join(tmpdir(), 'volumes-'));
+  const db = new Database(join(folder, 'db'));
+  db.migrate(volumeMigrations, silentLogger);
+  const jail = new JailPool({ size: 1 });
+  const make = (): VolumeService =>
+    new VolumeService({
+      db,
+      root: join(folder, 'volumes'),
+      jail,
+      mounts: linuxMounts,
+      events: { emit: () => undefined },
+      logger: silentLogger,
+    });
+  const volumes = make();
+  return {
+    folder,
+    volumes,
+    restart: make,
+    async [Symbol.asyncDispose]() {
+      await volumes.settled();
+      await jail[Symbol.asyncDispose]();
+      db[Symbol.dispose]();
+      const left = listMountsBelow(folder);
+      for (const { target } of left) linuxMounts.unmount(target);
+      rmSync(folder, { recursive: true, force: true });
+      assert.deepEqual(left, []);
+    },
+  };
+}
