@@ -93,219 +93,6 @@ test('requests from web pages are refused, whatever they ask for', async () => {
   assert.equal((await probe.call('GET', '/info', { headers: { 'Sec-Fetch-Site': 'none' } })).status, 200);
 });
 
-const filter = (value: unknown): string => encodeURIComponent(JSON.stringify(value));
-
-const REFUSED: readonly [
-  what: string,
-  method: string,
-  path: string,
-  body: unknown,
-  status: number,
-  message: string | RegExp,
-][] = [
-  [
-    'no body',
-    'POST',
-    '/containers/create',
-    undefined,
-    400,
-    'invalid JSON: got EOF while reading request body',
-  ],
-  [
-    'an empty configuration',
-    'POST',
-    '/containers/create',
-    {},
-    400,
-    'config cannot be empty in order to create a container',
-  ],
-  ['null', 'POST', '/containers/create', null, 400, 'config cannot be empty in order to create a container'],
-  [
-    'only a host configuration',
-    'POST',
-    '/containers/create',
-    { HostConfig: {} },
-    400,
-    /^config cannot be empty/,
-  ],
-  ['a list', 'POST', '/containers/create', [1], 400, /^config cannot be empty/],
-  [
-    'a number for a name',
-    'POST',
-    '/containers/create',
-    { Image: 1 },
-    400,
-    /^invalid JSON: field Image: .*string.*1/,
-  ],
-  [
-    'a text for a number',
-    'POST',
-    '/containers/create',
-    { Image: 'x', HostConfig: { Memory: '1g' } },
-    400,
-    /field HostConfig\.Memory: .*number/,
-  ],
-  [
-    'a number beyond 2^53',
-    'POST',
-    '/containers/create',
-    { Image: 'x', HostConfig: { Memory: 2 ** 60 } },
-    400,
-    /field HostConfig\.Memory/,
-  ],
-  [
-    'a fraction',
-    'POST',
-    '/containers/create',
-    { Image: 'x', HostConfig: { CpuShares: 1.5 } },
-    400,
-    /field HostConfig\.CpuShares/,
-  ],
-  ['an object for a list', 'POST', '/containers/create', { Image: 'x', Env: { A: 'b' } }, 400, /field Env/],
-  ['an exec without a command', 'POST', '/containers/web/exec', {}, 400, 'No exec command specified'],
-  ['bad filters', 'GET', '/containers/json?filters=%7B', undefined, 400, 'invalid filter'],
-  [
-    'an unknown filter',
-    'GET',
-    `/containers/json?filters=${filter({ colour: ['red'] })}`,
-    undefined,
-    400,
-    "invalid filter 'colour'",
-  ],
-  [
-    'an unknown status',
-    'GET',
-    `/containers/json?filters=${filter({ status: ['tired'] })}`,
-    undefined,
-    400,
-    "invalid filter 'status=tired'",
-  ],
-  [
-    'an unknown health',
-    'GET',
-    `/containers/json?filters=${filter({ health: { ill: true } })}`,
-    undefined,
-    400,
-    "invalid filter 'health=ill'",
-  ],
-  [
-    'a limit that is none',
-    'GET',
-    '/containers/json?limit=x',
-    undefined,
-    400,
-    'strconv.Atoi: parsing "x": invalid syntax',
-  ],
-  [
-    'a time-out that is none',
-    'POST',
-    '/containers/web/stop?t=soon',
-    undefined,
-    400,
-    'strconv.Atoi: parsing "soon": invalid syntax',
-  ],
-  [
-    'a size that is none',
-    'POST',
-    '/containers/web/resize?h=x&w=1',
-    undefined,
-    400,
-    /invalid resize height "x"/,
-  ],
-  [
-    'no stream of the log',
-    'GET',
-    '/containers/web/logs',
-    undefined,
-    400,
-    'Bad parameters: you must choose at least one stream',
-  ],
-  [
-    'a time that is none',
-    'GET',
-    '/containers/web/logs?stdout=1&since=zzz',
-    undefined,
-    400,
-    /invalid value for "since"/,
-  ],
-  [
-    'an unknown condition',
-    'POST',
-    '/containers/web/wait?condition=zz',
-    undefined,
-    400,
-    'invalid condition: "zz"',
-  ],
-  [
-    'a start with a body',
-    'POST',
-    '/containers/web/start',
-    { Binds: [] },
-    400,
-    /^starting container with non-empty request body/,
-  ],
-  ['an unknown container', 'POST', '/containers/none/wait', undefined, 404, 'No such container: none'],
-  ['an unknown exec', 'POST', '/exec/none/start', {}, 404, 'No such exec instance: none'],
-  [
-    'an unknown image',
-    'GET',
-    '/images/localhost:5000/a/b:1/json',
-    undefined,
-    404,
-    'No such image: localhost:5000/a/b:1',
-  ],
-  ['an unknown volume', 'GET', '/volumes/none', undefined, 404, 'get none: no such volume'],
-  ['an unknown network', 'GET', '/networks/none', undefined, 404, 'network none not found'],
-  [
-    'times the wrong way round',
-    'GET',
-    '/events?since=10&until=5',
-    undefined,
-    400,
-    '`since` time (10) cannot be after `until` time (5)',
-  ],
-  ['an unknown type', 'GET', '/system/df?type=foo', undefined, 400, 'unknown object type: foo'],
-  [
-    'a pull',
-    'POST',
-    '/images/create?fromImage=nginx&tag=1',
-    undefined,
-    501,
-    /^not implemented: image pull of nginx:1: .*docker load/,
-  ],
-  [
-    'an import from elsewhere',
-    'POST',
-    '/images/create?fromSrc=http://x/y.tar',
-    undefined,
-    501,
-    /^not implemented: import from http/,
-  ],
-  ['an image from nowhere', 'POST', '/images/create', undefined, 400, /fromImage/],
-  ['a path that is not there', 'GET', '/nothing', undefined, 404, 'page not found'],
-  ['a method that is not there', 'PATCH', '/info', undefined, 405, /PATCH/],
-  [
-    'too many until filters',
-    'POST',
-    `/networks/prune?filters=${filter({ until: ['1h', '2h'] })}`,
-    undefined,
-    400,
-    /until/,
-  ],
-];
-
-for (const [what, method, path, body, status, message] of REFUSED) {
-  test(`${method} ${path.split('?')[0]} refuses ${what} with ${status}`, async () => {
-    await using probe = await start();
-    const answer = await probe.call(method, path, body === undefined ? {} : { body });
-    const content = answer.json() as { message: string };
-    assert.equal(answer.status, status, answer.text);
-    assert.deepEqual(Object.keys(content), ['message']);
-    if (typeof message === 'string') assert.equal(content.message, message);
-    else assert.match(content.message, message);
-  });
-}
-
 test('kinds of errors become statuses, and 304 has no body', async () => {
   const kinds = [
     ['notModified', 304],
@@ -379,7 +166,7 @@ test('POST /exec/{id}/start: a failure after the head is a line of output', asyn
   const answer = await probe.converse(
     `POST /exec/${EXEC_ID}/start HTTP/1.1\r\n${UPGRADE}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
-  assert.match(answer, /\r\n\r\n\x01\0\0\0\0\0\0\x11no such command\r\n$/);
+  assert.ok(answer.endsWith('\r\n\r\n\x01\0\0\0\0\0\0\x11no such command\r\n'), answer);
 });
 
 test('POST /exec/{id}/start: a failure of a detached one is an error', async () => {
@@ -414,7 +201,7 @@ test('GET /containers/{id}/attach/ws: messages in and out, without frames of our
   socket.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])); // goodbye
   socket.end();
   // The server says goodbye back; what the session still writes after that is not for the client.
-  assert.match(await text(socket), /^.\x02\x03/);
+  assert.equal((await text(socket)).slice(1, 3), '\x02\x03');
 });
 
 test('acceptKey() is the one of RFC 6455', () => {
@@ -457,8 +244,8 @@ test('POST /images/load: progress as JSON lines; a failure is a status before th
 test('POST /images/create: an import gets its name, message and changes', async () => {
   const seen: unknown[] = [];
   const images = fakeImages({
-    import: (_tar, { signal: _, ...options } = {}) => {
-      seen.push(options);
+    import: (_tar, options) => {
+      seen.push({ ...options, signal: undefined });
       return Promise.resolve('sha256:abc');
     },
   });
@@ -468,7 +255,13 @@ test('POST /images/create: an import gets its name, message and changes', async 
   const answer = await probe.call('POST', `/images/create?${query}`, { body: 'tar' });
   assert.deepEqual(answer.json(), { status: 'sha256:abc' });
   assert.deepEqual(seen, [
-    { changes: ['CMD a', 'ENV b=c'], reference: 'localhost:5000/a:2', message: 'm', platform: 'linux/arm64' },
+    {
+      changes: ['CMD a', 'ENV b=c'],
+      reference: 'localhost:5000/a:2',
+      message: 'm',
+      platform: 'linux/arm64',
+      signal: undefined,
+    },
   ]);
 });
 
@@ -476,7 +269,8 @@ test('a client that leaves cancels what it asked for', async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
   const images = fakeImages({
-    load: async (_archive, _progress, { signal } = {}) => {
+    load: async (_archive, _progress, options) => {
+      const signal = options?.signal;
       reach();
       if (signal && !signal.aborted) await once(signal, 'abort');
       resolve(signal?.aborted);
@@ -557,8 +351,8 @@ test('GET /containers/json: old parameters become filters', async () => {
 
 test('POST /containers/create: name and platform reach the service', async () => {
   const seen: unknown[] = [];
-  const create: ApiServerDeps['containers']['create'] = (name, request, { platform } = {}) => {
-    seen.push([name, request.Image, platform]);
+  const create: ApiServerDeps['containers']['create'] = (name, request, options) => {
+    seen.push([name, request.Image, options?.platform]);
     return Promise.resolve({ id: CONTAINER_ID, warnings: ['mind the gap'] });
   };
   await using probe = await start({ containers: fakeContainers({ create }) });
