@@ -22,6 +22,8 @@ export interface ImageEngine extends AsyncDisposable {
   readonly events: Omit<EngineEvent, 'timeNanos'>[];
   /** Ends the engine as a crash would, and starts another one on the same root. */
   restart(): ImageEngine;
+  /** Closes the database and leaves the root. */
+  close(): void;
 }
 
 export function startImageEngine(
@@ -55,6 +57,7 @@ export function startImageEngine(
       db[Symbol.dispose]();
       return startImageEngine(options, root);
     },
+    close: () => db[Symbol.dispose](),
     [Symbol.asyncDispose]: async () => {
       await snapshots.settled();
       await jail[Symbol.asyncDispose]();

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ContentStore } from './content-store.ts';
+
+const digestOf = (bytes: Buffer | string) =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}` as const;
+const HELLO = digestOf('hello');
+
+function store(): { readonly content: ContentStore; readonly root: string } & Disposable {
+  const root = mkdtempSync(join(tmpdir(), 'quai-content-'));
+  return {
+    root,
+    content: new ContentStore({ root }),
+    [Symbol.dispose]: () => rmSync(root, { recursive: true }),
+  };
+}
+
+const files = (root: string): string[] => [
+  ...readdirSync(join(root, 'ingest')),
+  ...readdirSync(join(root, 'blobs/sha256')),
+];
+
+test('a blob is there under its digest once it is committed, not before', async () => {
+  using subject = store();
+  const { content, root } = subject;
+  await using writer = await content.writer();
+  await writer.write(Buffer.from('hel'));
+  await writer.write(Buffer.from('lo'));
+  assert.equal(content.has(HELLO), false);
+  assert.equal(await writer.commit({ digest: HELLO, sizeBytes: 5 }), HELLO);
+  assert.equal(await writer.commit(), HELLO);
+  assert.equal(content.has(HELLO), true);
+  assert.equal(content.size(HELLO), 5);
+  assert.equal(writer.path, content.path(HELLO));
+  assert.deepEqual(files(root), [HELLO.slice(7)]);
+  assert.equal(statSync(content.path(HELLO)).mode & 0o777, 0o600);
+});
+
+test('a writer that is not committed, or with other bytes than announced, leaves nothing', async () => {
+  using subject = store();
+  const { content, root } = subject;
+  {
+    await using writer = await content.writer();
+    await writer.write(Buffer.from('x'));
+  }
+  {
+    await using writer = await content.writer();
+    await writer.write(Buffer.from('x'));
+    await assert.rejects(writer.commit({ digest: HELLO }), {
+      kind: 'dataLoss',
+      message: /expected sha256:2cf24/,
+    });
+    await assert.rejects(writer.commit({ sizeBytes: 7 }), {
+      kind: 'dataLoss',
+      message: /expected 7 bytes .* got 1/,
+    });
+  }
+  assert.deepEqual(files(root), []);
+});
+
+test('a sealed writer can be read where it is, and takes no more', async () => {
+  using subject = store();
+  await using writer = await subject.content.writer();
+  await writer.write(Buffer.from('hello'));
+  assert.equal(await writer.seal(), HELLO);
+  assert.equal(readFileSync(writer.path, 'utf8'), 'hello');
+  await writer.flush();
+  await assert.rejects(writer.write(Buffer.from('x')), TypeError);
+});
+
+test('pieces larger and smaller than the buffer arrive in order', async () => {
+  using subject = store();
+  const pieces = [1, 700_000, 3, 512 * 1024, 5].map((length, index) => Buffer.alloc(length, index + 1));
+  await using writer = await subject.content.writer();
+  for (const piece of pieces) await writer.write(piece);
+  const digest = await writer.commit();
+  assert.equal(digest, digestOf(Buffer.concat(pieces)));
+  assert.deepEqual(readFileSync(subject.content.path(digest)), Buffer.concat(pieces));
+});
+
+test('two writers of the same bytes both succeed', async () => {
+  using subject = store();
+  const [one, two] = await Promise.all([
+    subject.content.add(Buffer.from('hello')),
+    subject.content.add(Buffer.from('hello')),
+  ]);
+  assert.deepEqual([one, two], [HELLO, HELLO]);
+  assert.deepEqual(files(subject.root), [HELLO.slice(7)]);
+});
+
+test('read() and stream() give what was written, and notice damage', async () => {
+  using subject = store();
+  const { content } = subject;
+  await content.add(Buffer.from('hello'));
+  const streamed = async (): Promise<string> =>
+    Buffer.concat(await Array.fromAsync(content.stream(HELLO))).toString();
+  assert.equal((await content.read(HELLO, { maxBytes: 5 })).toString(), 'hello');
+  assert.equal(await streamed(), 'hello');
+  await assert.rejects(content.read(HELLO, { maxBytes: 4 }), { kind: 'invalid' });
+  writeFileSync(content.path(HELLO), 'hellO');
+  await assert.rejects(content.read(HELLO, { maxBytes: 5 }), { kind: 'dataLoss' });
+  await assert.rejects(streamed(), { kind: 'dataLoss' });
+  await content.remove(HELLO);
+  await content.remove(HELLO);
+  await assert.rejects(content.read(HELLO, { maxBytes: 5 }), { kind: 'notFound' });
+  await assert.rejects(streamed(), { kind: 'notFound' });
+  assert.throws(() => content.size(HELLO), { kind: 'notFound' });
+});
+
+test('sweep() removes half-written blobs and those nobody owns', async () => {
+  using subject = store();
+  const { content, root } = subject;
+  const kept = await content.add(Buffer.from('kept'));
+  await content.add(Buffer.from('orphan'));
+  writeFileSync(join(root, 'ingest/half'), 'x');
+  content.sweep(digest => digest === kept);
+  assert.deepEqual(files(root), [kept.slice(7)]);
+});
