@@ -23,6 +23,8 @@ export interface ContainerDefaults {
   /** names `--runtime` may have */
   readonly runtimes: readonly string[];
   readonly initPath: string | undefined;
+  /** processes a container may have that sets no limit; absent: no limit */
+  readonly pidsLimit: number | undefined;
   readonly logOptions: Readonly<Record<string, string>>;
 }
 

@@ -55,6 +55,7 @@ export async function buildContainerSpec(
     user,
     cgroupsPath: cgroupPath(container),
     seccomp: await seccompOf(context, container),
+    ...(context.defaults.pidsLimit === undefined ? {} : { defaultPidsLimit: context.defaults.pidsLimit }),
   });
 }
 

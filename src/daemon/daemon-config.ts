@@ -9,6 +9,9 @@ import { FAULT_POINTS } from '#base/fault-points';
 export const DEFAULT_ROOT = '/var/lib/quai';
 export const DEFAULT_HOST = 'unix:///run/quai.sock';
 
+/** A fork bomb stays a matter of its own container; more than most programs ever need. */
+const DEFAULT_PIDS_LIMIT = 2048;
+
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -37,6 +40,7 @@ const ConfigFile = v.strictObject({
       v.regex(/^[a-z0-9][a-z0-9_.-]{0,14}$/, 'must be an interface name of at most 15 characters'),
     ),
   ),
+  'default-pids-limit': v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1))),
   'log-opts': v.optional(v.record(v.string(), v.string())),
   labels: v.optional(v.array(v.string())),
   fault: v.optional(v.picklist(FAULT_POINTS)),
@@ -51,6 +55,8 @@ export interface DaemonConfig {
   readonly logLevel: LogLevel;
   readonly defaultRuntime: 'crun' | 'runc';
   readonly initPath: string | undefined;
+  /** absent: no limit */
+  readonly defaultPidsLimit: number | undefined;
   readonly logOptions: Readonly<Record<string, string>>;
   readonly labels: readonly string[];
   /** kills the engine when it gets there: for tests */
@@ -75,6 +81,12 @@ Options:
       --default-runtime NAME crun or runc (default crun)
       --init-path FILE       Program for --init containers
       --bridge NAME          Name of the default bridge (default quai0)
+
+Only in the file:
+      default-pids-limit     Processes a container may have that sets no limit (default ${DEFAULT_PIDS_LIMIT}, -1: no limit)
+      log-opts               Options of every container's log: max-size (default 10m), max-file (default 5), …
+      labels                 Labels that \`docker info\` shows
+
       --help                 Print this`;
 
 const FLAGS = {
@@ -148,10 +160,15 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
     logLevel: given['log-level'] ?? 'info',
     defaultRuntime: given['default-runtime'] ?? 'crun',
     initPath: given['init-path'],
+    defaultPidsLimit: pidsLimit(given['default-pids-limit'] ?? DEFAULT_PIDS_LIMIT),
     logOptions: given['log-opts'] ?? {},
     labels: given.labels ?? [],
     fault: given.fault,
     instanceKey,
     bridgeName: given.bridge ?? (instanceKey === '' ? 'quai0' : `q${instanceKey}0`),
   };
+}
+
+function pidsLimit(given: number): number | undefined {
+  return given > 0 ? given : undefined;
 }

@@ -187,6 +187,7 @@ async function createServices(config: DaemonConfig, logger: Logger): Promise<Ser
       runtime: config.defaultRuntime,
       runtimes: [...programs.runtimes.keys()],
       initPath: programs.init,
+      pidsLimit: config.defaultPidsLimit,
       logOptions: config.logOptions,
     },
   });
