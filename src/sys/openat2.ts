@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
+import { chownAt, mkdirAt, readlinkAt, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './at.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { isErrno, SysError } from './sys-error.ts';
 
@@ -15,24 +16,13 @@ const RESOLVE_IN_ROOT = 0x10;
 /** the same on every architecture */
 const SYS_OPENAT2 = 437;
 
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
-const S_IFREG = 0o100000;
-
 const MAX_SYMLINKS = 40; // as the kernel
-const MAX_TARGET = 4096;
 const MAX_RACES = 32;
 
 const cOpen = declare('int open(const char *path, int flags, unsigned int mode)');
 const cOpenat2 = declare(
   'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
 );
-const cMkdirat = declare('int mkdirat(int dirfd, const char *path, unsigned int mode)');
-const cFchownat = declare(
-  'int fchownat(int dirfd, const char *path, unsigned int uid, unsigned int gid, int flags)',
-);
-const cReadlinkat = declare('long readlinkat(int dirfd, const char *path, void *buffer, size_t size)');
 
 /**
  * Opens a path of an untrusted tree as a process with its root there would: absolute links and `..` stay inside,
@@ -139,13 +129,12 @@ function enterOrMake(walk: Walk, parents: readonly string[], name: string): stri
     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
   );
   try {
-    if (cMkdirat(parentFd, name, walk.mode) === 0) {
-      check('fchownat', cFchownat(parentFd, name, walk.uid, walk.gid, 0x100), name); // AT_SYMLINK_NOFOLLOW
-      return undefined;
-    }
-    const error = new SysError('mkdirat', lastErrno(), `/${[...parents, name].join('/')}`);
+    mkdirAt(parentFd, name, walk.mode);
+    chownAt(parentFd, name, walk.uid, walk.gid);
+    return undefined;
+  } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
-    return linkTarget(parentFd, name, error.target);
+    return linkTarget(parentFd, name, `/${[...parents, name].join('/')}`);
   } finally {
     closeSync(parentFd);
   }
@@ -157,9 +146,7 @@ function linkTarget(parentFd: number, name: string, path: string): string | unde
     const type = fstatSync(fd).mode & S_IFMT;
     if (type === S_IFDIR) return undefined;
     if (type !== S_IFLNK) throw new SysError('mkdir', 20, path); // ENOTDIR
-    const buffer = Buffer.alloc(MAX_TARGET);
-    const length = check('readlinkat', cReadlinkat(fd, '', buffer, buffer.length), path);
-    return buffer.toString('utf8', 0, length);
+    return readlinkAt(parentFd, name).toString('utf8').slice(0, -1); // without its NUL
   } finally {
     closeSync(fd);
   }

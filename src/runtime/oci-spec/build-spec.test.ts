@@ -89,9 +89,9 @@ test('buildSpec() holds no capability for another user than root', () => {
 
 test('buildSpec() overlays the environment, and never pulls one in', () => {
   const env = ['PATH=/only', 'A=1', 'A=2', 'HOSTNAME', 'USER', 'AWS_SECRET', '=x', 'EMPTY='];
-  const { process } = build({}, {}, { Env: env, Tty: true });
-  assert.deepEqual(process.env, ['PATH=/only', 'TERM=xterm', 'A=2', 'EMPTY=', 'HOME=/root']);
-  assert.equal(process.terminal, true);
+  const { process: main } = build({}, {}, { Env: env, Tty: true });
+  assert.deepEqual(main.env, ['PATH=/only', 'TERM=xterm', 'A=2', 'EMPTY=', 'HOME=/root']);
+  assert.equal(main.terminal, true);
 });
 
 test('buildSpec() sets the size of a terminal', () => {
