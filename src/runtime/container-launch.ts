@@ -1,13 +1,13 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { orAborted, throwIfAborted } from '#base/abortable';
 import { findProcess } from '#sys/process-handle';
+import { removeBundleFiles } from './bundle-files.ts';
 import { conmonArguments } from './conmon-command.ts';
 import { type RunningConmon, startConmon } from './conmon-process.ts';
 import type { ContainerRecord } from './container-records.ts';
 import type { CreateOptions } from './process-runtime.ts';
 import type { RuntimeContext } from './runtime-context.ts';
-import { BUNDLE_FILES } from './runtime-layout.ts';
 import { startError } from './runtime-message.ts';
 
 export interface LaunchedContainer {
@@ -70,7 +70,7 @@ function withHandle(record: ContainerRecord, role: 'process' | 'supervisor', pid
 
 function writeBundle(bundle: string, config: string): void {
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
-  for (const name of BUNDLE_FILES) rmSync(join(bundle, name), { force: true });
+  removeBundleFiles(bundle);
   writeFileSync(join(bundle, 'config.json'), config, { mode: 0o600 });
 }
 

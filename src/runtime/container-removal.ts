@@ -1,5 +1,4 @@
-import { existsSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { sleep } from '#base/abortable';
 import { messageOf } from '#base/errors';
 import type { CgroupSupport } from '#sys/cgroup';
@@ -7,10 +6,10 @@ import { killCgroup, removeCgroup, setFrozen } from '#sys/cgroup-control';
 import { signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { isErrno } from '#sys/sys-error';
+import { removeBundle } from './bundle-files.ts';
 import type { ContainerRecord } from './container-records.ts';
 import { endLaunch, processesEnded } from './launch-end.ts';
 import type { RuntimeContext } from './runtime-context.ts';
-import { BUNDLE_FILES, BUNDLE_FOLDERS } from './runtime-layout.ts';
 
 const SIGKILL = 9;
 /** Processes that are killed are gone in well under this, unless the kernel cannot let them go. */
@@ -73,19 +72,5 @@ async function removeState(
     const { path } = layout.program(runtime);
     const args = ['--root', layout.stateRoot(runtime), 'delete', '--force', id];
     await runTool(path, args, { timeoutMs: TOOL_TIMEOUT_MS });
-  }
-}
-
-/** Removes known names only: anything may still be mounted below. */
-export function removeBundle(bundle: string): void {
-  for (const name of BUNDLE_FILES) rmSync(join(bundle, name), { force: true });
-  rmSync(join(bundle, 'exec'), { recursive: true, force: true });
-  for (const folder of [...BUNDLE_FOLDERS.map(name => join(bundle, name)), bundle]) {
-    try {
-      if (existsSync(folder)) rmdirSync(folder);
-    } catch (error) {
-      // Something is mounted on it, or its owner put files there: theirs to remove.
-      if (!isErrno(error, 'EBUSY', 'ENOTEMPTY')) throw error;
-    }
   }
 }

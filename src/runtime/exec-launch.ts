@@ -4,12 +4,12 @@ import { throwIfAborted } from '#base/abortable';
 import { createPipe } from '#sys/descriptors';
 import { findProcess, type ProcessHandle, signalProcess } from '#sys/process-handle';
 import { connectAttach, openStreams } from './attached-streams.ts';
+import { execBundle } from './bundle-files.ts';
 import { conmonArguments } from './conmon-command.ts';
 import { type RunningConmon, startConmon } from './conmon-process.ts';
 import { endOnAbort } from './launch-end.ts';
 import type { AttachedStreams, BundlePaths, ExecOptions, StartedExec } from './process-runtime.ts';
 import type { RuntimeContext } from './runtime-context.ts';
-import { execBundle } from './runtime-layout.ts';
 import { startError } from './runtime-message.ts';
 import { readSyncLine } from './sync-pipe.ts';
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
-import type { BundlePaths } from './process-runtime.ts';
 import type { StartGate } from './start-gate.ts';
 
 /** An OCI runtime program. */
@@ -13,7 +12,7 @@ export interface RuntimeProgram {
  * Files of the runtime, all on a tmpfs:
  *
  *   <runDir>/
- *     records/<id>.json     what there is of each container
+ *     records/<id>          what there is of each container
  *     exits/<id>            exit codes, by conmon
  *     tty/                  sockets over which the runtime hands conmon a terminal
  *     crun/<id>/, runc/…    state of each OCI runtime (its --root)
@@ -56,25 +55,6 @@ export class RuntimeLayout {
   stateDir(runtime: string, id: string): string {
     return join(this.runDir, runtime, id);
   }
-}
-
-/** The files conmon and the runtime leave in a bundle; runc writes its pid to `.pidfile` first. */
-export const BUNDLE_FILES = [
-  'config.json',
-  'process.json',
-  'pidfile',
-  '.pidfile',
-  'oom',
-  'attach',
-  'ctl',
-  'winsz',
-] as const;
-
-/** Mount points in a bundle, which go with it when nothing is mounted there any more. */
-export const BUNDLE_FOLDERS = ['rootfs', 'shm', 'exec'] as const;
-
-export function execBundle(paths: BundlePaths, execId: string): string {
-  return join(paths.bundle, 'exec', execId);
 }
 
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;

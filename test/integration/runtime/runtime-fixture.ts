@@ -79,7 +79,7 @@ export interface ContainerChanges {
 
 /** A runtime in a temporary folder with a root file system of busybox; disposing it fails when anything is left. */
 export class RuntimeFixture implements AsyncDisposable {
-  readonly root = mkdtempSync(join(tmpdir(), 'quai-runtime-'));
+  readonly root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quai-runtime-'));
   readonly runDir = join(this.root, 'run');
   runtime: ProcessRuntime & Disposable = this.newRuntime();
   readonly #exits = new Map<string, PromiseWithResolvers<ProcessExit>>();
