@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -19,7 +20,7 @@ import {
   type RequestOptions,
   type StreamAnswer,
 } from './engine-client.ts';
-import { type HostState, hostState, leaksNaming, leaksSince } from './leak-check.ts';
+import { type HostState, hostState, isAnotherEngineRunning, leaksNaming, leaksSince } from './leak-check.ts';
 import { type ProgramOptions, type ProgramResult, runProgram } from './programs.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../quai', import.meta.url));
@@ -51,8 +52,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaem
   return daemon;
 }
 
-/** Engines of this process that are not disposed yet; the host as it was before the first of them. */
-let alive = 0;
+/** Folders of the engines of this process that are not disposed yet; the host as it was before the first of them. */
+const alive = new Set<string>();
 let hostBefore: HostState | undefined;
 
 export class TestDaemon implements AsyncDisposable {
@@ -64,13 +65,15 @@ export class TestDaemon implements AsyncDisposable {
   readonly #client = new EngineClient(this.socketPath);
   readonly #options: DaemonOptions;
   #child: ChildProcess | undefined;
+  /** every container it is known to have had */
+  readonly #containerIds = new Set<string>();
   #isDisposed = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.root = options.root ?? `${this.folder}/root`;
-    if (alive === 0) hostBefore = hostState();
-    alive += 1;
+    if (alive.size === 0) hostBefore = isAnotherEngineRunning([]) ? undefined : hostState();
+    alive.add(this.folder);
   }
 
   get pid(): number {
@@ -175,7 +178,7 @@ export class TestDaemon implements AsyncDisposable {
     await attempt(() => this.stop());
     problems.push(...(await this.#leaks()));
     if (process.env['QUAI_TEST_LOG']) process.stderr.write(this.log);
-    this.#sweep();
+    this.#sweep(problems);
     if (problems.length > 0)
       throw new Error(`the engine did not go cleanly:\n- ${problems.join('\n- ')}\n${this.#logTail()}`);
   }
@@ -183,6 +186,7 @@ export class TestDaemon implements AsyncDisposable {
   /** A crashed engine is started once more, because cleaning up after a crash is its job. */
   async #empty(): Promise<void> {
     if (!this.isRunning) await this.start([]);
+    await this.#rememberContainers();
     const { body } = await this.call('GET', '/containers/json?all=1');
     for (const { Id } of Array.isArray(body) ? (body as { Id: string }[]) : []) {
       const { status, body: reason } = await this.call('DELETE', `/containers/${Id}?force=1&v=1`);
@@ -192,20 +196,48 @@ export class TestDaemon implements AsyncDisposable {
     await this.call('POST', '/networks/prune');
   }
 
-  async #leaks(): Promise<string[]> {
-    alive -= 1;
-    const own = await leaksNaming([this.folder]);
-    // The engine's own folders may stay; what is in them may not.
-    const files = existsSync(this.runDir)
-      ? readdirSync(this.runDir, { recursive: true, encoding: 'utf8' }).filter(file => file.includes('/'))
-      : [];
-    const others = alive === 0 && hostBefore ? await leaksSince(hostBefore) : [];
-    return [...new Set([...own, ...others, ...files.map(file => `file: ${this.runDir}/${file}`)])];
+  /** Removed ones too, as far as the engine still tells. */
+  async #rememberContainers(): Promise<void> {
+    const until = Math.ceil(Date.now() / 1000);
+    const filters = encodeURIComponent('{"type":["container"]}');
+    const { body } = await this.call('GET', `/events?since=0&until=${until}&filters=${filters}`);
+    const events = typeof body === 'string' ? body : JSON.stringify(body ?? '');
+    for (const [, id = ''] of events.matchAll(/"ID":"([0-9a-f]{64})"/g)) this.#containerIds.add(id);
   }
 
-  /** After the verdict: what leaked must not disturb the next test. */
-  #sweep(): void {
+  /** What bears this engine's name; and, once no engine is left on the machine, all that was not there before. */
+  async #leaks(): Promise<string[]> {
+    alive.delete(this.folder);
+    const leaks = await leaksNaming([this.folder, ...this.#ownNames(), ...this.#containerIds]);
+    if (alive.size === 0 && hostBefore && !isAnotherEngineRunning([])) {
+      leaks.push(...(await leaksSince(hostBefore)));
+    }
+    return [...new Set([...leaks, ...this.#files()])];
+  }
+
+  /** The engine's own folders may stay in its run directory; what is in them may not, nor may files. */
+  #files(): string[] {
+    if (!existsSync(this.runDir)) return [];
+    return readdirSync(this.runDir, { recursive: true, withFileTypes: true })
+      .filter(entry => !(entry.isDirectory() && entry.parentPath === this.runDir))
+      .map(entry => `file: ${entry.parentPath}/${entry.name}`);
+  }
+
+  /** Table, bridge and links carry a key that follows from the root (see `daemon/daemon-config.ts`). */
+  #ownNames(): string[] {
+    const key = createHash('sha256').update(this.root).digest('hex').slice(0, 8);
+    return [`quai_${key.slice(0, 4)}`, `q${key}0`, `q${key.slice(0, 4)}-`];
+  }
+
+  /** After the verdict: what leaked must not disturb the next test, as far as it bears this engine's name. */
+  #sweep(leaks: readonly string[]): void {
     if (this.isRunning) this.#child?.kill('SIGKILL');
+    for (const leak of leaks) {
+      const [, kind, what = ''] = /^(mount|process): (\S+)/.exec(leak) ?? [];
+      if (!leak.includes(this.folder)) continue;
+      if (kind === 'mount') spawnSync('umount', ['-l', what]);
+      if (kind === 'process') spawnSync('kill', ['-9', what]);
+    }
     try {
       rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
     } catch {

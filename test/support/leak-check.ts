@@ -76,15 +76,20 @@ function links(): string[] {
   return readdirSync('/sys/class/net');
 }
 
-/** Folders of ours in every hierarchy, v1 and v2. */
+/** Below the folder that all engines share, in every hierarchy, v1 and v2. */
 function cgroups(): string[] {
-  const tops = globSync(['/sys/fs/cgroup/quai*', '/sys/fs/cgroup/*/quai*', '/sys/fs/cgroup/*.slice/quai*']);
-  return tops.flatMap(top => [
-    top,
-    ...readdirSync(top, { recursive: true, withFileTypes: true })
-      .filter(entry => entry.isDirectory())
-      .map(entry => `${entry.parentPath}/${entry.name}`),
-  ]);
+  const tops = globSync(['/sys/fs/cgroup/quai', '/sys/fs/cgroup/*/quai']);
+  return tops.flatMap(foldersBelow);
+}
+
+/** By hand, because a group that vanishes meanwhile is nothing to fail about. */
+function foldersBelow(top: string): string[] {
+  try {
+    const names = readdirSync(top, { withFileTypes: true }).filter(entry => entry.isDirectory());
+    return names.flatMap(({ name }) => [`${top}/${name}`, ...foldersBelow(`${top}/${name}`)]);
+  } catch {
+    return [];
+  }
 }
 
 const ENGINE_PROGRAMS = /(?:^|\/)(?:conmon|crun|runc)$/;
@@ -130,4 +135,15 @@ function unixSockets(): string[] {
 
 function netnsFiles(): string[] {
   return globSync(['/run/netns/*', '/run/quai*/netns/*']);
+}
+
+/** Whether an engine runs whose command line holds none of `folders`: then what the host has says nothing about us. */
+export function isAnotherEngineRunning(folders: readonly string[]): boolean {
+  return readdirSync('/proc').some(pid => {
+    if (!/^\d+$/.test(pid)) return false;
+    const words = commandLine(pid);
+    const isEngine =
+      words.some(word => word.endsWith('/src/daemon/main.ts')) || words[0]?.endsWith('dockerd');
+    return isEngine && !words.some(word => folders.some(folder => word.startsWith(folder)));
+  });
 }
