@@ -28,9 +28,6 @@ const Settings = v.object({
   ),
 });
 
-/** No endpoint outlives a reboot, so none is waited for. */
-const NOT_POWER_SAFE = { isPowerSafe: false };
-
 /** An endpoint with what only this folder needs to know. */
 export interface EndpointRecord extends Endpoint {
   readonly gatewayPriority: number;
@@ -55,13 +52,13 @@ export class EndpointTable {
   save(endpoints: readonly EndpointRecord[]): void {
     this.#db.transaction(() => {
       for (const endpoint of endpoints) this.#saveOne(endpoint);
-    }, NOT_POWER_SAFE);
+    });
   }
 
   delete(ids: readonly string[]): void {
     this.#db.transaction(() => {
       for (const id of ids) this.#db.run('DELETE FROM endpoints WHERE id = ?', id);
-    }, NOT_POWER_SAFE);
+    });
   }
 
   #saveOne(endpoint: EndpointRecord): void {

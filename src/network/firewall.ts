@@ -70,7 +70,7 @@ export class Firewall implements Disposable {
 
   /** Writes the whole table, replacing what is there. @throws {NftError} */
   assert(): void {
-    this.#run(renderTable(this.#table, [...this.#elements.values()].flat()));
+    this.#write([...this.#elements.values()].flat());
     this.#isAsserted = true;
   }
 
@@ -122,13 +122,23 @@ export class Firewall implements Disposable {
     } catch (error) {
       // Most likely the table is gone or differs. Removals then come with the whole that is written next.
       this.#logger.warn('firewall change refused, writing the whole table', { error: messageOf(error) });
-      this.#run(renderTable(this.#table, this.#without(before, after)));
+      this.#write(this.#without(before, after));
     }
   }
 
   #without(before: readonly Element[], after: readonly Element[]): Element[] {
     const gone = new Set(before);
     return [...[...this.#elements.values()].flat().filter(element => !gone.has(element)), ...after];
+  }
+
+  /** Twice if need be: somebody else's transaction in the middle makes the kernel refuse ours. */
+  #write(elements: readonly Element[]): void {
+    const commands = renderTable(this.#table, elements);
+    try {
+      this.#run(commands);
+    } catch {
+      this.#run(commands);
+    }
   }
 
   #run(commands: string): void {

@@ -64,10 +64,11 @@ export class PortBook {
    */
   take(owner: string, requests: readonly PortRequest[], defaultHostIp?: string): Reservation[] {
     const reservations: Reservation[] = [];
+    const everywhere = this.#deps.hasIpv6() ? [WILDCARD4, WILDCARD6] : [WILDCARD4];
     try {
       for (const request of requests) {
         const hostIp = normalised(request.hostIp || (defaultHostIp ?? ''));
-        reservations.push(...this.#takeOne(owner, request, hostIp));
+        reservations.push(this.#takeOne(owner, request, hostIp === '' ? everywhere : [hostIp]));
       }
       return reservations;
     } catch (error) {
@@ -111,19 +112,19 @@ export class PortBook {
     }
   }
 
-  #takeOne(owner: string, request: PortRequest, hostIp: string): Reservation[] {
+  #takeOne(owner: string, request: PortRequest, hostIps: readonly string[]): Reservation {
     let conflict: PortConflict | undefined;
     for (const hostPort of this.#candidates(request)) {
       try {
-        const ports = this.#hostIps(hostIp).map(ip => ({
+        const ports = hostIps.map(hostIp => ({
           protocol: request.protocol,
           containerPort: request.containerPort,
-          hostIp: ip,
+          hostIp,
           hostPort,
         }));
         const reservation = { owner, ports, fd: this.#open(ports) };
         this.#note(reservation);
-        return [reservation];
+        return reservation;
       } catch (error) {
         if (!(error instanceof PortConflict)) throw error;
         if (error.code !== 'EADDRINUSE') throw error; // the next port would fare no better
@@ -169,11 +170,6 @@ export class PortBook {
       const key = keyOf(port);
       this.#taken.set(key, [...(this.#taken.get(key) ?? []), reservation]);
     }
-  }
-
-  #hostIps(hostIp: string): string[] {
-    if (hostIp !== '') return [hostIp];
-    return this.#deps.hasIpv6() ? [WILDCARD4, WILDCARD6] : [WILDCARD4];
   }
 
   *#candidates({ hostPortFirst, hostPortLast }: PortRequest): Generator<number> {

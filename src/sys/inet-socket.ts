@@ -15,6 +15,8 @@ const SO_REUSEADDR = 2;
 const IPPROTO_IPV6 = 41;
 const IPPROTO_SCTP = 132;
 const IPV6_V6ONLY = 26;
+const ON = Buffer.from(Int32Array.of(1).buffer);
+const OFF = Buffer.from(Int32Array.of(0).buffer);
 
 const socket = declare('int socket(int domain, int type, int protocol)');
 const setsockopt = declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t size)');
@@ -50,8 +52,8 @@ export function reservePort(options: ReserveOptions): number {
   );
   try {
     const target = `${options.protocol} port ${options.port}`;
-    if (options.protocol !== 'udp') setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (isIpv6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.isDualStack ? 0 : 1);
+    if (options.protocol !== 'udp') setOption(fd, SOL_SOCKET, SO_REUSEADDR, ON);
+    if (isIpv6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.isDualStack ? OFF : ON);
     const address = socketAddress(options.address, options.port);
     check('bind', bind(fd, address, address.length), target);
     if (options.protocol !== 'udp') check('listen', listen(fd, 511), target);
@@ -62,8 +64,8 @@ export function reservePort(options: ReserveOptions): number {
   }
 }
 
-function setOption(fd: number, level: number, name: number, value: number): void {
-  check('setsockopt', setsockopt(fd, level, name, Buffer.from(Int32Array.of(value).buffer), 4), String(name));
+function setOption(fd: number, level: number, name: number, value: Buffer): void {
+  check('setsockopt', setsockopt(fd, level, name, value, value.length), String(name));
 }
 
 /** `struct sockaddr_in` or `sockaddr_in6` */

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import koffi from 'koffi';
+import { declare } from './libc.ts';
 
 /** Runs nftables commands (nft(8)) as one transaction each: all of it takes effect, or nothing. */
 export interface Nftables extends Disposable {
@@ -24,6 +25,12 @@ export class NftError extends Error {
 const NFT_LIBRARY = 'libnftables.so.1';
 const NFT_PROGRAM_PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
 const TIMEOUT_MS = 30_000;
+const SIG_SETMASK = 2;
+/** `sigset_t` of glibc and musl */
+const SIGSET_BYTES = 128;
+const ALL_SIGNALS = Buffer.alloc(SIGSET_BYTES, 0xff);
+
+const sigmask = declare('int pthread_sigmask(int how, const void *set, void *before)');
 
 /**
  * libnftables in this process where it can be loaded (0.1 ms per transaction), else the `nft` program (4 ms).
@@ -50,7 +57,8 @@ function openLibrary(): Nftables | undefined {
   bufferError(context);
   const execute = (commands: string): string => {
     if (!context) throw new RangeError('nftables context is closed');
-    const status = Number(run(context, commands));
+    // The library waits with select(), which a signal ends early: it then calls a change failed that was made.
+    const status = withoutSignals(() => Number(run(context, commands)));
     // Both are read, which empties them for the next run.
     const said = String(output(context) ?? '');
     const complaint = String(error(context) ?? '');
@@ -65,6 +73,17 @@ function openLibrary(): Nftables | undefined {
       context = undefined;
     },
   };
+}
+
+/** Holds signals off this thread while `work` runs; other threads and later take them. */
+function withoutSignals<T>(work: () => T): T {
+  const before = Buffer.alloc(SIGSET_BYTES);
+  sigmask(SIG_SETMASK, ALL_SIGNALS, before);
+  try {
+    return work();
+  } finally {
+    sigmask(SIG_SETMASK, before, null);
+  }
 }
 
 function load(): ReturnType<typeof koffi.load> | undefined {
