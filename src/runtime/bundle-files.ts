@@ -15,6 +15,10 @@ export function execBundle({ bundle }: BundlePaths, execId: string): string {
   return join(bundle, EXECS, execId);
 }
 
+export function execBundles(bundle: string): string[] {
+  return namesIn(join(bundle, EXECS)).map(name => join(bundle, EXECS, name));
+}
+
 /** Removes what an earlier run has left in a bundle, but for what is or may be mounted. */
 export function removeBundleFiles(bundle: string): void {
   for (const name of namesIn(bundle)) {

@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
@@ -17,13 +8,14 @@ import { setFrozen } from '#sys/cgroup-control';
 import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { findParent, findProcess, isAlive, signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
-import { isErrno } from '#sys/sys-error';
-import { clientsAccepted, connectAttach, openStreams, ParkedConnections } from './attached-streams.ts';
+import { Clients } from './clients.ts';
 import { launchContainer } from './container-launch.ts';
 import { type ContainerRecord, ContainerRecords } from './container-records.ts';
 import { removeContainer } from './container-removal.ts';
+import { reopenLog, resizeTerminal } from './control-fifo.ts';
 import { launchExec } from './exec-launch.ts';
 import { type ExitFile, ExitFiles } from './exit-files.ts';
+import { readPidFile } from './pid-file.ts';
 import type {
   AttachedStreams,
   AttachOptions,
@@ -53,17 +45,13 @@ export interface ConmonRuntimeDeps {
 
 /** see `ConmonPrograms.ttyDir` */
 const MAX_TTY_DIR_BYTES = 60;
-/** conmon takes no larger terminal (its ctrl.c). */
-const MAX_TERMINAL_SIZE = 1000;
 const START_TIMEOUT_MS = 10_000;
 
 /** {@link ProcessRuntime} on conmon and a `runc`-compatible program. */
 export class ConmonRuntime implements ProcessRuntime, Disposable {
   readonly #context: RuntimeContext;
   readonly #supervisors: Supervisors;
-  readonly #parked = new ParkedConnections();
-  /** clients of each bundle since the last start */
-  readonly #clientCounts = new Map<string, number>();
+  readonly #clients: Clients;
 
   /** Takes over what an engine before this one left in `runDir`. */
   constructor({ runDir, conmon, runtimes, cgroups = detectCgroups(), logger }: ConmonRuntimeDeps) {
@@ -77,6 +65,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
       cgroups,
       logger,
     };
+    this.#clients = new Clients(this.#context.records);
     this.#supervisors = new Supervisors(this.#context);
     for (const record of this.#context.records.list()) this.#supervisors.adopt(record);
   }
@@ -98,7 +87,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     const { layout } = this.#context;
     const program = layout.program(runtime);
     const stateDir = layout.stateDir(runtime, id);
-    if (this.#takeClientCount(id) > 1) await clientsAccepted();
+    await this.#clients.ready(this.#context.records.find(id)?.bundle ?? '');
     if (program.gate === 'crun' && openCrunGate(stateDir)) return;
     if (program.gate === 'runc' && (await openRuncGate(stateDir))) return;
     const args = ['--root', layout.stateRoot(runtime), 'start', id];
@@ -131,29 +120,22 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     // How a process ended that is ended here is nobody's business.
     const isOurs = !record.isOver && exits.find(id) === undefined;
     if (isOurs) exits.silence(id);
-    this.#parked.release(record.bundle);
-    this.#clientCounts.delete(record.bundle);
+    this.#clients.release(record.bundle);
     await removeContainer(this.#context, record);
     if (isOurs) exits.remove(id);
     records.remove(id);
   }
 
-  attach({ bundle }: BundlePaths, { hasInput = true }: AttachOptions = {}): AttachedStreams {
-    const connection = connectAttach(bundle);
-    this.#clientCounts.set(bundle, (this.#clientCounts.get(bundle) ?? 0) + 1);
-    const isParkedLater = !hasInput && this.#context.records.findByBundle(bundle)?.closesStdin === true;
-    return isParkedLater ? this.#parked.openStreams(bundle, connection) : openStreams(connection);
+  attach({ bundle }: BundlePaths, options: AttachOptions = {}): AttachedStreams {
+    return this.#clients.attach(bundle, options);
   }
 
-  resize(paths: BundlePaths, { rows, columns }: { readonly rows: number; readonly columns: number }): void {
-    const [height, width] = [rows, columns].map(size =>
-      Math.min(Math.max(Math.trunc(size), 0), MAX_TERMINAL_SIZE),
-    );
-    control(paths, `1 ${height} ${width}\n`);
+  resize({ bundle }: BundlePaths, size: { readonly rows: number; readonly columns: number }): void {
+    resizeTerminal(bundle, size);
   }
 
-  reopenLog(paths: BundlePaths): void {
-    control(paths, '2 0 0\n');
+  reopenLog({ bundle }: BundlePaths): void {
+    reopenLog(bundle);
   }
 
   watchExits(onExit: (exit: ProcessExit) => void): Disposable {
@@ -187,20 +169,13 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   #identified(id: string): ContainerRecord | undefined {
     const record = this.#context.records.find(id);
     if (!record || record.process) return record;
-    const pid = readPid(join(record.bundle, 'pidfile'));
+    const pid = readPidFile(record.bundle);
     const process = pid === undefined ? undefined : findProcess(pid);
     if (!process || !isInCgroup(process.pid, record.cgroupsPath)) return record;
     const supervisor = record.supervisor ?? findParent(process.pid);
     const known = { ...record, process, ...(supervisor && { supervisor }) };
     this.#context.records.put(known);
     return known;
-  }
-
-  #takeClientCount(id: string): number {
-    const bundle = this.#context.records.find(id)?.bundle ?? '';
-    const count = this.#clientCounts.get(bundle) ?? 0;
-    this.#clientCounts.delete(bundle);
-    return count;
   }
 
   async #undo(id: string): Promise<void> {
@@ -235,30 +210,4 @@ function makeTtyDir(directory: string): string {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { mode: 0o700 });
   return directory;
-}
-
-/** Writes to conmon's control fifo; happy when conmon has ended. */
-function control({ bundle }: BundlePaths, command: string): void {
-  let fd: number;
-  try {
-    fd = openSync(join(bundle, 'ctl'), constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENXIO')) return;
-    throw error;
-  }
-  try {
-    writeSync(fd, command);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function readPid(file: string): number | undefined {
-  try {
-    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
-    return pid > 0 ? pid : undefined;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { createPipe } from '#sys/descriptors';
 import { findProcess, type ProcessHandle, signalProcess } from '#sys/process-handle';
-import { connectAttach, openStreams } from './attached-streams.ts';
+import { connectAttach } from './attach-connection.ts';
+import { openStreams } from './attached-streams.ts';
 import { execBundle } from './bundle-files.ts';
 import { conmonArguments } from './conmon-command.ts';
 import { type RunningConmon, startConmon } from './conmon-process.ts';
 import { endOnAbort } from './launch-end.ts';
+import { readPidFile } from './pid-file.ts';
 import type { AttachedStreams, BundlePaths, ExecOptions, StartedExec } from './process-runtime.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import { startError } from './runtime-message.ts';
@@ -96,7 +98,7 @@ function startGated(context: RuntimeContext, options: ExecOptions, bundle: strin
       try {
         if ((await readSyncLine(attach.reader)) === undefined) return undefined;
         throwIfAborted(signal);
-        const streams = openStreams(connectAttach(bundle));
+        const streams = openStreams(connectAttach(bundle), { isAlive: () => isStartingOrAlive(bundle) });
         writeSync(door.number, '+');
         return streams;
       } catch (error) {
@@ -113,6 +115,11 @@ function startGated(context: RuntimeContext, options: ExecOptions, bundle: strin
     gate.start[Symbol.dispose]();
     gate.attach[Symbol.dispose]();
   }
+}
+
+function isStartingOrAlive(bundle: string): boolean {
+  const pid = readPidFile(bundle);
+  return pid === undefined || findProcess(pid) !== undefined;
 }
 
 function execArguments({ layout }: RuntimeContext, options: ExecOptions, bundle: string): string[] {

@@ -93,12 +93,17 @@ export class ExitFiles {
     for (const listener of this.#listeners) listener(exit);
   }
 
-  #startWatching(): FSWatcher {
-    const watcher = watch(this.directory, { persistent: false }, (_event, name) => {
-      if (name !== null) this.check(name);
-    });
-    // Our own children are noticed without it; what it would have told is found by the next engine at the latest.
-    watcher.on('error', error => this.#logger.error('watching for ended containers failed', { error }));
-    return watcher;
+  /** It is a little quicker than waiting for conmon to end, which tells the same. */
+  #startWatching(): FSWatcher | undefined {
+    try {
+      const watcher = watch(this.directory, { persistent: false }, (_event, name) => {
+        if (name !== null) this.check(name);
+      });
+      watcher.on('error', error => this.#logger.warn('watching for exit codes failed', { error }));
+      return watcher;
+    } catch (error) {
+      this.#logger.warn('cannot watch for exit codes', { error }); // the host's inotify limits
+      return undefined;
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { signalProcess, watchProcess } from '#sys/process-handle';
 import type { ContainerRecord } from './container-records.ts';
+import { sweepExecs } from './exec-sweep.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 
 const SIGKILL = 9;
@@ -22,8 +23,9 @@ export class Supervisors implements Disposable {
     void exited.then(() => this.#ended(id));
   }
 
-  /** A conmon of the engine before us. */
-  adopt({ id, supervisor }: ContainerRecord): void {
+  /** The conmons of a container of the engine before us. */
+  adopt({ id, supervisor, bundle }: ContainerRecord): void {
+    this.#watches.push(...sweepExecs(bundle));
     if (supervisor) this.#watches.push(watchProcess(supervisor, () => this.#ended(id)));
   }
 

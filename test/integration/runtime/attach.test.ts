@@ -93,6 +93,20 @@ test('a client that does not read holds the process up, and loses nothing', { sk
   assert.equal((await container.exit).code, 0);
 });
 
+test('a client that never reads does not hide that the process was killed', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.create({ args: ['yes'], options: { isLogged: false } });
+  const streams = fixture.runtime.attach(container.paths);
+  await fixture.runtime.start(container.id, 'crun');
+  await streams.output[Symbol.asyncIterator]().next();
+  const { promise: stalled, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, 100); // until all buffers are full
+  await stalled;
+  fixture.runtime.kill(container.id, 9);
+  assert.equal((await container.exit).code, 137);
+  await readAll(streams);
+});
+
 test('a terminal is sized before and after the start, and both streams are one', { skip }, async () => {
   await using fixture = new RuntimeFixture();
   const container = await fixture.create({

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findParent, findProcess } from '#sys/process-handle';
+import { spawn } from '#sys/spawn';
 import { eventually, RuntimeFixture, readAll, type TestContainer, whyNot } from './runtime-fixture.ts';
 
 const skip = whyNot() ?? false;
@@ -131,6 +132,22 @@ test('an exec that loses its supervisor is ended', { skip }, async () => {
   process.kill(conmon.pid, 'SIGKILL');
   assert.equal(await exec.exited, 137);
   await eventually(() => findProcess(exec.pid) === undefined, 'the process ends');
+});
+
+test('the files of an exec that outlives its engine are removed when it ends', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const execs = join(container.paths.bundle, 'exec');
+  const outlived = spawn({ file: '/bin/sleep', args: ['100'] });
+  for (const [name, pid] of Object.entries({ ended: 2 ** 22 + 1, outlived: outlived.pid })) {
+    mkdirSync(join(execs, name), { recursive: true });
+    writeFileSync(join(execs, name, 'pidfile'), `${pid}`);
+  }
+  mkdirSync(join(execs, 'neverStarted'));
+  fixture.restart();
+  assert.deepEqual(readdirSync(execs), ['outlived']);
+  outlived.kill('SIGKILL');
+  await eventually(() => readdirSync(execs).length === 0, 'the last one is removed');
 });
 
 test('many execs at once all give their own output', { skip }, async () => {
