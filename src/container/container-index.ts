@@ -74,6 +74,13 @@ export class ContainerIndex {
     return next;
   }
 
+  /** Notes a state that only matters while this engine runs, such as the last health probe: not worth a commit. */
+  note(id: string, state: Container['state']): Container {
+    const next = { ...this.get(id), state };
+    this.#byId.set(next.id, next);
+    return next;
+  }
+
   rename(id: ContainerId, name: string): Container {
     const before = this.get(id);
     this.#table.rename(id, name);

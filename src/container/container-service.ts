@@ -354,6 +354,7 @@ export class ContainerService {
   #onExit(exit: Parameters<typeof handleExit>[1]): void {
     handleExit(this.#context, exit, {
       stopped: id => this.#companions.stopped(id),
+      previousDelayMs: id => this.#restarts.previousDelayMs(id),
       scheduleRestart: (id, delayMs) => {
         this.#restarts.schedule(id, { delayMs, restartCount: this.#context.index.get(id).restartCount + 1 });
       },

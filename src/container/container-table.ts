@@ -109,6 +109,11 @@ export class ContainerTable {
       .map(fromRow);
   }
 
+  /** Resolves when what was written would survive a power cut. */
+  async synced(): Promise<void> {
+    await this.#db.synced();
+  }
+
   /** Runs several writes as one commit. */
   transaction<T>(work: () => T extends Promise<unknown> ? never : T): T {
     return this.#db.transaction(work);

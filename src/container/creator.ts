@@ -10,9 +10,9 @@ import type { Container, MountPoint } from './container.ts';
 import { NEW_STATE } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { nameInUse } from './errors.ts';
+import { misplacedOptionHint } from './exec-limits.ts';
 import { settingsOf } from './log-access.ts';
 import { mergeImageConfig } from './merge-image-config.ts';
-import { misplacedOptionsHint } from './misplaced-options.ts';
 import { makeMounts, unmakeMounts } from './mount-maker.ts';
 import { planMounts } from './mount-plan.ts';
 import { generateName, parseContainerName } from './name-generator.ts';
@@ -60,6 +60,7 @@ export async function createContainer(
       operation.end();
     });
     context.faults.reach('create.5-row');
+    await context.table.synced();
     emitContainerEvent(context, container, 'create');
     return { id, warnings: [...draft.warnings, ...warnings] };
   } catch (error) {
@@ -119,7 +120,7 @@ function draftContainer(
     host: context.host,
     runtimes: context.defaults.runtimes,
   });
-  const merged = mergeImageConfig(wanted, image.config);
+  const merged = mergeImageConfig(wanted, image.config, hostConfig);
   settingsOf(context, { hostConfig });
   const config = {
     ...merged.config,
@@ -145,7 +146,7 @@ function draftContainer(
     restartCount: 0,
     isManuallyStopped: false,
   };
-  const hint = misplacedOptionsHint(request.Cmd ?? [], request.Image);
+  const hint = misplacedOptionHint(merged);
   return { container, warnings: hint === undefined ? warnings : [...warnings, hint] };
 }
 

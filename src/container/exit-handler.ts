@@ -10,6 +10,8 @@ import { inBackground, releaseMounts, releaseRuntime } from './teardown.ts';
 export interface ExitFollowers {
   /** the monitor of its health stops */
   stopped(id: string): void;
+  /** the delay before the run that ended, when a policy had started it */
+  previousDelayMs(id: string): number | undefined;
   /** its process is to be started again after the delay */
   scheduleRestart(id: string, delayMs: number): void;
 }
@@ -33,12 +35,14 @@ export async function handleExit(
   context.faults.reach('exit.1-seen');
   followers.stopped(container.id);
   context.networks.release(container.id); // before anyone is told: a port is free for whoever comes next
+  const previousDelayMs = followers.previousDelayMs(container.id);
   const decision = restartDecision({
     policy: container.hostConfig.RestartPolicy,
     exitCode: exit.code,
     isManuallyStopped: container.isManuallyStopped,
     restartCount: container.restartCount,
     ranForMs: exit.exitedAt - (container.state.startedAt ?? exit.exitedAt),
+    ...(previousDelayMs === undefined ? {} : { previousDelayMs }),
   });
   const ended = context.index.update(container.id, {
     state: nextState(container.state, {

@@ -6,6 +6,7 @@ export class RestartScheduler {
   readonly #logger: Logger;
   readonly #start: (id: string, restartCount: number) => Promise<void>;
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #delays = new Map<string, number>();
 
   constructor(logger: Logger, start: (id: string, restartCount: number) => Promise<void>) {
     this.#logger = logger;
@@ -17,6 +18,7 @@ export class RestartScheduler {
     { delayMs, restartCount }: { readonly delayMs: number; readonly restartCount: number },
   ): void {
     this.cancel(id);
+    this.#delays.set(id, delayMs);
     const timer = setTimeout(() => {
       this.#timers.delete(id);
       this.#start(id, restartCount).catch((error: unknown) => {
@@ -27,8 +29,14 @@ export class RestartScheduler {
     this.#timers.set(id, timer);
   }
 
+  /** The last delay, unless somebody has started or stopped the container by hand since. */
+  previousDelayMs(id: string): number | undefined {
+    return this.#delays.get(id);
+  }
+
   /** @returns whether a start was pending. */
   cancel(id: string): boolean {
+    this.#delays.delete(id);
     clearTimeout(this.#timers.get(id));
     return this.#timers.delete(id);
   }

@@ -19,10 +19,9 @@ export class RunningCompanions implements Disposable {
       onHealth: (id, health, event) => {
         const container = context.index.find(id);
         if (container?.state.status !== 'running') return; // ended while the probe ran
-        const next = context.index.update(id, {
-          state: nextState(container.state, { type: 'health', health }),
-        });
-        if (event !== undefined) emitContainerEvent(context, next, event);
+        const state = nextState(container.state, { type: 'health', health });
+        if (event === undefined) context.index.note(id, state);
+        else emitContainerEvent(context, context.index.update(id, { state }), event);
       },
     });
   }

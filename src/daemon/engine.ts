@@ -34,6 +34,7 @@ import type { DaemonConfig } from './daemon-config.ts';
 import { lockRoot } from './engine-lock.ts';
 import { EventLog } from './event-log.ts';
 import { findPrograms, type HostPrograms } from './host-programs.ts';
+import { watchEventLoop } from './loop-watch.ts';
 import { listenOnUnixSocket, removeSocketFile } from './socket-listener.ts';
 import { SystemReport } from './system-report.ts';
 
@@ -59,6 +60,7 @@ const MIGRATIONS = [
 export async function startEngine(config: DaemonConfig, logger: Logger): Promise<Engine> {
   await using undo = new AsyncDisposableStack();
   undo.use(lockRoot(config.root));
+  if (config.logLevel === 'debug') undo.use(watchEventLoop(logger));
   const services = undo.adopt(await createServices(config, logger), each => each.dispose());
   const { containers, networks, images, volumes, snapshots } = services;
   const known = await containers.restore();
@@ -84,6 +86,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await server.close();
       await containers.close();
       await catchUp;
+      await volumes.settled();
       if (containers.counts().running + containers.counts().paused === 0) await networks.shutdown();
       await owned.disposeAsync();
     },

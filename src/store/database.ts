@@ -1,4 +1,6 @@
+import { closeSync, fdatasync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import type { Logger } from '#base/logger';
 
 /** One step of the schema. Never edited once released: add another. */
@@ -11,19 +13,33 @@ export interface Migration {
 export type Row = Readonly<Record<string, string | number | bigint | null | Uint8Array>>;
 export type Parameter = string | number | bigint | null | Uint8Array;
 
+const fdatasyncAsync = promisify(fdatasync);
+
+/** A commit is on the disk this long after it was made, also when nobody waits for it. */
+const SYNC_WITHIN_MS = 25;
+
 /**
- * The engine's one SQLite file. SQL is written only in `<folder>/<entity>-table.ts`.
- * One writer: the main thread. Commits survive a killed process; `synchronous=FULL` makes them survive a power cut.
+ * The engine's one SQLite file. SQL is written only in `<folder>/<entity>-table.ts`. One writer: the main thread.
+ *
+ * A commit survives a killed process at once. The disk is not waited for on the main thread: the log is synced in the
+ * background, many commits at a time, and {@link synced} tells when that is done. A power cut before it takes the
+ * last commits away, and leaves a database that is as it was before them.
  */
 export class Database implements Disposable {
   readonly #db: DatabaseSync;
+  readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
+  #wal: number | undefined;
+  #isDirty = false;
+  #syncing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(path: string) {
+    this.#path = path;
     this.#db = new DatabaseSync(path);
     this.#db.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000',
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000',
     );
   }
 
@@ -48,40 +64,21 @@ export class Database implements Disposable {
   }
 
   get(sql: string, ...parameters: readonly Parameter[]): Row | undefined {
-    return this.#prepare(sql).get(...parameters);
+    const row = this.#prepare(sql).get(...parameters);
+    if (this.#depth === 0 && !sql.startsWith('SELECT')) this.#touched(); // INSERT … RETURNING
+    return row;
   }
 
   /** @returns the number of rows changed. */
   run(sql: string, ...parameters: readonly Parameter[]): number {
-    return Number(this.#prepare(sql).run(...parameters).changes);
+    const changes = Number(this.#prepare(sql).run(...parameters).changes);
+    if (this.#depth === 0) this.#touched();
+    return changes;
   }
 
-  /**
-   * Runs `work` in one transaction (nested ones join the outer). Synchronous by type: a promise does not compile.
-   *
-   * @param options `isPowerSafe: false` does not wait for the disk: the commit survives a killed process, and may be
-   * lost with the power. For rows that mean nothing after a reboot; later commits carry it along.
-   */
-  transaction<T>(
-    work: () => T extends Promise<unknown> ? never : T,
-    { isPowerSafe = true }: { readonly isPowerSafe?: boolean } = {},
-  ): T {
+  /** Runs `work` in one transaction (nested ones join the outer). Synchronous by type: a promise does not compile. */
+  transaction<T>(work: () => T extends Promise<unknown> ? never : T): T {
     if (this.#depth > 0) return work();
-    if (isPowerSafe) return this.#transact(work);
-    this.#db.exec('PRAGMA synchronous = NORMAL');
-    try {
-      return this.#transact(work);
-    } finally {
-      this.#db.exec('PRAGMA synchronous = FULL');
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#statements.clear();
-    if (this.#db.isOpen) this.#db.close();
-  }
-
-  #transact<T>(work: () => T extends Promise<unknown> ? never : T): T {
     this.#db.exec('BEGIN IMMEDIATE');
     this.#depth += 1;
     try {
@@ -93,6 +90,38 @@ export class Database implements Disposable {
       throw error;
     } finally {
       this.#depth -= 1;
+      this.#touched();
+    }
+  }
+
+  /** Resolves when all that has been committed until now would survive a power cut. */
+  async synced(): Promise<void> {
+    await this.#syncing; // it may have begun before the last commit
+    if (this.#isDirty) this.#syncing ??= this.#sync();
+    await this.#syncing;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close(); // moves the log into the file, and syncs that
+    if (this.#wal !== undefined && !this.#syncing) closeSync(this.#wal);
+  }
+
+  #touched(): void {
+    this.#isDirty = true;
+    this.#timer ??= setTimeout(() => void this.synced(), SYNC_WITHIN_MS).unref();
+  }
+
+  async #sync(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isDirty = false;
+    try {
+      this.#wal ??= openSync(`${this.#path}-wal`, 'r');
+      await fdatasyncAsync(this.#wal);
+    } finally {
+      this.#syncing = undefined;
     }
   }
 

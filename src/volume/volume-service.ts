@@ -95,7 +95,9 @@ export class VolumeService {
     using _lock = await this.#locks.lock(name, abortable);
     const known = this.#table.find(name);
     if (known) return this.#reuse(known, options);
-    return this.#createLocked(name, isAnonymous, options);
+    const volume = this.#createLocked(name, isAnonymous, options);
+    await this.#db.synced();
+    return volume;
   }
 
   #reuse(known: Volume, { driver, userId }: VolumeCreateOptions): Volume {

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { silentLogger } from '#base/logger';
+import { Database } from './database.ts';
+
+const MIGRATIONS = [{ name: 'test/1', sql: 'CREATE TABLE things (name TEXT PRIMARY KEY) STRICT' }];
+
+function openDatabase(context: TestContext): { db: Database; path: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'quai-database-'));
+  const path = join(folder, 'test.db');
+  const db = new Database(path);
+  context.after(() => {
+    db[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
+  });
+  db.migrate(MIGRATIONS, silentLogger);
+  return { db, path };
+}
+
+test('a commit can be read by the next one who opens the file, without a close', async context => {
+  const { db, path } = openDatabase(context);
+  db.run('INSERT INTO things VALUES (?)', 'a');
+  db.transaction(() => db.run('INSERT INTO things VALUES (?)', 'b'));
+  using other = new Database(path);
+  other.migrate(MIGRATIONS, silentLogger); // the second time: nothing to do
+  assert.deepEqual(
+    other.all('SELECT name FROM things ORDER BY name').map(row => row['name']),
+    ['a', 'b'],
+  );
+  await db.synced();
+});
+
+test('transaction() takes everything back when the work throws', context => {
+  const { db } = openDatabase(context);
+  assert.throws(() =>
+    db.transaction(() => {
+      db.run('INSERT INTO things VALUES (?)', 'a');
+      db.transaction(() => db.run('INSERT INTO things VALUES (?)', 'b'));
+      throw new Error('stop');
+    }),
+  );
+  assert.deepEqual(db.all('SELECT name FROM things'), []);
+});
+
+test('synced() resolves for each of many writers', async context => {
+  const { db } = openDatabase(context);
+  const waits = Array.from({ length: 20 }, (_, index) => {
+    db.run('INSERT INTO things VALUES (?)', String(index));
+    return db.synced();
+  });
+  await Promise.all(waits);
+  await db.synced();
+  assert.equal(db.all('SELECT name FROM things').length, 20);
+});
