@@ -119,7 +119,9 @@ export class ImageAdder {
     if (!blob) throw new TypeError('the stack has as many layers as the image');
     let isUnpacked = false;
     const unpack = async (directory: string, signal: AbortSignal): Promise<void> => {
-      const result = await jail.extract({ archive: blob.path, directory, whiteouts: 'overlay' }, { signal });
+      const known = blob.digest === diffId ? { knownDiffId: diffId } : {};
+      const input = { archive: blob.path, directory, whiteouts: 'overlay', ...known } as const;
+      const result = await jail.extract(input, { signal });
       verifyDiffId(index, diffId, result.diffId);
       context.note(chainId, result.sizeBytes, result.topLevelNames);
       isUnpacked = true;

@@ -1,5 +1,6 @@
-import type { Digest } from '#base/ids';
-import { isDigest } from '#base/ids';
+import { messageOf } from '#base/errors';
+import { type Digest, isDigest } from '#base/ids';
+import type { Logger } from '#base/logger';
 import {
   canonicalName,
   canonicalReference,
@@ -16,9 +17,16 @@ export class ImageCatalog {
   readonly #table: ImageTable;
   readonly #images = new Map<Digest, Image>();
 
-  constructor(table: ImageTable) {
+  constructor(table: ImageTable, logger: Logger) {
     this.#table = table;
-    for (const id of table.ids()) this.refresh(id);
+    for (const id of table.ids()) {
+      try {
+        this.refresh(id);
+      } catch (error) {
+        // One bad row must not keep the engine from starting.
+        logger.error('an image cannot be read and is left out', { image: id, error: messageOf(error) });
+      }
+    }
   }
 
   /** To be called after every change of an image's rows. */

@@ -74,7 +74,7 @@ export class ImageService {
     this.#deps = deps;
     this.#platform = deps.platform ?? hostPlatform(process.arch);
     const table = new ImageTable(deps.db);
-    const catalog = new ImageCatalog(table);
+    const catalog = new ImageCatalog(table, deps.logger);
     this.#table = table;
     this.#catalog = catalog;
     this.#adder = new ImageAdder({ ...deps, table });

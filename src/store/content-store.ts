@@ -142,6 +142,7 @@ interface BlobWriterDeps {
 
 /** Small pieces are put together before they are written. */
 const WRITE_BYTES = 512 * 1024;
+const SYNC_BYTES = 32 * 1024 * 1024;
 
 class BlobWriter implements ContentWriter {
   readonly #deps: BlobWriterDeps;
@@ -150,6 +151,8 @@ class BlobWriter implements ContentWriter {
   #pendingBytes = 0;
   #digest: Digest | undefined;
   #size = 0;
+  #unsynced = 0;
+  #isSyncing = false;
   #flushed: Promise<void> | undefined;
   #isPublished = false;
 
@@ -214,7 +217,21 @@ class BlobWriter implements ContentWriter {
     while (buffers.length > 0) {
       const { bytesWritten } = await this.#deps.handle.writev(buffers);
       buffers = after(buffers, bytesWritten);
+      this.#unsynced += bytesWritten;
     }
+    if (this.#unsynced >= SYNC_BYTES && !this.#isSyncing) this.#syncAhead();
+  }
+
+  /** The disk works while more comes in; the last sync then has little left to wait for. */
+  #syncAhead(): void {
+    this.#unsynced = 0;
+    this.#isSyncing = true;
+    this.#deps.handle
+      .datasync()
+      .catch(() => undefined) // the last sync fails as well
+      .finally(() => {
+        this.#isSyncing = false;
+      });
   }
 }
 

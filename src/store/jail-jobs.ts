@@ -11,6 +11,8 @@ export interface ExtractInput {
    * `overlay`: `.wh.` names of an OCI layer become what overlayfs understands. `none`: they are names like others.
    */
   readonly whiteouts: 'overlay' | 'none';
+  /** Digest of the decompressed stream, where the caller has checked it already: it is not hashed again then. */
+  readonly knownDiffId?: Digest;
   readonly limits?: Partial<TarLimits>;
   /** Fail when less than this many bytes would be left free on the file system. */
   readonly reserveBytes?: number;

@@ -152,7 +152,8 @@ export class JailPool implements AsyncDisposable {
     }
     const worker = new Worker(ENTRY, { name: 'quai-jail', trackUnmanagedFds: false, stdin: false });
     this.#workers.add(worker);
-    worker.once('exit', () => this.#workers.delete(worker));
+    worker.once('exit', () => this.#forget(worker));
+    worker.on('error', () => this.#forget(worker)); // whoever waits for it gets the error
     return worker;
   }
 
@@ -164,9 +165,20 @@ export class JailPool implements AsyncDisposable {
   }
 
   #retire(worker: Worker): void {
-    const place = this.#idle.findIndex(thread => thread.worker === worker);
-    if (place >= 0) this.#idle.splice(place, 1);
+    this.#dropIdle(worker);
     worker.postMessage(JAIL_CLOSE);
+  }
+
+  #forget(worker: Worker): void {
+    this.#dropIdle(worker);
+    this.#workers.delete(worker);
+  }
+
+  #dropIdle(worker: Worker): void {
+    const place = this.#idle.findIndex(thread => thread.worker === worker);
+    if (place < 0) return;
+    const [thread] = this.#idle.splice(place, 1);
+    clearTimeout(thread?.idle);
   }
 }
 

@@ -67,7 +67,8 @@ async function serve({ job, input, stop }: JailRequest): Promise<JailReply> {
 }
 
 async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<ExtractResult> {
-  const { archive, directory, whiteouts, limits, reserveBytes = DEFAULT_RESERVE_BYTES } = input;
+  const { archive, directory, whiteouts, limits, knownDiffId } = input;
+  const { reserveBytes = DEFAULT_RESERVE_BYTES } = input;
   const extractor = new LayerExtractor({ whiteouts, reserveBytes });
   const parser = new TarParser(extractor, limits);
   const hash = createHash('sha256');
@@ -76,7 +77,7 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
   try {
     for await (const chunk of source.chunks()) {
       if (shouldStop()) stopped();
-      hash.update(chunk);
+      if (knownDiffId === undefined) hash.update(chunk);
       parser.write(chunk);
     }
     parser.end();
@@ -85,7 +86,7 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
     extractor.abandon();
   }
   const { sizeBytes, entries, topLevelNames } = extractor;
-  return { diffId: digestOf(hash), sizeBytes, entries, topLevelNames: [...topLevelNames] };
+  return { diffId: knownDiffId ?? digestOf(hash), sizeBytes, entries, topLevelNames: [...topLevelNames] };
 }
 
 async function measure(
