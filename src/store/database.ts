@@ -109,8 +109,10 @@ export class Database implements Disposable {
   }
 
   #touched(): void {
+    if (this.#path === ':memory:') return;
     this.#isDirty = true;
-    this.#timer ??= setTimeout(() => void this.synced(), SYNC_WITHIN_MS).unref();
+    // A disk that fails is told to whoever waits for it; SQLite itself meets it at the next checkpoint.
+    this.#timer ??= setTimeout(() => this.synced().catch(() => undefined), SYNC_WITHIN_MS).unref();
   }
 
   async #sync(): Promise<void> {
