@@ -166,6 +166,7 @@ const REFUSED: readonly [
     'No such image: localhost:5000/a/b:1',
   ],
   ['an unknown volume', 'GET', '/volumes/none', undefined, 404, 'get none: no such volume'],
+  ['an unknown plugin', 'GET', '/plugins/none/json', undefined, 404, 'plugin "none" not found'],
   ['an unknown network', 'GET', '/networks/none', undefined, 404, 'network none not found'],
   [
     'times the wrong way round',

@@ -44,6 +44,9 @@ export function systemRoutes(deps: SystemRouteDeps): Route[] {
     // There is neither a build cache nor a plugin yet: what Docker answers then is the whole truth.
     route('POST', '/build/prune', {}, () => reply.json({ CachesDeleted: null, SpaceReclaimed: 0 })),
     route('GET', '/plugins', {}, () => reply.json([])),
+    route('GET', '/plugins/{name}/json', {}, ({ params: { name } }) => {
+      throw new EngineError('notFound', `plugin "${name}" not found`); // where `docker inspect` looks last
+    }),
     route(
       'GET',
       '/system/df',

@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Takes a connection away from `node:http` without an `Upgrade`, as clients of the first Docker versions expect
- * (Go calls it hijacking). Whatever follows the head of the request stays unread on the socket.
+ * Takes a connection away from `node:http` without an `Upgrade`, as the first Docker clients expected and some still do
+ * (Go calls it hijacking). What the client sends from now on stays unread on the socket.
  *
- * Works only in the same turn as the `request` event, and only for a request without a body: later the parser may have
- * taken the client's next bytes for another request. There is no public way; this does what `node:http` itself does for
- * an upgrade (lib/_http_server.js, `onParserExecuteCommon`).
+ * To be called once the body has been read, and before the head of the answer goes out, which such clients wait for:
+ * until then the parser would take anything more for the next request. There is no public way to do this; it is what
+ * `node:http` itself does for an upgrade (lib/_http_server.js, `onParserExecuteCommon`).
  */
 export function detachSocket(request: IncomingMessage, response: ServerResponse): Socket {
   const { socket } = request;

@@ -118,6 +118,22 @@ test('without an upgrade the connection is taken over after 200, input and all',
   assert.equal(await text(socket), 'late<end>');
 });
 
+test('without an upgrade a body of known length is read, and what follows is the input', async () => {
+  await using probe = await ServerProbe.start(serve(echo, echoWithBody));
+  const body = '{"word":"hello"}';
+  const rest = `HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  for (const [path, greeting] of [
+    ['/exec', '<hello>'],
+    ['/echo', ''],
+  ]) {
+    const socket = probe.open(`POST ${path} ${rest}`);
+    const head = await readUntil(socket, '\r\n\r\n');
+    socket.end('input');
+    const answer = head + (await text(socket));
+    assert.equal(answer.slice(answer.indexOf('\r\n\r\n') + 4), `${greeting}input<end>`);
+  }
+});
+
 test('without an upgrade a chunked body is the input', async () => {
   await using probe = await ServerProbe.start(serve(echo));
   const head = 'POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';

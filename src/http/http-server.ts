@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { detachSocket } from './detach-socket.ts';
@@ -10,6 +10,7 @@ import { type ReplySink, ResponseSink } from './response-sink.ts';
 import type { Route } from './route.ts';
 import { type Match, Router } from './router.ts';
 import { SocketSink } from './socket-sink.ts';
+import { bodyOfUpgrade } from './upgrade-body.ts';
 
 /** What differs from one protocol to the next. */
 export interface Edge {
@@ -76,6 +77,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
 interface Exchange {
   readonly request: IncomingMessage;
+  readonly bytes: Readable;
   readonly sink: ReplySink;
   readonly abort: AbortController;
 }
@@ -97,29 +99,34 @@ class Front {
   isTakeover(request: IncomingMessage): boolean {
     const wanted = request.headers.upgrade?.toLowerCase();
     if (wanted !== 'tcp' && wanted !== 'websocket') return false;
-    return this.#findsTakeover(request);
+    try {
+      return this.#route(request).match.route.takesOver;
+    } catch {
+      return false; // the ordinary way will find the same error, and answer it
+    }
   }
 
   onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const common = this.#deps.edge.headers;
-    if (request.headers.upgrade === undefined && !hasBody(request) && this.#findsTakeover(request)) {
-      this.#onSocket(request, detachSocket(request, response), { isUpgrade: false });
-      return;
-    }
     const abort = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) abort.abort();
     });
-    void this.#serve({
+    const sink = new ResponseSink({
       request,
-      sink: new ResponseSink({ request, response, common }),
-      abort,
+      response,
+      common: this.#deps.edge.headers,
+      detach: () => this.#adopt(detachSocket(request, response), abort, { isUpgrade: false }),
     });
+    void this.#serve({ request, bytes: request, sink, abort });
   }
 
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (head.length > 0) socket.unshift(head);
-    this.#onSocket(request, socket, { isUpgrade: true });
+    const bytes = bodyOfUpgrade(request, socket, head);
+    const abort = new AbortController();
+    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    const webSocketKey = isWebSocket ? request.headers['sec-websocket-key'] : undefined;
+    const sink = this.#adopt(socket, abort, { isUpgrade: true, webSocketKey });
+    void this.#serve({ request, bytes, sink, abort });
   }
 
   /** A request that `node:http` could not parse, or a client that broke off in the middle of one. */
@@ -147,22 +154,19 @@ class Front {
     for (const socket of this.#taken) socket.destroy();
   }
 
-  #onSocket(request: IncomingMessage, socket: Duplex, { isUpgrade }: { isUpgrade: boolean }): void {
-    const abort = new AbortController();
+  /** Looks after a connection that `node:http` has let go of. */
+  #adopt(
+    socket: Duplex,
+    abort: AbortController,
+    options: { readonly isUpgrade: boolean; readonly webSocketKey?: string | undefined },
+  ): SocketSink {
     socket.on('error', () => undefined); // 'close' follows
     this.#taken.add(socket);
     socket.once('close', () => {
       this.#taken.delete(socket);
       abort.abort();
     });
-    const isWebSocket = isUpgrade && request.headers.upgrade?.toLowerCase() === 'websocket';
-    const sink = new SocketSink({
-      socket,
-      common: this.#deps.edge.headers,
-      isUpgrade,
-      webSocketKey: isWebSocket ? request.headers['sec-websocket-key'] : undefined,
-    });
-    void this.#serve({ request, sink, abort });
+    return new SocketSink({ socket, common: this.#deps.edge.headers, ...options });
   }
 
   async #serve(exchange: Exchange): Promise<void> {
@@ -177,10 +181,10 @@ class Front {
     }
   }
 
-  async #answer({ request, abort: { signal } }: Exchange) {
+  async #answer({ request, bytes, abort: { signal } }: Exchange) {
     const { match, target, version } = this.#route(request);
     const { route, params } = match;
-    const body = route.takesJson ? await readJsonBody(request, request.headers) : undefined;
+    const body = route.takesJson ? await readJsonBody(bytes, request.headers) : undefined;
     return await route.handle({
       method: request.method ?? '',
       path: target.path,
@@ -189,7 +193,7 @@ class Front {
       params,
       query: target.query,
       body,
-      bytes: request,
+      bytes,
       signal,
     });
   }
@@ -198,14 +202,6 @@ class Front {
     const target = parseTarget(request.url ?? '');
     const { path, version } = this.#deps.edge.admit(request, target.path);
     return { match: this.#router.match(request.method ?? '', path), target, version };
-  }
-
-  #findsTakeover(request: IncomingMessage): boolean {
-    try {
-      return this.#route(request).match.route.takesOver;
-    } catch {
-      return false; // the ordinary way will find the same error, and answer it
-    }
   }
 
   async #fail(error: unknown, { request, sink, abort }: Exchange): Promise<void> {
@@ -227,10 +223,4 @@ class Front {
       logger.debug('answer was lost', { ...fields, error: messageOf(sendError) });
     });
   }
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  return (
-    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
-  );
 }

@@ -18,20 +18,31 @@ export interface ReplySink {
   send(reply: Reply, signal: AbortSignal): Promise<void>;
 }
 
+export interface ResponseSinkDeps {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly common: ReplyHeaders;
+  /** takes the connection away from `node:http`, for good */
+  readonly detach: () => ReplySink;
+}
+
 /** Answers through `node:http`. */
 export class ResponseSink implements ReplySink {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #common: ReplyHeaders;
+  readonly #detach: () => ReplySink;
+  #detached: ReplySink | undefined;
 
-  constructor(deps: { request: IncomingMessage; response: ServerResponse; common: ReplyHeaders }) {
+  constructor(deps: ResponseSinkDeps) {
     this.#request = deps.request;
     this.#response = deps.response;
     this.#common = deps.common;
+    this.#detach = deps.detach;
   }
 
   get isStarted(): boolean {
-    return this.#response.headersSent;
+    return this.#detached?.isStarted ?? this.#response.headersSent;
   }
 
   async send(answer: Reply, signal: AbortSignal): Promise<void> {
@@ -70,14 +81,23 @@ export class ResponseSink implements ReplySink {
     await pipeline(chunks, this.#response, { signal });
   }
 
-  /** For a client that did not ask for an upgrade, and sends its input as the body of the request. */
-  async #takeOver({ plainHeaders, run }: TakeoverReply, signal: AbortSignal): Promise<void> {
+  /**
+   * For a client that did not ask for an upgrade. Its input is what follows the request; with a body of unknown length
+   * nothing can follow, and so that body is the input.
+   */
+  async #takeOver(answer: TakeoverReply, signal: AbortSignal): Promise<void> {
+    if (this.#request.headers['transfer-encoding'] !== undefined) return this.#speakInBodies(answer, signal);
+    for await (const _ of this.#request); // whatever it is, it is no input: some clients send their options here
+    this.#detached = this.#detach();
+    await this.#detached.send(answer, signal);
+  }
+
+  async #speakInBodies({ plainHeaders, run }: TakeoverReply, signal: AbortSignal): Promise<void> {
     const response = this.#response;
     response.removeHeader('Transfer-Encoding'); // and so not chunked: the end of the connection is the end of the body
     response.writeHead(200, { ...this.#common, ...plainHeaders, Connection: 'close' });
     response.flushHeaders();
-    const connection = joinStreams(this.#request, response);
-    await run(connection, { signal });
+    await run(joinStreams(this.#request, response), { signal });
     response.end();
   }
 
