@@ -104,6 +104,7 @@ test('lookUpUser() reads the files beneath the root only, up to their bound', ()
       kind: 'invalid',
       message: '/etc/group of the image is larger than 1048576 bytes',
     });
+    assert.equal(lookUpUser(root, '5:6').gid, 6, 'no group has to be looked up');
   } finally {
     rmSync(root, { recursive: true });
   }

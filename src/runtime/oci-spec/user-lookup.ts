@@ -28,15 +28,29 @@ const MAX_ID = 2 ** 31 - 1;
  * A number is never looked up as a name. Groups of the image are added only when no group was asked for.
  *
  * @param root the mounted root file system
- * @throws {EngineError} `invalid` with Docker's wording.
+ * @throws {EngineError} `invalid` with Docker's wording, or when a file that is needed is larger than 1 MiB.
  */
 export function lookUpUser(root: string, spec: string, extraGroups: readonly string[] = []): ProcessUser {
-  return resolveUser(readAccountFiles(root), spec, extraGroups);
+  return resolveUser(new ImageAccounts(root), spec, extraGroups);
 }
 
-/** @throws {EngineError} `invalid` when a file is larger than 1 MiB. */
-export function readAccountFiles(root: string): AccountFiles {
-  return { passwd: readText(root, '/etc/passwd'), group: readText(root, '/etc/group') };
+/** Reads each file when it is first needed. */
+class ImageAccounts implements AccountFiles {
+  readonly #root: string;
+  #group: { readonly text: string | undefined } | undefined;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  get passwd(): string | undefined {
+    return readText(this.#root, '/etc/passwd');
+  }
+
+  get group(): string | undefined {
+    this.#group ??= { text: readText(this.#root, '/etc/group') };
+    return this.#group.text;
+  }
 }
 
 /** {@link lookUpUser} on files that were read already. */
