@@ -2,6 +2,7 @@ import type { EventSink } from '#base/engine-event';
 import type { FaultSwitch } from '#base/fault-points';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
+import { Turnstile } from '#base/turnstile';
 import type { ImageService } from '#image/image-service';
 import type { NetworkService } from '#network/network-service';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
@@ -51,6 +52,8 @@ export interface ContainerDeps {
 export interface ContainerContext extends ContainerDeps {
   /** one lock per container ID; not held while waiting for a process to end, or for a client */
   readonly locks: KeyedMutex;
+  /** passed before each piece of synchronous work, so that a burst of starts holds nobody else up */
+  readonly turns: Turnstile;
   readonly waiters: Waiters;
   readonly hub: AttachHub;
   /** teardown that goes on in the background after an exit was announced */
@@ -61,6 +64,7 @@ export function createContext(deps: ContainerDeps): ContainerContext {
   return {
     ...deps,
     locks: new KeyedMutex(),
+    turns: new Turnstile(),
     waiters: new Waiters(),
     hub: new AttachHub(),
     teardowns: new Map(),

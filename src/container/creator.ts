@@ -41,6 +41,7 @@ export async function createContainer(
   request: ContainerCreateRequest,
   { platform, signal }: Abortable & { readonly platform?: string },
 ): Promise<CreatedContainer> {
+  await context.turns.pass();
   const image = imageFor(context, request.Image, platform);
   const id = newId();
   const draft = draftContainer(context, { id, request, image });

@@ -32,6 +32,7 @@ export async function handleExit(
     context.runtime.forgetExit(exit.id);
     return;
   }
+  await context.turns.pass();
   context.faults.reach('exit.1-seen');
   followers.stopped(container.id);
   context.networks.release(container.id); // before anyone is told: a port is free for whoever comes next
@@ -62,6 +63,7 @@ export async function handleExit(
     return;
   }
   inBackground(context, ended.id, async () => {
+    await context.turns.pass();
     await releaseMounts(context, ended);
     await releaseRuntime(context, { id: ended.id, runtime: ended.hostConfig.Runtime });
   });

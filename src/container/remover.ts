@@ -68,6 +68,7 @@ export async function removeLocked(
   container: Container,
   { volumes: removesVolumes }: { readonly volumes: boolean },
 ): Promise<void> {
+  await context.turns.pass();
   const { id, state } = container;
   const anonymous = removesVolumes ? anonymousVolumes(context, container) : [];
   const operation = context.journal.begin('remove', id, { volumes: anonymous });
@@ -81,6 +82,7 @@ export async function removeLocked(
   context.hub.reject(id, new EngineError('notFound', `container ${id} was removed`));
   context.waiters.removed(id, { exitCode: state.exitCode, error: '' }); // the removal itself went well
   inBackground(context, id, async () => {
+    await context.turns.pass();
     await releaseRuntime(context, { id: container.id, runtime: container.hostConfig.Runtime });
     await removeFiles(context, id);
     operation.end();

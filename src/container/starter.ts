@@ -59,12 +59,16 @@ async function launch(
   const paths = context.paths.bundle(id);
   const runtime = hostConfig.Runtime || context.defaults.runtime;
   mkdirSync(paths.bundle, { recursive: true, mode: BUNDLE_MODE });
+  await context.turns.pass();
   const mounts = await prepareRootfs(context, container, abortable);
   context.faults.reach('start.2-mounted');
+  await context.turns.pass();
   const network = await prepareNetwork(context, container, abortable);
   context.faults.reach('start.4-endpoints');
+  await context.turns.pass();
   const spec = await buildContainerSpec(context, container, { mounts, network });
   context.faults.reach('start.5-bundle');
+  await context.turns.pass();
   const { pid } = await context.runtime.create({
     id,
     paths,
