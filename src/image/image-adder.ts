@@ -31,7 +31,7 @@ export interface ImageAdderDeps {
   readonly table: ImageTable;
   readonly content: ContentStore;
   readonly snapshots: Snapshotter;
-  readonly jail: Pick<JailPool, 'extract' | 'measure'>;
+  readonly jail: Pick<JailPool, 'extract' | 'measure' | 'adopt'>;
 }
 
 export interface AddedImage {
@@ -126,6 +126,11 @@ export class ImageAdder {
       context.note(chainId, result.sizeBytes, result.topLevelNames);
       isUnpacked = true;
       await context.parent;
+      if (parent !== undefined && result.implicitDirectories.length > 0) {
+        await jail.adopt(directory, snapshots.layerDirectories(parent), result.implicitDirectories, {
+          signal,
+        });
+      }
     };
     await snapshots.ensureLayer(chainId, parent, unpack, { signal: context.signal });
     if (!isUnpacked) await this.#prove(index, diffId, blob, context.signal);

@@ -34,7 +34,7 @@ export interface ImageServiceDeps {
   readonly db: Database;
   readonly content: ContentStore;
   readonly snapshots: Snapshotter;
-  readonly jail: Pick<JailPool, 'extract' | 'measure'>;
+  readonly jail: Pick<JailPool, 'extract' | 'measure' | 'adopt'>;
   readonly events: EventSink;
   readonly logger: Logger;
   /** containers (by ID) made of the image */

@@ -110,6 +110,10 @@ export class OverlaySnapshotter implements Snapshotter {
     };
   }
 
+  layerDirectories(name: string): readonly string[] {
+    return this.#table.chain(this.#committed(name).id).map(id => this.#directories.fs(id));
+  }
+
   directories(key: string): { readonly upper: string; readonly lowers: readonly string[] } {
     const { id, parent } = this.#get(key, 'active');
     const lowers = parent === undefined ? [] : this.#table.chain(parent);

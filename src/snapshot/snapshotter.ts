@@ -46,6 +46,9 @@ export interface Snapshotter {
   /** How to mount the committed snapshot `name` read-only (for copy-up, inspection). */
   viewMounts(name: string): MountSpec;
 
+  /** Directories of a committed snapshot and of its parents, uppermost first. @throws {EngineError} `notFound`. */
+  layerDirectories(name: string): readonly string[];
+
   /** Directories of the writable layer and of its parents, uppermost first. */
   directories(key: string): { readonly upper: string; readonly lowers: readonly string[] };
 

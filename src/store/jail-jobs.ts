@@ -26,11 +26,22 @@ export interface ExtractResult {
   readonly entries: number;
   /** first components of the names, at most 64: enough to tell what kind of archive it was */
   readonly topLevelNames: readonly string[];
+  /** Directories (byte strings, `''` is the root) that were needed but not described: see `adopt`. */
+  readonly implicitDirectories: readonly string[];
 }
 
 /** What the worker threads can do, by name. */
 export interface JailJobs {
   readonly extract: { readonly input: ExtractInput; readonly output: ExtractResult };
+  /** Gives such directories the owner, mode and times they have in the layers below, uppermost first. */
+  readonly adopt: {
+    readonly input: {
+      readonly layer: string;
+      readonly parents: readonly string[];
+      readonly paths: readonly string[];
+    };
+    readonly output: undefined;
+  };
   readonly measure: {
     readonly input: { readonly archive: string };
     readonly output: { readonly diffId: Digest; readonly tarBytes: number };

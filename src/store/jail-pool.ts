@@ -63,6 +63,16 @@ export class JailPool implements AsyncDisposable {
     return this.run('extract', input, options);
   }
 
+  /** Gives directories of a layer the attributes they have below it: `''` is the root. */
+  async adopt(
+    layer: string,
+    parents: readonly string[],
+    paths: readonly string[],
+    options?: Abortable,
+  ): Promise<void> {
+    await this.run('adopt', { layer, parents, paths }, options);
+  }
+
   /** Digest and size of what an archive contains, decompressed. @throws {EngineError} `invalid`. */
   measure(
     archive: string,

@@ -5,6 +5,7 @@ import { parentPort } from 'node:worker_threads';
 import { codeOf, EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { TarParser } from '#spec/tar/tar-parser';
+import { adoptAttributes } from '#sys/adopt-attributes';
 import { copyTree } from '#sys/copy-tree';
 import { ThreadJail } from '#sys/jail';
 import { removeTree } from '#sys/remove-tree';
@@ -43,6 +44,10 @@ type Handlers = {
 const handlers: Handlers = {
   extract,
   measure,
+  adopt: ({ layer, parents, paths }) => {
+    adoptAttributes(layer, parents, paths);
+    return undefined;
+  },
   copyTree: (input, shouldStop) => copyTree(input, shouldStop),
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
@@ -85,8 +90,14 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
   } finally {
     extractor.abandon();
   }
-  const { sizeBytes, entries, topLevelNames } = extractor;
-  return { diffId: knownDiffId ?? digestOf(hash), sizeBytes, entries, topLevelNames: [...topLevelNames] };
+  const { sizeBytes, entries, topLevelNames, implicitDirectories } = extractor;
+  return {
+    diffId: knownDiffId ?? digestOf(hash),
+    sizeBytes,
+    entries,
+    topLevelNames: [...topLevelNames],
+    implicitDirectories: [...implicitDirectories],
+  };
 }
 
 async function measure(

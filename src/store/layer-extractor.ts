@@ -62,6 +62,8 @@ const PLAIN = /^[\x01-\x7f]*$/;
  */
 export class LayerExtractor implements TarSink {
   readonly topLevelNames = new Set<string>();
+  /** directories that had to be made, or kept, without an entry of their own */
+  readonly implicitDirectories = new Set<string>(['']);
   entries = 0;
   sizeBytes = 0;
   readonly #options: LayerExtractorOptions;
@@ -175,6 +177,7 @@ export class LayerExtractor implements TarSink {
 
   #root(entry: TarEntry): void {
     if (entry.type !== 'directory') throw new EngineError('invalid', 'the root is no directory');
+    this.implicitDirectories.delete('');
     setAttributes('', entry);
     this.#times.set('', [entry.mtimeSeconds, entry.mtimeNanos]);
   }
@@ -183,6 +186,7 @@ export class LayerExtractor implements TarSink {
     const existing = this.#directories.has(path) ? undefined : this.#makeDirectory(path);
     if (existing === 'whiteout') setXattr(cName(path), OPAQUE_XATTR, YES);
     this.#directories.add(path);
+    this.implicitDirectories.delete(path);
     setAttributes(path, entry);
     this.#times.set(path, [entry.mtimeSeconds, entry.mtimeNanos]);
   }
@@ -267,6 +271,7 @@ export class LayerExtractor implements TarSink {
     if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
     try {
       mkdirSync(fsPath(path), 0o755);
+      this.implicitDirectories.add(path);
     } catch (error) {
       if (!isErrno(error, 'EEXIST') || !statSync(fsPath(path)).isDirectory()) throw error;
     }

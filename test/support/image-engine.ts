@@ -46,6 +46,11 @@ export function startImageEngine(
     isUsed: () => [],
     ...options,
   });
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) db[Symbol.dispose]();
+    isOpen = false;
+  };
   return {
     root,
     images,
@@ -54,14 +59,14 @@ export function startImageEngine(
     jail,
     events,
     restart: () => {
-      db[Symbol.dispose]();
+      close();
       return startImageEngine(options, root);
     },
-    close: () => db[Symbol.dispose](),
+    close,
     [Symbol.asyncDispose]: async () => {
       await snapshots.settled();
       await jail[Symbol.asyncDispose]();
-      db[Symbol.dispose]();
+      close();
       for (const { target } of listMountsBelow(root)) linuxMounts.unmount(target);
       rmSync(root, { recursive: true, force: true });
     },

@@ -224,6 +224,42 @@ test('images outlive a restart', { skip }, async () => {
   mounted(second, 'small:1', root => assert.equal(readFileSync(join(root, 'etc/a'), 'utf8'), 'upper'));
 });
 
+test('directories that a layer does not describe look as in the layers below', { skip }, async () => {
+  await using engine = startImageEngine();
+  const low = [
+    { path: './', type: 'directory', mode: 0o711 },
+    { path: 'tmp/', type: 'directory', mode: 0o1777, mtimeSeconds: 5 },
+    { path: 'srv/', type: 'directory', mode: 0o700, uid: 33, gid: 34 },
+    { path: 'srv/deep/', type: 'directory', mode: 0o750 },
+    { path: 'gone/', type: 'directory', mode: 0o700 },
+    { path: 'opaque/in/', type: 'directory', mode: 0o700 },
+    { path: 'swapped/', type: 'directory', mode: 0o700 },
+  ] as const;
+  const middle = [
+    { path: './', type: 'directory', mode: 0o711 },
+    { path: '.wh.gone' },
+    { path: 'opaque/.wh..wh..opq' },
+    { path: 'swapped', type: 'symlink', linkPath: '/etc' },
+  ] as const;
+  const high = ['tmp/f', 'srv/deep/f', 'gone/f', 'opaque/in/f', 'swapped/f', 'new/f'].map(path => ({
+    path,
+    content: 'x',
+  }));
+  await load(engine, dockerArchive([{ tags: ['sparse:1'], layers: [low, middle, high] }]));
+  mounted(engine, 'sparse:1', root => {
+    const look = (path: string) => {
+      const { mode, uid, gid } = lstatSync(join(root, path));
+      return [(mode & 0o7777).toString(8), uid, gid];
+    };
+    assert.deepEqual(look(''), ['711', 0, 0]);
+    assert.deepEqual(look('tmp'), ['1777', 0, 0]);
+    assert.deepEqual(look('srv'), ['700', 33, 34]);
+    assert.deepEqual(look('srv/deep'), ['750', 0, 0]);
+    for (const path of ['gone', 'opaque/in', 'swapped', 'new'])
+      assert.deepEqual(look(path), ['755', 0, 0], path);
+  });
+});
+
 test('an archive that is cut anywhere leaves nothing', { skip }, async () => {
   await using engine = startImageEngine();
   const archive = dockerArchive([SMALL]);
