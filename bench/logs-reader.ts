@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatRecord } from '#runtime/log/fake-log-writer';
 import { type LogQuery, readLogs } from '#runtime/log/read-logs';
-import { median } from './statistics.ts';
+import { summarize } from './statistics.ts';
 
 const RUNS = 5;
 const PLAIN: LogQuery = {
@@ -37,7 +37,7 @@ try {
   for (const [name, query] of Object.entries(QUERIES)) {
     const times = [];
     for (let run = 0; run < RUNS; run += 1) times.push(await timeOf(path, query));
-    const ms = median(times);
+    const { median: ms } = summarize(times);
     console.log(
       `${name.padEnd(16)} ${ms.toFixed(1).padStart(8)} ms ${((megabytes * 1000) / ms).toFixed(0).padStart(8)} MB/s`,
     );
