@@ -1,5 +1,5 @@
 import type { CliContext } from './context.ts';
-import { parseReference } from './image-name.ts';
+import { parseImageName } from './image-name.ts';
 import { showProgress } from './terminal/progress.ts';
 
 /** Downloads an image through the engine. Progress goes to stderr, so that a container's ID or output stays alone on stdout. */
@@ -8,7 +8,7 @@ export async function pullImage(
   image: string,
   { platform, quiet }: { readonly platform: string; readonly quiet: boolean },
 ): Promise<void> {
-  const { repository, tag, digest } = parseReference(image);
+  const { repository, tag, digest } = parseImageName(image);
   const query = { fromImage: repository, tag: digest || tag || 'latest', platform: platform || undefined };
   await showProgress(client.lines('POST', '/images/create', { query }), stderr, { quiet });
 }

@@ -12,7 +12,8 @@ export function unknownFlag(word: string, flags: FlagSet, letter?: string): Usag
   const guess = guessFlag(typed, flags);
   const suffix = value.length > 0 ? `=${value.join('=')}` : '';
   if (startsWithLongDash(word)) {
-    const shown = guess ? `--${guess}${suffix}` : plain;
+    const isShort = typed.length === 1 && Object.values(flags).some(flag => flag.short === typed);
+    const shown = isShort ? `-${typed}${suffix}` : guess ? `--${guess}${suffix}` : plain;
     return new UsageError(
       `unknown option: ${word}`,
       `it starts with "${word[0] ?? ''}", which is not the "-" of the keyboard; write ${shown}`,

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { parseReference } from '../image-name.ts';
+import { parseImageName } from '../image-name.ts';
 import { namesInTar } from '../tar-names.ts';
 import { showProgress } from '../terminal/progress.ts';
 import { openFile } from './load.ts';
@@ -19,7 +19,7 @@ export const importImage = command({
   args: { min: 1, max: 2 },
   async run(context, { flags, args: [source = '', name] }) {
     const isUrl = /^https?:\/\//.test(source);
-    const { repository, tag } = name ? parseReference(name) : { repository: undefined, tag: undefined };
+    const { repository, tag } = name ? parseImageName(name) : { repository: undefined, tag: undefined };
     const body = isUrl ? undefined : await openSource(context, source);
     const query = {
       fromSrc: isUrl ? source : '-',

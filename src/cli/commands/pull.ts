@@ -1,6 +1,6 @@
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
-import { parseReference } from '../image-name.ts';
+import { parseImageName } from '../image-name.ts';
 import { showProgress } from '../terminal/progress.ts';
 
 export const pull = command({
@@ -14,7 +14,7 @@ export const pull = command({
   },
   args: { min: 1, max: 1 },
   async run({ client, stdout, print }, { flags, args: [image = ''] }) {
-    const { repository, tag, digest } = parseReference(image);
+    const { repository, tag, digest } = parseImageName(image);
     if (flags['all-tags'] && (tag || digest)) throw new CliError("tag can't be used with --all-tags/-a");
     const wanted = digest || tag || 'latest';
     if (!flags['all-tags'] && !tag && !digest && !flags.quiet) print('Using default tag: latest');

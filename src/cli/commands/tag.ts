@@ -1,5 +1,5 @@
 import { command } from '../command.ts';
-import { parseReference } from '../image-name.ts';
+import { parseImageName } from '../image-name.ts';
 
 export const tag = command({
   usage: 'tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
@@ -7,7 +7,7 @@ export const tag = command({
   flags: {},
   args: { min: 2, max: 2 },
   async run({ client }, { args: [source = '', target = ''] }) {
-    const { repository, tag: name } = parseReference(target);
+    const { repository, tag: name } = parseImageName(target);
     const query = { repo: repository, tag: name || 'latest' };
     await client.call('POST', `/images/${encodeURIComponent(source)}/tag`, { query });
     return 0;

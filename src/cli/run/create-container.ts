@@ -4,7 +4,7 @@ import { isStatus } from '#client/api-error';
 import { textAt, textsAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
-import { parseReference } from '../image-name.ts';
+import { parseImageName } from '../image-name.ts';
 import { pullImage } from '../pull-image.ts';
 import type { CreateBody } from './create-request.ts';
 
@@ -57,7 +57,7 @@ async function createOrPull(
   } catch (error) {
     const isImageMissing = isStatus(error, 404) && /no such image/i.test(error.message);
     if (!isImageMissing || !mayPull) throw error;
-    const { repository, tag, digest } = parseReference(body.Image ?? '');
+    const { repository, tag, digest } = parseImageName(body.Image ?? '');
     const shown = digest ? `${repository}@${digest}` : `${repository}:${tag || 'latest'}`;
     context.warn(`Unable to find image '${shown}' locally`);
     await pullImage(context, body.Image ?? '', choice);

@@ -9,7 +9,7 @@ import { checkHostOnlyOptions, readHostOptions } from './host-options.ts';
 import { readMounts } from './mounts.ts';
 import { readNetworks } from './networks.ts';
 import { readPorts } from './ports.ts';
-import { readResources } from './resources.ts';
+import { readResources, readSwappiness } from './resources.ts';
 import { readSecurity } from './security.ts';
 import { readVolumes } from './volumes.ts';
 import { withoutEmpty } from './without-empty.ts';
@@ -78,6 +78,7 @@ export function toCreateRequest({ flags, given, args }: CreateInvocation, files:
         DeviceRequests: devices.requests,
         Tmpfs: readTmpfs(flags.tmpfs),
       }),
+      ...readSwappiness(flags['memory-swappiness']),
       ...security.unmasked,
       ...(given.has('init') ? { Init: flags.init } : {}),
     },

@@ -48,7 +48,7 @@ function parseMount(text: string, files: Pick<LocalFiles, 'resolve'>): MountBody
   for (const field of csvFields(text)) {
     const { key, value } = cutPair(field);
     const name = key.toLowerCase();
-    const set = SETTERS[name];
+    const set = Object.hasOwn(SETTERS, name) ? SETTERS[name] : undefined;
     if (value === undefined && !FLAGS.includes(name)) {
       throw new RangeError(`invalid field '${field}' must be a key=value pair`);
     }

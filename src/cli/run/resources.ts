@@ -5,16 +5,11 @@ import { invalidOption } from './invalid-option.ts';
 
 /** Limits of memory, processors, devices and processes, for `HostConfig`. 0 is "not said". */
 export function readResources(flags: CreateOptions) {
-  const swappiness = flags['memory-swappiness'];
-  if (swappiness !== undefined && swappiness !== -1 && (swappiness < 0 || swappiness > 100)) {
-    throw new CliError(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`, 125);
-  }
   return {
     CgroupParent: flags['cgroup-parent'],
     Memory: flags.memory,
     MemoryReservation: flags['memory-reservation'],
     MemorySwap: flags['memory-swap'],
-    ...(swappiness === undefined || swappiness === -1 ? {} : { MemorySwappiness: swappiness }),
     KernelMemory: flags['kernel-memory'],
     OomKillDisable: flags['oom-kill-disable'],
     NanoCpus: flags.cpus,
@@ -35,6 +30,13 @@ export function readResources(flags: CreateOptions) {
     Ulimits: uniqueByName(flags.ulimit.map(parseUlimit)),
     DeviceCgroupRules: flags['device-cgroup-rule'].map(cgroupRule),
   };
+}
+
+/** `--memory-swappiness`, where 0 is a value of its own: nothing is swapped. */
+export function readSwappiness(value: number | undefined): { MemorySwappiness?: number } {
+  if (value === undefined || value === -1) return {};
+  if (value >= 0 && value <= 100) return { MemorySwappiness: value };
+  throw new CliError(`invalid value: ${value}. Valid memory swappiness range is 0-100`, 125);
 }
 
 interface Ulimit {

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventLine } from './event-line.ts';
+import { parseExactJson } from './exact-json.ts';
+
+test('eventLine() has the moment to the nanosecond, what happened, to whom, and details in order', () => {
+  const event = parseExactJson(
+    '{"Type":"container","Action":"start","Actor":{"ID":"abc","Attributes":{"name":"web","image":"busybox"}},"time":1767366245,"timeNano":1767366245123456789}',
+  );
+  const line = eventLine(event);
+  assert.match(
+    line,
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:05\.123456789[+-]\d\d:\d\d container start abc \(image=busybox, name=web\)$/,
+  );
+  assert.equal(new Date(line.slice(0, 23) + line.slice(29, 35)).getTime(), 1767366245123);
+});
+
+test('eventLine() does without details', () => {
+  assert.match(
+    eventLine({ Type: 'daemon', Action: 'reload', Actor: { ID: 'x' }, time: 5 }),
+    /^\S+ daemon reload x$/,
+  );
+});
