@@ -217,9 +217,20 @@ export class Attachment {
         links.cutOff([endpoint.id]);
         this.#chores.run('deleting links', () => links.delete([names.veth(endpoint.id)]));
       });
-      links.connect(endpoint, networks.get(endpoint.networkId), netns);
+      const network = networks.get(endpoint.networkId);
+      if (links.connect(endpoint, network, netns)) this.#replugOthers(network);
     }
     if (gateway?.ports.length) this.#allowLoopback(gateway);
+  }
+
+  /** Somebody deleted the bridge: the containers that were on it come back to the new one. */
+  #replugOthers(network: NetworkRecord): void {
+    const { endpoints, links } = this.#parts;
+    const present = new Map(links.list().map(link => [link.name, link]));
+    for (const endpoint of endpoints.onNetwork(network.id)) {
+      links.replug(endpoint, network, present);
+      if (endpoint.ports.length > 0) this.#allowLoopback(endpoint);
+    }
   }
 
   #servePorts({ gateway, previous, reservations }: Plan): void {

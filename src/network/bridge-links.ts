@@ -79,15 +79,17 @@ export class BridgeLinks implements Disposable {
    * Plugs a container into a bridge. The host's end comes up last: an end that is up has everything behind it.
    *
    * @param netns path of the container's network name space
+   * @returns whether the bridge had to be made anew: then other endpoints are unplugged, see {@link replug}.
    * @throws {SysError} what was made is gone then, or goes with the name space.
    */
-  connect(endpoint: EndpointRecord, network: NetworkRecord, netns: string): void {
+  connect(endpoint: EndpointRecord, network: NetworkRecord, netns: string): boolean {
     const index = this.#indexes.get(network.id) ?? this.ensureBridge(network);
     const fd = openSync(netns, 'r');
     try {
-      this.#createPair(endpoint, network, { index, fd });
+      const isAnew = this.#createPair(endpoint, network, { index, fd });
       configureInside(fd, endpoint);
       this.#socket.run(setLink(this.#names.veth(endpoint.id), { isUp: true }));
+      return isAnew;
     } finally {
       closeSync(fd);
     }
@@ -174,7 +176,7 @@ export class BridgeLinks implements Disposable {
     endpoint: EndpointRecord,
     network: NetworkRecord,
     { index, fd }: { readonly index: number; readonly fd: number },
-  ): void {
+  ): boolean {
     const name = this.#names.veth(endpoint.id);
     const { mtu, isOpenWithin } = parseBridgeOptions(network.options);
     const requests = (bridgeIndex: number): NetlinkRequest[] => [
@@ -190,6 +192,7 @@ export class BridgeLinks implements Disposable {
     ];
     try {
       this.#socket.run(...requests(index));
+      return false;
     } catch (error) {
       // The bridge may have been deleted, or deleted and made anew, behind our back.
       const present = this.ensureBridge(network);
@@ -197,6 +200,7 @@ export class BridgeLinks implements Disposable {
       this.#logger.warn('bridge was gone and has been made anew', { network: network.name });
       this.#socket.outcomes([deleteLink(name)]);
       this.#socket.run(...requests(present));
+      return true;
     }
   }
 

@@ -37,10 +37,11 @@ const sigmask = declare('int pthread_sigmask(int how, const void *set, void *bef
  * Its socket belongs to the network name space of the thread that calls this.
  */
 export function openNftables(): Nftables {
-  return openLibrary() ?? openProgram();
+  return openNftLibrary() ?? openNftProgram();
 }
 
-function openLibrary(): Nftables | undefined {
+/** @returns undefined where the library cannot be loaded. */
+export function openNftLibrary(): Nftables | undefined {
   const library = load();
   if (!library) return undefined;
   const contextNew = library.func('void *nft_ctx_new(uint32_t flags)');
@@ -94,7 +95,8 @@ function load(): ReturnType<typeof koffi.load> | undefined {
   }
 }
 
-function openProgram(): Nftables {
+/** The same by the `nft` program. */
+export function openNftProgram(): Nftables {
   const execute = (commands: string): string => {
     const result = spawnSync('nft', ['-f', '-'], {
       input: commands,
