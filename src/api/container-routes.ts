@@ -4,8 +4,10 @@ import type { ContainerService } from '#container/container-service';
 import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import type { ImageService } from '#image/image-service';
+import { ContainerConfig } from '#spec/docker/container-config';
 import { ContainerCreateRequest } from '#spec/docker/container-create';
 import { type Filters, queryFilters } from '#spec/docker/filters';
+import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag, queryInteger, queryText } from '#spec/docker/query';
 import { adaptCreate } from './container-create-versions.ts';
 import { CONTAINER_FILTERS, checkContainerFilters, summarize } from './container-list.ts';
@@ -103,21 +105,20 @@ const CreateBody = v.pipe(
     if (body === undefined) {
       throw new EngineError('invalid', 'invalid JSON: got EOF while reading request body');
     }
-    const hasConfig =
-      typeof body === 'object' && body !== null && Object.keys(body).some(key => CONFIG_KEYS.has(key));
-    if (typeof body === 'object' && !hasConfig) {
+    const hasConfig = typeof body !== 'object' || Object.keys(body ?? {}).some(isConfigKey);
+    if (!hasConfig) {
       throw new EngineError('invalid', 'config cannot be empty in order to create a container');
     }
     return body;
   }),
-  ContainerCreateRequest,
+  goBody(ContainerCreateRequest),
 );
 
-const CONFIG_KEYS = new Set(
-  Object.keys(ContainerCreateRequest.entries).filter(
-    key => key !== 'HostConfig' && key !== 'NetworkingConfig',
-  ),
-);
+const CONFIG_KEYS = new Set(Object.keys(ContainerConfig.entries).map(key => key.toLowerCase()));
+
+function isConfigKey(key: string): boolean {
+  return CONFIG_KEYS.has(key.toLowerCase());
+}
 
 function createRoute(containers: ContainerRouteDeps['containers']): Route {
   return route(

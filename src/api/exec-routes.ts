@@ -4,6 +4,7 @@ import type { Exec, ExecRequest } from '#container/container';
 import type { ContainerService } from '#container/container-service';
 import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
+import { goBody } from '#spec/docker/fold-keys';
 import { querySize } from '#spec/docker/query';
 import { ExecCreateRequest, ExecStartRequest } from '#spec/docker/requests';
 import type { ApiMinor } from './api-version.ts';
@@ -16,14 +17,14 @@ export function execRoutes(containers: ExecApi): Route[] {
     route(
       'POST',
       '/containers/{id}/exec',
-      { body: ExecCreateRequest },
+      { body: goBody(ExecCreateRequest) },
       async ({ params: { id }, body, version }) =>
         reply.created({ Id: await containers.createExec(id, execRequest(body, version)) }),
     ),
     route(
       'POST',
       '/exec/{id}/start',
-      { body: ExecStartRequest, takesOver: true },
+      { body: goBody(ExecStartRequest), takesOver: true },
       async ({ params: { id }, body, version, signal }) => {
         containers.inspectExec(id); // unknown: an answer, not a session
         const hasConsole = body.ConsoleSize !== undefined && body.Tty && version >= 42;

@@ -15,6 +15,7 @@ import {
   matchesPrefix,
   queryFilters,
 } from '#spec/docker/filters';
+import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag, queryText } from '#spec/docker/query';
 import { NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest } from '#spec/docker/requests';
 import { type NamedEndpoint, networkToWire } from './network-wire.ts';
@@ -59,7 +60,7 @@ export function networkRoutes(deps: NetworkRouteDeps): Route[] {
         return reply.json(networkToWire(network, namedEndpoints(deps, network), version));
       },
     ),
-    route('POST', '/networks/create', { body: NetworkCreateRequest }, async ({ body, signal }) => {
+    route('POST', '/networks/create', { body: goBody(NetworkCreateRequest) }, async ({ body, signal }) => {
       const { id } = await networks.create(createOptions(body), { signal });
       return reply.created({ Id: id, Warning: '' });
     }),
@@ -80,14 +81,19 @@ export function networkRoutes(deps: NetworkRouteDeps): Route[] {
 
 function connectionRoutes(containers: NetworkRouteDeps['containers']): Route[] {
   return [
-    route('POST', '/networks/{id}/connect', { body: NetworkConnectRequest }, async ({ params, body }) => {
-      await containers.connectNetwork(body.Container, params.id, body.EndpointConfig);
-      return reply.empty();
-    }),
+    route(
+      'POST',
+      '/networks/{id}/connect',
+      { body: goBody(NetworkConnectRequest) },
+      async ({ params, body }) => {
+        await containers.connectNetwork(body.Container, params.id, body.EndpointConfig);
+        return reply.empty();
+      },
+    ),
     route(
       'POST',
       '/networks/{id}/disconnect',
-      { body: NetworkDisconnectRequest },
+      { body: goBody(NetworkDisconnectRequest) },
       async ({ params, body }) => {
         await containers.disconnectNetwork(body.Container, params.id, { force: body.Force });
         return reply.empty();

@@ -11,6 +11,7 @@ import {
   matchesPattern,
   queryFilters,
 } from '#spec/docker/filters';
+import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag } from '#spec/docker/query';
 import { VolumeCreateRequest } from '#spec/docker/requests';
 import type { Volume, VolumeService } from '#volume/volume-service';
@@ -33,7 +34,7 @@ export function volumeRoutes(volumes: VolumeApi): Route[] {
       }),
     ),
     route('GET', '/volumes/{name}', {}, ({ params }) => reply.json(volumeToWire(volumes.get(params.name)))),
-    route('POST', '/volumes/create', { body: VolumeCreateRequest }, async ({ body, signal }) => {
+    route('POST', '/volumes/create', { body: goBody(VolumeCreateRequest) }, async ({ body, signal }) => {
       if (body.ClusterVolumeSpec) {
         throw new EngineError(
           'unavailable',

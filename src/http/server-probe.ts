@@ -73,6 +73,18 @@ export class ServerProbe implements AsyncDisposable {
     return await text(socket);
   }
 
+  /** Resolves once the server has let go of every connection. */
+  async untilNobodyIsConnected(): Promise<void> {
+    const { server } = this.#server;
+    for (;;) {
+      const count = await new Promise<number>((resolve, reject) =>
+        server.getConnections((error, open) => (error ? reject(error) : resolve(open))),
+      );
+      if (count === 0) return;
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
     await rm(this.#folder, { recursive: true, force: true });

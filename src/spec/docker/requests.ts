@@ -22,12 +22,8 @@ export const ExecCreateRequest = v.object({
 });
 export type ExecCreateRequest = v.InferOutput<typeof ExecCreateRequest>;
 
-/** Body of `POST /exec/{id}/start`; clients may leave it out. */
-export const ExecStartRequest = orDefault(v.object({ Detach: flag, Tty: flag, ConsoleSize }), {
-  Detach: false,
-  Tty: false,
-  ConsoleSize: undefined,
-});
+/** Body of `POST /exec/{id}/start`. */
+export const ExecStartRequest = v.object({ Detach: flag, Tty: flag, ConsoleSize });
 
 /** Body of `POST /volumes/create`. */
 export const VolumeCreateRequest = v.object({
