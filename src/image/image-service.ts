@@ -98,6 +98,7 @@ export class ImageService {
       for (const tag of found.tags) progress(`Loaded image: ${familiarReference(tag)}`);
       if (found.tags.length === 0) progress(`Loaded image ID: ${image.id}`);
     }
+    await this.#deps.db.synced();
   }
 
   /**
@@ -118,6 +119,7 @@ export class ImageService {
     });
     if (tag) this.#setTag(tag, image);
     emitImageEvent(this.#deps.events, image, 'import');
+    await this.#deps.db.synced();
     return image.id;
   }
 
@@ -143,6 +145,7 @@ export class ImageService {
     const tag = taggable(target);
     this.#setTag(tag, image);
     emitImageEvent(this.#deps.events, image, 'tag', familiarReference(tag));
+    await this.#deps.db.synced();
   }
 
   /**
@@ -155,6 +158,7 @@ export class ImageService {
     { force }: Abortable & { readonly force: boolean; readonly noPrune: boolean },
   ): Promise<ImageDeletion> {
     const { untagged, deleted } = this.#remover.remove(reference, { force });
+    await this.#deps.db.synced(); // a power cut must not bring rows back whose files are gone
     const gone: string[] = [];
     for (const { image, blobs, chains } of deleted) {
       const layers = new Set(await this.#garbage.collect(blobs));

@@ -26,6 +26,7 @@ function overlay(): SnapshotterUnderTest & { readonly snapshots: OverlaySnapshot
   db.migrate(snapshotMigrations, silentLogger);
   const jail = {
     removeTree: async (path: string) => void removeTree(path),
+    sync: async () => undefined,
     usage: async (path: string) => treeUsage(path) ?? assert.fail('was not stopped'),
   };
   const open = () =>

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Abortable, throwIfAborted } from '#base/abortable';
-import { EngineError } from '#base/errors';
+import { EngineError, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { SingleFlight } from '#base/single-flight';
 import type { Database } from '#store/database';
@@ -16,10 +16,14 @@ export interface OverlaySnapshotterDeps {
   readonly jail: {
     removeTree(path: string): Promise<void>;
     usage(path: string, options?: Abortable): Promise<TreeUsage>;
+    /** gets the file system of `path` onto its disk */
+    sync(path: string): Promise<void>;
   };
   readonly logger: Logger;
 }
 
+/** After the last of several layers: no thread of theirs is taken away for it. */
+const SYNC_AFTER_MS = 2000;
 /** As the kernel: OVL_MAX_STACK of fs/overlayfs/params.h. */
 const MAX_LAYERS = 500;
 
@@ -40,6 +44,7 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly #unpacking = new Set<number>();
   readonly #work = new Set<Promise<void>>();
   #lastId: number;
+  #syncTimer: NodeJS.Timeout | undefined;
 
   constructor(deps: OverlaySnapshotterDeps) {
     this.#deps = deps;
@@ -136,7 +141,7 @@ export class OverlaySnapshotter implements Snapshotter {
       throw new EngineError('conflict', `snapshot ${keyOrName} is in use: others stand on it`);
     }
     this.#table.delete(record.id); // point of no return: what is left on disk is swept at the next start
-    this.#directories.discard(record.id);
+    void this.#track(this.#discardLater(record.id));
   }
 
   async sweep(isOwned: (key: string) => boolean): Promise<void> {
@@ -148,12 +153,12 @@ export class OverlaySnapshotter implements Snapshotter {
       if (!owned.has(id) && !this.#unpacking.has(id)) this.#directories.discard(id);
     }
     this.#directories.sweep(id => this.#unpacking.has(id));
-    await this.#directories.settled();
+    await this.settled();
   }
 
   /** Waits for removals and for layers that nobody waits for any more, as tests and a clean shutdown want. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#work);
+    while (this.#work.size > 0) await Promise.allSettled(this.#work);
     await this.#directories.settled();
   }
 
@@ -172,12 +177,44 @@ export class OverlaySnapshotter implements Snapshotter {
       const below = parent === undefined ? undefined : this.#committed(parent).id;
       this.#directories.publish(id);
       this.#table.insert({ id, kind: 'committed', name, ...(below === undefined ? {} : { parent: below }) });
+      this.#syncSoon();
     } catch (error) {
       this.#directories.discardNew(id);
       this.#directories.discard(id);
       throw error;
     } finally {
       this.#unpacking.delete(id);
+    }
+  }
+
+  /** A power cut must not bring the row back when the files are gone already. */
+  async #discardLater(id: number): Promise<void> {
+    try {
+      await this.#deps.db.synced();
+      this.#directories.discard(id);
+    } catch (error) {
+      this.#deps.logger.warn('cannot remove a snapshot; the next start does', {
+        id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  /**
+   * The files of a layer would reach the disk within half a minute by themselves, and a power cut before that leaves
+   * some of them empty. Nobody waits for the disk, but it does not have to take that long.
+   */
+  #syncSoon(): void {
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = setTimeout(() => void this.#syncLayers(), SYNC_AFTER_MS).unref();
+  }
+
+  async #syncLayers(): Promise<void> {
+    try {
+      await this.#deps.jail.sync(this.#deps.root);
+    } catch (error) {
+      // Also at shutdown, when there are no threads any more.
+      this.#deps.logger.debug('cannot sync the file system of layers', { error: messageOf(error) });
     }
   }
 

@@ -51,6 +51,7 @@ export interface JailJobs {
     readonly output: boolean;
   };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
+  readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
   readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };
 }
 

@@ -106,6 +106,11 @@ export class JailPool implements AsyncDisposable {
     return (await this.usage(path, options)).sizeBytes;
   }
 
+  /** Waits until everything on the file system of `path` is on its disk. */
+  async sync(path: string, options?: Abortable): Promise<void> {
+    await this.run('sync', { path }, options);
+  }
+
   /** Removes a tree of any depth. Nothing outside is touched, no mount entered. Happy to find nothing. */
   async removeTree(path: string, options?: Abortable): Promise<void> {
     if (!(await this.run('removeTree', { path }, options)))

@@ -9,6 +9,7 @@ import { adoptAttributes } from '#sys/adopt-attributes';
 import { copyTree } from '#sys/copy-tree';
 import { ThreadJail } from '#sys/jail';
 import { removeTree } from '#sys/remove-tree';
+import { syncFileSystem } from '#sys/sync-fs';
 import { SysError } from '#sys/sys-error';
 import { treeUsage } from '#sys/tree-usage';
 import { createDecompressor, detectFileCompression } from './compression.ts';
@@ -50,6 +51,10 @@ const handlers: Handlers = {
   },
   copyTree: (input, shouldStop) => copyTree(input, shouldStop),
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
+  sync: ({ path }) => {
+    syncFileSystem(path);
+    return undefined;
+  },
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
 };
 
