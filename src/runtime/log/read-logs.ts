@@ -110,7 +110,9 @@ class LogCursor implements AsyncDisposable {
       const file = this.#files[0];
       if (!file) return;
       this.#reader = new RecordReader(file.handle, offset);
-      yield* this.#drain(this.#reader);
+      // A busy writer would keep a reader busy for ever.
+      const { size } = await file.handle.stat();
+      yield* this.#drain(this.#reader, this.#query.isFollowing ? undefined : size);
       if (this.#files.length === 1 || this.isOver) return;
       yield* this.readUnfinished();
       await this.#leaveFile();
@@ -136,9 +138,8 @@ class LogCursor implements AsyncDisposable {
   async *readUnfinished(): AsyncGenerator<Buffer, void, undefined> {
     if (this.isOver || !this.#reader?.isUnfinished) return;
     await new Promise(resolve => setTimeout(resolve, UNFINISHED_MS));
-    yield* this.#drain(this.#reader);
-    const record = this.#reader.takeUnfinished();
-    if (record) yield* this.#convert(record);
+    const records = (await this.#reader.next()) ?? this.#reader.takeUnfinished();
+    if (records) yield* this.#convert(records);
   }
 
   isPastUntil(): boolean {
@@ -159,8 +160,12 @@ class LogCursor implements AsyncDisposable {
     await closeFiles(this.#files.splice(0, 1));
   }
 
-  async *#drain(reader: RecordReader): AsyncGenerator<Buffer, void, undefined> {
-    while (!this.isOver) {
+  /** Reads to the present end, or until `size` bytes of the file were read. */
+  async *#drain(
+    reader: RecordReader,
+    size = Number.POSITIVE_INFINITY,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    while (!this.isOver && reader.position < size) {
       const records = await reader.next();
       if (!records) return;
       yield* this.#convert(records);

@@ -8,7 +8,7 @@ import { containerEnvironment } from './environment.ts';
 import { sysctlScope } from './fit-host-config.ts';
 import type { HostFacts } from './host-facts.ts';
 import { cleanDestination, INIT_PATH, ociMounts, type ResolvedMount, type SharedMemory } from './mounts.ts';
-import { type NamespacePaths, namespaces } from './namespaces.ts';
+import { type NamespacePaths, namespaces, sharedContainer } from './namespaces.ts';
 import { resources } from './resources.ts';
 import { rlimits } from './rlimits.ts';
 import type { SeccompSetting } from './seccomp-filters.ts';
@@ -101,7 +101,7 @@ function specProcess(input: SpecInput, security: SecurityOptions): OciProcess {
     }),
     cwd: checkWorkingDirectory(config.WorkingDir || '/'),
     capabilities: processCapabilities(granted, user.uid),
-    rlimits: rlimits(hostConfig.Ulimits),
+    rlimits: rlimits(hostConfig.Ulimits, host.ulimits),
     noNewPrivileges: security.hasNoNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj,
     ...(apparmor !== undefined && { apparmorProfile: apparmor }),
@@ -175,10 +175,10 @@ function annotations({ hostConfig, seccomp }: SpecInput): OciSpec['annotations']
 }
 
 function sysctls(config: HostConfig, host: HostFacts, domainname: string): Readonly<Record<string, string>> {
-  const scope = sysctlScope(config);
-  checkSysctls(config.Sysctls, scope);
+  checkSysctls(config.Sysctls, sysctlScope(config));
+  const hasOwnNetwork = config.NetworkMode !== 'host' && sharedContainer(config.NetworkMode) === undefined;
   return {
-    ...(scope.hasOwnNetwork && host.networkSysctls),
+    ...(hasOwnNetwork && host.networkSysctls),
     ...(domainname !== '' && { 'kernel.domainname': domainname }),
     ...config.Sysctls,
   };

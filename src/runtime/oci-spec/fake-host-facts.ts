@@ -33,6 +33,7 @@ export function fakeHostFacts(
     kernel: [6, 18],
     capabilities: capabilitiesOf(2n ** 41n - 1n),
     cpuCount: 4,
+    ulimits: [],
     hasApparmor: false,
     maskedPaths: ['/proc/kcore', '/sys/firmware'],
     networkSysctls: { 'net.ipv4.ping_group_range': '0 2147483647' },

@@ -151,6 +151,11 @@ test('fitHostConfig() lets right settings through', () => {
   assert.deepEqual(fit(settings).warnings, []);
 });
 
+test('fitHostConfig() lets a container set what it shares with another, not with the host', () => {
+  fit({ Sysctls: { 'net.core.somaxconn': '1' }, NetworkMode: 'container:x' });
+  fit({ Sysctls: { 'kernel.sem': '1' }, IpcMode: 'container:x' });
+});
+
 test('fitHostConfig() reads swappiness -1 as unset', () => {
   assert.equal(fit({ MemorySwappiness: -1 }).hostConfig.MemorySwappiness, undefined);
 });

@@ -4,11 +4,11 @@ import { grantedCapabilities } from './capabilities.ts';
 import { parseDeviceRule } from './devices.ts';
 import { fitResources } from './fit-resources.ts';
 import type { HostFacts } from './host-facts.ts';
-import { checkNamespaceModes, sharedContainer } from './namespaces.ts';
+import { checkNamespaceModes } from './namespaces.ts';
 import { rlimits } from './rlimits.ts';
 import { parseSeccompProfile } from './seccomp-profile.ts';
 import { parseSecurityOptions } from './security-options.ts';
-import { checkSysctls } from './sysctls.ts';
+import { checkSysctls, type SysctlScope } from './sysctls.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
@@ -71,12 +71,12 @@ function checkSettings(config: HostConfig, host: HostFacts): void {
   if (seccomp !== 'builtin' && seccomp !== 'unconfined') parseSeccompProfile(seccomp);
 }
 
-/** Which settings of the kernel are the container's own. */
-export function sysctlScope(config: Pick<HostConfig, 'NetworkMode' | 'IpcMode' | 'UTSMode'>) {
+/** Which settings of the kernel a container may set: those of name spaces that are not the host's. */
+export function sysctlScope(config: Pick<HostConfig, 'NetworkMode' | 'IpcMode' | 'UTSMode'>): SysctlScope {
   return {
-    hasOwnNetwork: config.NetworkMode !== 'host' && sharedContainer(config.NetworkMode) === undefined,
-    hasOwnIpc: config.IpcMode !== 'host' && sharedContainer(config.IpcMode) === undefined,
-    hasOwnUts: config.UTSMode !== 'host',
+    hasNetwork: config.NetworkMode !== 'host',
+    hasIpc: config.IpcMode !== 'host',
+    hasUts: config.UTSMode !== 'host',
   };
 }
 

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, release } from 'node:os';
+import type { HostConfig } from '#spec/docker/host-config';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
 import { capabilitiesOf } from './capabilities.ts';
+import { defaultUlimits } from './rlimits.ts';
 
 /** What a container's settings are judged by. Read once: it does not change while the engine runs. */
 export interface HostFacts {
@@ -12,6 +14,8 @@ export interface HostFacts {
   /** what the engine can hand out: its own bounding set */
   readonly capabilities: readonly string[];
   readonly cpuCount: number;
+  /** limits of a process that asks for none; absent: {@link defaultUlimits} */
+  readonly ulimits?: HostConfig['Ulimits'];
   readonly hasApparmor: boolean;
   /** paths no container reads; see {@link defaultMaskedPaths} */
   readonly maskedPaths: readonly string[];
@@ -58,6 +62,7 @@ export function readHostFacts(): HostFacts {
     kernel: [major, minor],
     capabilities: capabilitiesOf(boundingMask()),
     cpuCount: availableParallelism(),
+    ulimits: defaultUlimits(),
     hasApparmor: isApparmorEnabled(),
     maskedPaths: defaultMaskedPaths(),
     networkSysctls: Object.fromEntries(

@@ -9,7 +9,7 @@ import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import { DEFAULT_SECCOMP_PROFILE } from './default-seccomp-profile.ts';
 import { exactInteger } from './exact-integer.ts';
 import type { HostFacts } from './host-facts.ts';
-import { parseSeccompProfile, resolveSeccomp, type SeccompSubject } from './seccomp-profile.ts';
+import { parseSeccompProfile, resolveSeccomp } from './seccomp-profile.ts';
 
 /** How a container's system calls are filtered. */
 export type SeccompSetting =
@@ -50,6 +50,7 @@ export class SeccompFilters {
   readonly #deps: SeccompFiltersDeps;
   readonly #programs = new Map<string, string>();
   readonly #resolved = new Map<string, ResolvedSeccomp>();
+  readonly #keys = new WeakMap<ResolvedSeccomp, string>();
   readonly #flights = new SingleFlight<string>();
 
   constructor(deps: SeccompFiltersDeps) {
@@ -86,20 +87,20 @@ export class SeccompFilters {
     return { kind: 'program', base64: await this.#program(profile, compiler) };
   }
 
-  #resolve(request: SeccompRequest): ResolvedSeccomp {
-    const { architecture, kernel } = this.#deps.host;
-    const subject: SeccompSubject = { capabilities: request.capabilities, architecture, kernel };
-    if (request.seccomp !== 'builtin') return resolveSeccomp(parseSeccompProfile(request.seccomp), subject);
-    const key = request.capabilities.toSorted().join(' ');
+  #resolve({ seccomp, capabilities }: SeccompRequest): ResolvedSeccomp {
+    const key = `${capabilities.toSorted().join(' ')}\n${seccomp}`;
     const known = this.#resolved.get(key);
     if (known) return known;
-    const resolved = resolveSeccomp(DEFAULT_SECCOMP_PROFILE, subject);
+    const { architecture, kernel } = this.#deps.host;
+    const profile = seccomp === 'builtin' ? DEFAULT_SECCOMP_PROFILE : parseSeccompProfile(seccomp);
+    const resolved = resolveSeccomp(profile, { capabilities, architecture, kernel });
     remember(this.#resolved, key, resolved);
     return resolved;
   }
 
   async #program(profile: ResolvedSeccomp, compiler: SeccompCompiler): Promise<string> {
-    const key = keyOf(profile, compiler);
+    const key = this.#keys.get(profile) ?? keyOf(profile, compiler);
+    this.#keys.set(profile, key);
     const known = this.#programs.get(key);
     if (known !== undefined) return known;
     return this.#flights.run(key, async () => {

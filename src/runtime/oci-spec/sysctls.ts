@@ -14,13 +14,13 @@ const IPC_SYSCTLS = new Set([
 const UTS_SYSCTLS = new Set(['kernel.domainname', 'kernel.hostname']);
 
 export interface SysctlScope {
-  readonly hasOwnNetwork: boolean;
-  readonly hasOwnIpc: boolean;
-  readonly hasOwnUts: boolean;
+  readonly hasNetwork: boolean;
+  readonly hasIpc: boolean;
+  readonly hasUts: boolean;
 }
 
 /**
- * Lets only settings of the container's own name spaces through: any other would change the host.
+ * Lets only settings of the container's name spaces through: any other would change the host.
  *
  * @throws {EngineError} `invalid` that names the setting.
  */
@@ -35,11 +35,11 @@ function refusal(name: string, scope: SysctlScope): string | undefined {
   if (!/^[\w.*/-]+$/.test(name) || name.includes('..') || name.startsWith('/')) return 'is not allowed';
   const dotted = name.replaceAll('/', '.');
   if (dotted.startsWith('net.')) {
-    return scope.hasOwnNetwork ? undefined : 'is not allowed in host network mode';
+    return scope.hasNetwork ? undefined : 'is not allowed in host network mode';
   }
   if (IPC_SYSCTLS.has(dotted) || dotted.startsWith('fs.mqueue.')) {
-    return scope.hasOwnIpc ? undefined : 'is not allowed in host ipc mode';
+    return scope.hasIpc ? undefined : 'is not allowed in host ipc mode';
   }
-  if (UTS_SYSCTLS.has(dotted)) return scope.hasOwnUts ? undefined : 'is not allowed in host uts mode';
+  if (UTS_SYSCTLS.has(dotted)) return scope.hasUts ? undefined : 'is not allowed in host uts mode';
   return 'is not allowed';
 }

@@ -42,6 +42,7 @@ test('resolveUser() finds names, numbers and groups', () => {
 test('resolveUser() never takes a number for a name', () => {
   assert.equal(resolveUser(FILES, '1000').uid, 1000);
   assert.equal(resolveUser(FILES, 'web:77').gid, 77);
+  assert.deepEqual(resolveUser(FILES, 'web:web', ['77']).groups, [44, 77]);
 });
 
 test('resolveUser() adds groups by name and number', () => {

@@ -34,10 +34,29 @@ export function lookUpUser(root: string, spec: string, extraGroups: readonly str
   return resolveUser(new ImageAccounts(root), spec, extraGroups);
 }
 
-/** Reads each file when it is first needed. */
+/** {@link lookUpUser} on files that were read already. */
+export function resolveUser(
+  files: AccountFiles,
+  spec: string,
+  extraGroups: readonly string[] = [],
+): ProcessUser {
+  const [, userPart = '', groupPart = ''] = /^([^:]*):?(.*)$/s.exec(spec) ?? [];
+  const account = findAccount(files, userPart);
+  const groups = new GroupFile(files);
+  const gid = groupPart === '' ? account.gid : groups.find(groupPart);
+  const member = groupPart === '' && account.name !== undefined ? groups.of(account.name) : [];
+  const extra = extraGroups.map(group => groups.find(group));
+  return {
+    uid: account.uid,
+    gid,
+    groups: [...new Set([gid, ...member, ...extra])],
+    home: account.home === '' ? '/' : account.home,
+  };
+}
+
+/** Reads each file only when it is needed. */
 class ImageAccounts implements AccountFiles {
   readonly #root: string;
-  #group: { readonly text: string | undefined } | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -48,29 +67,38 @@ class ImageAccounts implements AccountFiles {
   }
 
   get group(): string | undefined {
-    this.#group ??= { text: readText(this.#root, '/etc/group') };
-    return this.#group.text;
+    return readText(this.#root, '/etc/group');
   }
 }
 
-/** {@link lookUpUser} on files that were read already. */
-export function resolveUser(
-  files: AccountFiles,
-  spec: string,
-  extraGroups: readonly string[] = [],
-): ProcessUser {
-  const [, userPart = '', groupPart = ''] = /^([^:]*):?(.*)$/s.exec(spec) ?? [];
-  const account = findAccount(files, userPart);
-  const groups = groupPart === '' && account.name === undefined ? [] : parseGroups(files.group);
-  const gid = groupPart === '' ? account.gid : findGroup(groups, groupPart);
-  const member = groupPart === '' && account.name !== undefined ? groupsOf(groups, account.name) : [];
-  const extra = extraGroups.length === 0 ? [] : addedGroups(parseGroups(files.group), extraGroups);
-  return {
-    uid: account.uid,
-    gid,
-    groups: [...new Set([gid, ...member, ...extra])],
-    home: account.home === '' ? '/' : account.home,
-  };
+/** The groups of an image, parsed once and only when a name is looked up. */
+class GroupFile {
+  readonly #files: AccountFiles;
+  #entries: readonly GroupEntry[] | undefined;
+
+  constructor(files: AccountFiles) {
+    this.#files = files;
+  }
+
+  /** The number of a group; a number stands for itself. @throws {EngineError} `invalid` for an unknown name. */
+  find(group: string): number {
+    const number = parseId(group);
+    if (number !== undefined) return number;
+    const found = this.#all().find(({ name }) => name === group);
+    if (found) return found.gid;
+    throw new EngineError('invalid', `unable to find group ${group}: no matching entries in group file`);
+  }
+
+  of(user: string): readonly number[] {
+    return this.#all()
+      .filter(({ members }) => members.includes(user))
+      .map(({ gid }) => gid);
+  }
+
+  #all(): readonly GroupEntry[] {
+    this.#entries ??= parseGroups(this.#files.group);
+    return this.#entries;
+  }
 }
 
 interface PasswdEntry {
@@ -98,24 +126,6 @@ function findAccount(files: AccountFiles, user: string): Account {
     throw new EngineError('invalid', `unable to find user ${user}: no matching entries in passwd file`);
   }
   return { uid: number, gid: 0, home: '/' };
-}
-
-function findGroup(groups: readonly GroupEntry[], group: string): number {
-  const number = parseId(group);
-  if (number !== undefined) return number;
-  const found = groups.find(({ name }) => name === group);
-  if (!found) {
-    throw new EngineError('invalid', `unable to find group ${group}: no matching entries in group file`);
-  }
-  return found.gid;
-}
-
-function groupsOf(groups: readonly GroupEntry[], user: string): readonly number[] {
-  return groups.filter(({ members }) => members.includes(user)).map(({ gid }) => gid);
-}
-
-function addedGroups(groups: readonly GroupEntry[], wanted: readonly string[]): readonly number[] {
-  return wanted.map(group => groups.find(({ name }) => name === group)?.gid ?? findGroup(groups, group));
 }
 
 /**
