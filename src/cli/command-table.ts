@@ -1,12 +1,8 @@
 import type { Command } from './command.ts';
 
-export type Section = 'Common Commands' | 'Management Commands' | 'Commands' | 'Engine Commands';
-
 export interface CommandEntry {
   /** Every way to call it, the usual one first; `container ls` is two words. */
   readonly paths: readonly string[];
-  readonly summary: string;
-  readonly section: Section;
   /** Loaded when it is run, so that starting costs no more than the command itself. */
   readonly load: () => Promise<Command>;
 }
@@ -27,262 +23,59 @@ export const groups: Readonly<Record<string, string>> = {
   volume: 'Manage volumes',
 };
 
-export const commands: readonly CommandEntry[] = [
+/** Listed first in the help. */
+export const commonCommands: readonly CommandEntry[] = [
+  entry(['run', 'container run'], async () => (await import('./commands/run.ts')).run),
+  entry(['exec', 'container exec'], async () => (await import('./commands/exec.ts')).exec),
   entry(
-    'Common Commands',
-    ['run', 'container run'],
-    'Create and run a new container from an image',
-    async () => (await import('./commands/run.ts')).run,
-  ),
-  entry(
-    'Common Commands',
-    ['exec', 'container exec'],
-    'Execute a command in a running container',
-    async () => (await import('./commands/exec.ts')).exec,
-  ),
-  entry(
-    'Common Commands',
     ['ps', 'container ls', 'container list', 'container ps'],
-    'List containers',
     async () => (await import('./commands/ps.ts')).ps,
   ),
-  entry(
-    'Common Commands',
-    ['pull', 'image pull'],
-    'Download an image from a registry',
-    async () => (await import('./commands/pull.ts')).pull,
-  ),
-  entry(
-    'Common Commands',
-    ['images', 'image ls', 'image list'],
-    'List images',
-    async () => (await import('./commands/images.ts')).images,
-  ),
-  entry(
-    'Common Commands',
-    ['version'],
-    'Show the version information of client and engine',
-    async () => (await import('./commands/version.ts')).version,
-  ),
-  entry(
-    'Common Commands',
-    ['info', 'system info'],
-    'Display system-wide information',
-    async () => (await import('./commands/info.ts')).info,
-  ),
-
-  entry(
-    'Commands',
-    ['attach', 'container attach'],
-    'Attach local standard input, output, and error streams to a running container',
-    async () => (await import('./commands/attach.ts')).attach,
-  ),
-  entry(
-    'Commands',
-    ['create', 'container create'],
-    'Create a new container',
-    async () => (await import('./commands/create.ts')).create,
-  ),
-  entry(
-    'Commands',
-    ['events', 'system events'],
-    'Get real time events from the engine',
-    async () => (await import('./commands/events.ts')).events,
-  ),
-  entry(
-    'Commands',
-    ['import', 'image import'],
-    'Import the contents from a tarball to create a filesystem image',
-    async () => (await import('./commands/import.ts')).importImage,
-  ),
-  entry(
-    'Commands',
-    ['inspect'],
-    'Return low-level information on objects of the engine',
-    async () => (await import('./commands/inspect.ts')).inspect,
-  ),
-  entry(
-    'Commands',
-    ['kill', 'container kill'],
-    'Kill one or more running containers',
-    async () => (await import('./commands/lifecycle.ts')).kill,
-  ),
-  entry(
-    'Commands',
-    ['load', 'image load'],
-    'Load an image from a tar archive or STDIN',
-    async () => (await import('./commands/load.ts')).load,
-  ),
-  entry(
-    'Commands',
-    ['logs', 'container logs'],
-    'Fetch the logs of a container',
-    async () => (await import('./commands/logs.ts')).logs,
-  ),
-  entry(
-    'Commands',
-    ['pause', 'container pause'],
-    'Pause all processes within one or more containers',
-    async () => (await import('./commands/lifecycle.ts')).pause,
-  ),
-  entry(
-    'Commands',
-    ['port', 'container port'],
-    'List port mappings or a specific mapping for the container',
-    async () => (await import('./commands/port.ts')).port,
-  ),
-  entry(
-    'Commands',
-    ['rename', 'container rename'],
-    'Rename a container',
-    async () => (await import('./commands/rename.ts')).rename,
-  ),
-  entry(
-    'Commands',
-    ['restart', 'container restart'],
-    'Restart one or more containers',
-    async () => (await import('./commands/lifecycle.ts')).restart,
-  ),
-  entry(
-    'Commands',
-    ['rm', 'container rm', 'container remove'],
-    'Remove one or more containers',
-    async () => (await import('./commands/rm.ts')).rm,
-  ),
-  entry(
-    'Commands',
-    ['rmi', 'image rm', 'image remove'],
-    'Remove one or more images',
-    async () => (await import('./commands/rmi.ts')).rmi,
-  ),
-  entry(
-    'Commands',
-    ['start', 'container start'],
-    'Start one or more stopped containers',
-    async () => (await import('./commands/start.ts')).start,
-  ),
-  entry(
-    'Commands',
-    ['stop', 'container stop'],
-    'Stop one or more running containers',
-    async () => (await import('./commands/lifecycle.ts')).stop,
-  ),
-  entry(
-    'Commands',
-    ['tag', 'image tag'],
-    'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
-    async () => (await import('./commands/tag.ts')).tag,
-  ),
-  entry(
-    'Commands',
-    ['top', 'container top'],
-    'Display the running processes of a container',
-    async () => (await import('./commands/top.ts')).top,
-  ),
-  entry(
-    'Commands',
-    ['unpause', 'container unpause'],
-    'Unpause all processes within one or more containers',
-    async () => (await import('./commands/lifecycle.ts')).unpause,
-  ),
-  entry(
-    'Commands',
-    ['wait', 'container wait'],
-    'Block until one or more containers stop, then print their exit codes',
-    async () => (await import('./commands/wait.ts')).wait,
-  ),
-
-  entry(
-    'Commands',
-    ['container inspect'],
-    'Display detailed information on one or more containers',
-    async () => (await import('./commands/inspect.ts')).inspectContainers,
-  ),
-  entry(
-    'Commands',
-    ['container prune'],
-    'Remove all stopped containers',
-    async () => (await import('./commands/prune.ts')).pruneContainers,
-  ),
-  entry(
-    'Commands',
-    ['image inspect'],
-    'Display detailed information on one or more images',
-    async () => (await import('./commands/inspect.ts')).inspectImages,
-  ),
-  entry(
-    'Commands',
-    ['network connect'],
-    'Connect a container to a network',
-    async () => (await import('./commands/network.ts')).connect,
-  ),
-  entry(
-    'Commands',
-    ['network create'],
-    'Create a network',
-    async () => (await import('./commands/network.ts')).create,
-  ),
-  entry(
-    'Commands',
-    ['network disconnect'],
-    'Disconnect a container from a network',
-    async () => (await import('./commands/network.ts')).disconnect,
-  ),
-  entry(
-    'Commands',
-    ['network inspect'],
-    'Display detailed information on one or more networks',
-    async () => (await import('./commands/inspect.ts')).inspectNetworks,
-  ),
-  entry(
-    'Commands',
-    ['network ls', 'network list'],
-    'List networks',
-    async () => (await import('./commands/network-ls.ts')).list,
-  ),
-  entry(
-    'Commands',
-    ['network prune'],
-    'Remove all unused networks',
-    async () => (await import('./commands/prune.ts')).pruneNetworks,
-  ),
-  entry(
-    'Commands',
-    ['network rm', 'network remove'],
-    'Remove one or more networks',
-    async () => (await import('./commands/network.ts')).remove,
-  ),
-  entry(
-    'Commands',
-    ['volume create'],
-    'Create a volume',
-    async () => (await import('./commands/volume.ts')).create,
-  ),
-  entry(
-    'Commands',
-    ['volume inspect'],
-    'Display detailed information on one or more volumes',
-    async () => (await import('./commands/inspect.ts')).inspectVolumes,
-  ),
-  entry(
-    'Commands',
-    ['volume ls', 'volume list'],
-    'List volumes',
-    async () => (await import('./commands/volume-ls.ts')).list,
-  ),
-  entry(
-    'Commands',
-    ['volume prune'],
-    'Remove unused local volumes',
-    async () => (await import('./commands/prune.ts')).pruneVolumes,
-  ),
-  entry(
-    'Commands',
-    ['volume rm', 'volume remove'],
-    'Remove one or more volumes',
-    async () => (await import('./commands/volume.ts')).remove,
-  ),
+  entry(['pull', 'image pull'], async () => (await import('./commands/pull.ts')).pull),
+  entry(['images', 'image ls', 'image list'], async () => (await import('./commands/images.ts')).images),
+  entry(['version'], async () => (await import('./commands/version.ts')).version),
+  entry(['info', 'system info'], async () => (await import('./commands/info.ts')).info),
 ];
+
+export const otherCommands: readonly CommandEntry[] = [
+  entry(['attach', 'container attach'], async () => (await import('./commands/attach.ts')).attach),
+  entry(['create', 'container create'], async () => (await import('./commands/create.ts')).create),
+  entry(['events', 'system events'], async () => (await import('./commands/events.ts')).events),
+  entry(['import', 'image import'], async () => (await import('./commands/import.ts')).importImage),
+  entry(['inspect'], async () => (await import('./commands/inspect.ts')).inspect),
+  entry(['kill', 'container kill'], async () => (await import('./commands/lifecycle.ts')).kill),
+  entry(['load', 'image load'], async () => (await import('./commands/load.ts')).load),
+  entry(['logs', 'container logs'], async () => (await import('./commands/logs.ts')).logs),
+  entry(['pause', 'container pause'], async () => (await import('./commands/lifecycle.ts')).pause),
+  entry(['port', 'container port'], async () => (await import('./commands/port.ts')).port),
+  entry(['rename', 'container rename'], async () => (await import('./commands/rename.ts')).rename),
+  entry(['restart', 'container restart'], async () => (await import('./commands/lifecycle.ts')).restart),
+  entry(['rm', 'container rm', 'container remove'], async () => (await import('./commands/rm.ts')).rm),
+  entry(['rmi', 'image rm', 'image remove'], async () => (await import('./commands/rmi.ts')).rmi),
+  entry(['start', 'container start'], async () => (await import('./commands/start.ts')).start),
+  entry(['stop', 'container stop'], async () => (await import('./commands/lifecycle.ts')).stop),
+  entry(['tag', 'image tag'], async () => (await import('./commands/tag.ts')).tag),
+  entry(['top', 'container top'], async () => (await import('./commands/top.ts')).top),
+  entry(['unpause', 'container unpause'], async () => (await import('./commands/lifecycle.ts')).unpause),
+  entry(['wait', 'container wait'], async () => (await import('./commands/wait.ts')).wait),
+  entry(['container inspect'], async () => (await import('./commands/inspect.ts')).inspectContainers),
+  entry(['container prune'], async () => (await import('./commands/prune.ts')).pruneContainers),
+  entry(['image inspect'], async () => (await import('./commands/inspect.ts')).inspectImages),
+  entry(['network connect'], async () => (await import('./commands/network.ts')).connect),
+  entry(['network create'], async () => (await import('./commands/network.ts')).create),
+  entry(['network disconnect'], async () => (await import('./commands/network.ts')).disconnect),
+  entry(['network inspect'], async () => (await import('./commands/inspect.ts')).inspectNetworks),
+  entry(['network ls', 'network list'], async () => (await import('./commands/network-ls.ts')).list),
+  entry(['network prune'], async () => (await import('./commands/prune.ts')).pruneNetworks),
+  entry(['network rm', 'network remove'], async () => (await import('./commands/network.ts')).remove),
+  entry(['volume create'], async () => (await import('./commands/volume.ts')).create),
+  entry(['volume inspect'], async () => (await import('./commands/inspect.ts')).inspectVolumes),
+  entry(['volume ls', 'volume list'], async () => (await import('./commands/volume-ls.ts')).list),
+  entry(['volume prune'], async () => (await import('./commands/prune.ts')).pruneVolumes),
+  entry(['volume rm', 'volume remove'], async () => (await import('./commands/volume.ts')).remove),
+];
+
+export const commands: readonly CommandEntry[] = [...commonCommands, ...otherCommands];
 
 /** Commands and groups of the Docker CLI that we do not have, so that they are not taken for slips of the pen. */
 export const missingCommands: readonly string[] = [
@@ -337,11 +130,6 @@ export function findCommand(words: readonly string[]): { entry: CommandEntry; le
   return found && { entry: found, length };
 }
 
-function entry(
-  section: Section,
-  paths: readonly string[],
-  summary: string,
-  load: CommandEntry['load'],
-): CommandEntry {
-  return { paths, summary, section, load };
+function entry(paths: readonly string[], load: CommandEntry['load']): CommandEntry {
+  return { paths, load };
 }

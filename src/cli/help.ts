@@ -1,5 +1,13 @@
 import type { Command, Flag, FlagSet } from './command.ts';
-import { type CommandEntry, commands, findCommand, groups, launcherCommands } from './command-table.ts';
+import {
+  type CommandEntry,
+  commands,
+  commonCommands,
+  findCommand,
+  groups,
+  launcherCommands,
+  otherCommands,
+} from './command-table.ts';
 import { nameOf } from './error-report.ts';
 import { globalFlags } from './global-flags.ts';
 import type { Surroundings } from './main.ts';
@@ -21,40 +29,49 @@ export async function generalHelp(
   const words = args[0] === 'help' ? args.slice(1) : [];
   if (words.length > 0) {
     const found = findCommand(words);
-    return found ? commandHelp(await found.entry.load(), found.entry, around) : unknownCommand(words, around);
+    return found
+      ? commandHelp(await found.entry.load(), found.entry, around)
+      : unknownCommand(words, [], around);
   }
-  around.stdout.write(overview(around.stdout.columns));
+  around.stdout.write(await overview(around.stdout.columns));
   return 0;
 }
 
-function overview(columns: number | undefined): string {
+async function overview(columns: number | undefined): Promise<string> {
+  const sections: readonly (readonly [string, readonly Name[]])[] = [
+    ['Common Commands', await summaries(commonCommands)],
+    ['Management Commands', Object.entries(groups)],
+    ['Commands', await summaries(otherCommands)],
+    ['Engine Commands', launcherCommands.map(one => [one.name, one.summary])],
+  ];
   const lines = [
     'Usage:  quai [OPTIONS] COMMAND',
     '',
     'A container platform: engine, images, networks, volumes',
     '',
+    ...sections.flatMap(([title, names]) => [`${title}:`, ...nameList(names), '']),
+    'Global Options:',
+    ...flagLines(globalFlags, columns),
+    '',
+    "Run 'quai COMMAND --help' for more information on a command.",
   ];
-  for (const section of ['Common Commands', 'Management Commands', 'Commands', 'Engine Commands'] as const) {
-    lines.push(`${section}:`, ...nameList(sectionNames(section)), '');
-  }
-  lines.push('Global Options:', ...flagLines(globalFlags, columns), '');
-  lines.push("Run 'quai COMMAND --help' for more information on a command.");
   return `${lines.join('\n')}\n`;
 }
 
-function sectionNames(section: CommandEntry['section']): [string, string][] {
-  if (section === 'Management Commands') return Object.entries(groups);
-  if (section === 'Engine Commands') return launcherCommands.map(one => [one.name, one.summary]);
-  return commands
-    .filter(one => one.section === section && !one.paths[0]?.includes(' '))
-    .map(one => [one.paths[0] ?? '', one.summary]);
+type Name = readonly [name: string, summary: string];
+
+/** Names of one word; the commands themselves know what they do. */
+async function summaries(entries: readonly CommandEntry[]): Promise<Name[]> {
+  const single = entries.filter(one => !one.paths[0]?.includes(' '));
+  return Promise.all(single.map(async one => [one.paths[0] ?? '', (await one.load()).summary] as const));
 }
 
-export function groupHelp(group: string, around: Surroundings): number {
-  const members = commands.flatMap(one => {
-    const path = one.paths.find(candidate => candidate.startsWith(`${group} `));
-    return path ? [[path.slice(group.length + 1), one.summary] as [string, string]] : [];
-  });
+export async function groupHelp(group: string, around: Surroundings): Promise<number> {
+  const members: Name[] = [];
+  for (const { paths, load } of commands) {
+    const path = paths.find(candidate => candidate.startsWith(`${group} `));
+    if (path) members.push([path.slice(group.length + 1), (await load()).summary]);
+  }
   const lines = [
     `Usage:  quai ${group} COMMAND`,
     '',
@@ -86,7 +103,7 @@ export function commandHelp(command: Command, entry: CommandEntry, around: Surro
   return 0;
 }
 
-function nameList(names: readonly (readonly [string, string])[]): string[] {
+function nameList(names: readonly Name[]): string[] {
   const width = Math.max(11, ...names.map(([name]) => name.length + 1));
   return names.map(([name, summary]) => `  ${name.padEnd(width)} ${summary}`);
 }

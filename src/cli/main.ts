@@ -33,7 +33,7 @@ export async function main(argv: readonly string[], around: Surroundings = ownPr
     }
     refuseUnsupported(given);
     const found = findCommand(args);
-    if (!found) return await (await import('./unknown-command.ts')).unknownCommand(args, around);
+    if (!found) return await (await import('./unknown-command.ts')).unknownCommand(args, flags.host, around);
     command = await found.entry.load();
     const invocation = await parseFlags(args.slice(found.length), command);
     if (invocation.given.has('help')) {

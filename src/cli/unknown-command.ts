@@ -1,21 +1,28 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { commands, groups, launcherCommands, missingCommands } from './command-table.ts';
+import { chooseHost } from './endpoint.ts';
 import type { Surroundings } from './main.ts';
 import { nearest } from './spelling.ts';
 
 /** Says what is wrong with a command that we do not have, and what may have been meant. @returns 0 for a group's help, else 1. */
-export async function unknownCommand(words: readonly string[], around: Surroundings): Promise<number> {
+export async function unknownCommand(
+  words: readonly string[],
+  hostFlag: readonly string[],
+  around: Surroundings,
+): Promise<number> {
   const [first = '', second] = words;
   if (Object.hasOwn(groups, first) && (second === undefined || second === '--help' || second === '-h')) {
     return (await import('./help.ts')).groupHelp(first, around);
   }
   const name = Object.hasOwn(groups, first) ? `${first} ${second}` : first;
-  around.stderr.write(`${explanation(name, words, around).join('\n')}\n`);
+  around.stderr.write(
+    `${explanation(name, words, chooseHost(hostFlag, around.env).url, around).join('\n')}\n`,
+  );
   return 1;
 }
 
-function explanation(name: string, words: readonly string[], around: Surroundings): string[] {
+function explanation(name: string, words: readonly string[], host: string, around: Surroundings): string[] {
   if (launcherCommands.some(one => one.name === name)) {
     return [
       `quai: '${name}' is a command of the launcher: run ./quai ${name} in the repository, or the installed quai`,
@@ -24,7 +31,6 @@ function explanation(name: string, words: readonly string[], around: Surrounding
   if (missingCommands.includes(name)) {
     const lines = [`not implemented: quai ${name}`];
     if (hasProgram('docker', around.env['PATH'])) {
-      const host = around.env['QUAI_HOST'] ?? 'unix:///run/quai.sock';
       lines.push(`The docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`);
     }
     return lines;

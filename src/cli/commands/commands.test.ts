@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { FakeRoutes } from '#client/fake-transport';
+import { parseJson } from '#client/json';
+import { frame, quai } from '../fake-cli.ts';
+
+test('exec ends as its command did', async () => {
+  const routes: FakeRoutes = {
+    'POST /containers/web/exec': { status: 201, body: { Id: 'e1' } },
+    'POST /exec/e1/start': { body: frame(1, 'hi\n') },
+    'GET /exec/e1/json': { body: { Running: false, ExitCode: 5 } },
+  };
+  const { status, out, engine } = await quai('exec -e A=1 web echo -n hi', routes);
+  assert.deepEqual([status, out], [5, 'hi\n']);
+  const body = parseJson(engine.seen[0]?.body ?? '');
+  assert.deepEqual(body, {
+    User: '',
+    Privileged: false,
+    Tty: false,
+    AttachStdin: false,
+    AttachStdout: true,
+    AttachStderr: true,
+    DetachKeys: '',
+    Env: ['A=1'],
+    WorkingDir: '',
+    Cmd: ['echo', '-n', 'hi'],
+  });
+});
+
+test('several names are worked on one by one, and one failure decides the status', async () => {
+  const { status, out, err } = await quai('stop -t 0 a b c', {
+    'POST /containers/a/stop': { status: 204 },
+    'POST /containers/b/stop': { status: 404, body: { message: 'No such container: b' } },
+    'POST /containers/c/stop': { status: 304 },
+  });
+  assert.deepEqual([status, out, err], [1, 'a\nc\n', 'Error response from daemon: No such container: b\n']);
+});
+
+test('start names those that failed at the end', async () => {
+  const { status, err } = await quai('start a b', {});
+  assert.equal(status, 1);
+  assert.match(err, /\nError: failed to start containers: a, b\n$/);
+});
+
+test('inspect looks for the name in every kind, prints one list, and fails for what is nowhere', async () => {
+  const routes: FakeRoutes = {
+    'GET /images/busybox/json': { body: '{"Id":"sha256:1","Size":9223372036854775807}' },
+    'GET /containers/web/json': { body: '{"Id":"c","State":{"Status":"running"}}' },
+  };
+  const { status, out, err } = await quai('inspect web nope busybox', routes);
+  assert.equal(status, 1);
+  assert.equal(err, 'Error: No such object: nope\n');
+  assert.equal(
+    out,
+    '[\n    {\n        "Id": "c",\n        "State": {\n            "Status": "running"\n        }\n    },\n    {\n        "Id": "sha256:1",\n        "Size": 9223372036854775807\n    }\n]\n',
+  );
+  assert.equal((await quai(['inspect', '-f', '{{.State.Status}}', 'web'], routes)).out, 'running\n');
+  assert.equal((await quai('inspect nope', routes)).out, '[]\n');
+});
+
+test('load sends stdin or a file, and shows what was loaded', async () => {
+  const routes = {
+    'HEAD /_ping': {},
+    'POST /images/load': {
+      body: '{"stream":"Loaded image: a:1\\n"}\n',
+      headers: { 'content-type': 'application/json' },
+    },
+  };
+  const { out, engine } = await quai('load', routes, { input: 'the archive' });
+  assert.deepEqual([out, engine.seen[1]?.body], ['Loaded image: a:1\n', 'the archive']);
+  const missing = await quai('load -i /nonexistent.tar', routes);
+  assert.deepEqual(
+    [missing.status, missing.err, missing.engine.log],
+    [1, 'open /nonexistent.tar: no such file or directory\n', []],
+  );
+});
+
+test('import points to load for an archive that save made', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quai-import-'));
+  try {
+    const file = path.join(folder, 'saved.tar');
+    writeFileSync(file, Buffer.concat(['manifest.json', 'repositories', ''].map(tarHeader)));
+    const { status, err, engine } = await quai(['import', file]);
+    assert.deepEqual(
+      [status, err],
+      [1, `${file} is an archive of images, made by save; load it: quai load -i ${file}\n`],
+    );
+    assert.deepEqual(engine.log, []);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function tarHeader(name: string): Buffer {
+  const header = Buffer.alloc(512);
+  if (name) {
+    header.write(name, 0);
+    header.write('00000000000', 124);
+    header.write('ustar', 257);
+  }
+  return header;
+}
+
+test('events are printed as they come', async () => {
+  const body =
+    '{"Type":"container","Action":"die","Actor":{"ID":"c","Attributes":{"exitCode":"1"}},"timeNano":1767366245123456789}\n';
+  const routes = { 'GET /events': { body } };
+  assert.match(
+    (await quai('events --until 1', routes)).out,
+    /\.123456789\S+ container die c \(exitCode=1\)\n$/,
+  );
+  assert.equal(
+    (await quai(['events', '--format', '{{.Action}} {{.timeNano}}'], routes)).out,
+    'die 1767366245123456789\n',
+  );
+});
+
+test('prune asks first, and takes silence for a no', async () => {
+  const routes = { 'POST /containers/prune': { body: { ContainersDeleted: ['c1'], SpaceReclaimed: 1500 } } };
+  const silent = await quai('container prune', routes);
+  assert.deepEqual([silent.status, silent.engine.log], [0, []]);
+  const agreed = await quai('container prune', routes, { input: 'y\n' });
+  assert.match(agreed.out, /\[y\/N\] Deleted Containers:\nc1\n\nTotal reclaimed space: 1\.5kB\n$/);
+});

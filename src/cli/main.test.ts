@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { ConnectionError } from '#client/api-error';
+import type { Transport } from '#client/transport';
+import { quai } from './fake-cli.ts';
+
+test("run sends the card's address where the engine's version looks for it", async () => {
+  const bodyWith = async (apiVersion: string): Promise<unknown> => {
+    const { engine } = await quai('run -d --mac-address 92:d0:c6:0a:29:33 busybox', running(0), {
+      apiVersion,
+    });
+    return parseJson(engine.seen.findLast(one => one.path.includes('/create'))?.body ?? '');
+  };
+  assert.ok(!JSON.stringify(await bodyWith('1.55')).startsWith('{"MacAddress"'));
+  assert.ok(JSON.stringify(await bodyWith('1.43')).startsWith('{"MacAddress"'));
+});
+
+test("logs sorts the streams, and passes a terminal's as it is", async () => {
+  const routes = (tty: boolean, body: Uint8Array | string): FakeRoutes => ({
+    'GET /containers/web/json': { body: { Config: { Tty: tty } } },
+    'GET /containers/web/logs': { body },
+  });
+  const framed = await quai(
+    'logs -f --since 10m -n 5 web',
+    routes(false, Buffer.concat([frame(1, 'a\n'), frame(2, 'b\n')])),
+  );
+  assert.deepEqual([framed.out, framed.err], ['a\n', 'b\n']);
+  assert.deepEqual(framed.engine.seen[1]?.query, {
+    stdout: '1',
+    stderr: '1',
+    since: '1767311400.000000000',
+    follow: '1',
+    tail: '5',
+  });
+  assert.equal((await quai('logs web', routes(true, 'raw\r\n'))).out, 'raw\r\n');
+});
+
+test('ps --filter without = and other wrong usage end with 125 and the usage line', async () => {
+  const { status, err } = await quai('ps --filter running');
+  assert.equal(status, 125);
+  assert.match(
+    err,
+    /bad format of filter.+\n\nUsage: {2}quai ps \[OPTIONS\]\n\nRun 'quai ps --help' for more information\n$/,
+  );
+});
+
+test('a wrong number of arguments ends with 1', async () => {
+  assert.deepEqual([(await quai('ps x')).status, (await quai('rename a')).status], [1, 1]);
+  assert.match((await quai('rm')).err, /^quai: 'quai rm' requires at least 1 argument\n/);
+  assert.match(
+    (await quai('port a b c')).err,
+    /^quai: 'quai port' requires at least 1 and at most 2 arguments\n/,
+  );
+});
+
+for (const [line, expected] of [
+  ['rnu x', /^quai: unknown command: quai rnu\n {2}did you mean 'quai run'\?\n/],
+  ['container lss', /^quai: unknown command: quai container lss\n {2}did you mean 'quai container ls'\?\n/],
+  ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
+  ['save x', /^not implemented: quai save\n$/],
+  ['daemon', /'daemon' is a command of the launcher/],
+  ['--context x ps', /^not implemented: --context; choose the engine with --host\n$/],
+] as const) {
+  test(`quai ${line} fails with help`, async () => {
+    const { status, err } = await quai(line);
+    assert.equal(status, 1);
+    assert.match(err, expected);
+  });
+}
+
+test('a command that we lack points to the docker CLI where it is installed', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quai-path-'));
+  try {
+    writeFileSync(path.join(folder, 'docker'), '', { mode: 0o755 });
+    const { err } = await quai(
+      '-H unix:///x.sock save a -o b',
+      {},
+      { env: { PATH: `/nonexistent:${folder}` } },
+    );
+    assert.match(
+      err,
+      /\nThe docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock save a -o b\n$/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+for (const [code, expected] of [
+  [
+    'ENOENT',
+    /^Cannot connect to the Quai daemon at unix:\/\/\/x\. Is the quai daemon running\?\nStart it with: sudo quai daemon/,
+  ],
+  ['ECONNREFUSED', /^Cannot connect to the Quai daemon/],
+  ['EACCES', /^permission denied while trying to connect .+\nUse sudo, or become a member of the group/],
+] as const) {
+  test(`${code} at the socket says what to do`, async () => {
+    const fail = async (): Promise<never> => {
+      throw new ConnectionError('unix:///x', code);
+    };
+    const transport: Transport = {
+      address: 'unix:///x',
+      request: fail,
+      hijack: fail,
+      close: () => undefined,
+    };
+    const { status, err } = await quai('ps', {}, { transport });
+    assert.equal(status, 1);
+    assert.match(err, expected);
+    assert.equal((await quai('run busybox', {}, { transport })).status, 125);
+  });
+}
+
+test('a failure with curly quotes on the command line says what they are', async () => {
+  const { err } = await quai(['rm', '“web”'], {});
+  assert.match(err, /No|no such/);
+  assert.match(
+    (await quai(['inspect', '-f', '“{{.Nope}}”', 'web'], { 'GET /containers/web/json': { body: '{}' } })).err,
+    /\nNote: the command line has curly quotes/,
+  );
+});
+
+test('help is there for the program, groups and commands, and needs no engine', async () => {
+  for (const [line, expected] of [
+    ['--help', /^Usage: {2}quai \[OPTIONS\] COMMAND\n/],
+    ['help', /\n {2}daemon {6}Run the engine in the foreground\n/],
+    [
+      'help ps',
+      /^Usage: {2}quai ps \[OPTIONS\]\n\nList containers\n\nAliases:\n {2}quai ps, quai container ls,/,
+    ],
+    ['run --help', /\n {2}-q, --quiet +Suppress the pull output\n/],
+    ['volume', /^Usage: {2}quai volume COMMAND\n\nManage volumes\n\nCommands:\n {2}create /],
+    ['volume --help', /\n {2}rm +Remove one or more volumes/],
+    ['--version', /^Quai version \d+\.\d+\.\d+, build \w+\n$/],
+  ] as const) {
+    const { status, out, engine } = await quai(line);
+    assert.equal(status, 0, line);
+    assert.match(out, expected);
+    assert.deepEqual(engine.log, []);
+  }
+});
