@@ -17,9 +17,13 @@ import {
 export interface FirewallDeps {
   readonly table: string;
   readonly logger: Logger;
+  /** called a moment after others changed rules of theirs */
+  readonly onForeignChange: () => void;
 }
 
 const RETRY_MS = 500;
+/** Firewall managers make many transactions in a row. */
+const FOREIGN_PAUSE_MS = 300;
 
 /**
  * Our one nftables table. What it should hold is kept here; the kernel's copy is changed by the same amount, and
@@ -36,10 +40,13 @@ export class Firewall implements Disposable {
   #isAsserted = false;
   #watch: NftablesWatch | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #foreign: NodeJS.Timeout | undefined;
+  readonly #onForeignChange: () => void;
 
-  constructor({ table, logger }: FirewallDeps) {
+  constructor({ table, logger, onForeignChange }: FirewallDeps) {
     this.#table = table;
     this.#logger = logger;
+    this.#onForeignChange = onForeignChange;
     this.#nft = openNftables();
   }
 
@@ -97,6 +104,7 @@ export class Firewall implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#retry);
+    clearTimeout(this.#foreign);
     const watch = this.#watch;
     this.#watch = undefined;
     watch?.[Symbol.dispose]();
@@ -152,6 +160,8 @@ export class Firewall implements Disposable {
   async #follow(watch: NftablesWatch): Promise<void> {
     for await (const change of watch) {
       if (this.#ownGenerations.delete(change.generation)) continue;
+      clearTimeout(this.#foreign);
+      this.#foreign = setTimeout(this.#onForeignChange, FOREIGN_PAUSE_MS).unref();
       if (!this.#isAsserted || !change.damagedTables.has(this.#table)) continue;
       this.#logger.warn('firewall rules were removed by another program, putting them back', {
         pid: change.pid,

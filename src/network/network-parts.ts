@@ -7,6 +7,7 @@ import type { EndpointRegistry } from './endpoint-registry.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { Firewall } from './firewall.ts';
 import type { FirewallEndpoint, FirewallNetwork } from './firewall-rules.ts';
+import type { ForwardWarning } from './forward-warning.ts';
 import type { InstanceNames } from './instance-names.ts';
 import type { Ipam } from './ipam.ts';
 import type { NetworkRegistry } from './network-registry.ts';
@@ -25,6 +26,7 @@ export interface NetworkParts {
   readonly firewall: Firewall;
   readonly publisher: PortPublisher;
   readonly sandboxes: Sandboxes;
+  readonly forwardWarning: ForwardWarning;
   readonly events: EventSink;
   readonly logger: Logger;
   readonly resolveContainerName: (containerId: string) => string | undefined;

@@ -32,13 +32,14 @@ export async function restoreNetworks(
 ): Promise<void> {
   forgetStopped(parts, running);
   ensurePredefined(parts, context.pools);
+  parts.firewall.watch();
   assertFirewall(parts);
   const links = new Map(parts.links.list().map(link => [link.name, link]));
   await ensureBridges(parts, links, context.chores);
   await reconnect(parts, links);
   restorePorts(parts);
   sweep(parts, { running, links, chores: context.chores });
-  parts.firewall.watch();
+  parts.forwardWarning.check();
 }
 
 /** Ranges that a new network must keep clear of. */

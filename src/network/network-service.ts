@@ -11,6 +11,7 @@ import { BridgeLinks } from './bridge-links.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
 import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
 import { Firewall } from './firewall.ts';
+import { ForwardWarning } from './forward-warning.ts';
 import { type EngineInstance, InstanceNames } from './instance-names.ts';
 import { Ipam } from './ipam.ts';
 import type { Endpoint, EndpointRequest, IpamPool, Network, PortRequest } from './network.ts';
@@ -79,6 +80,8 @@ export class NetworkService {
     const networks = new NetworkRegistry({ db, events });
     const endpoints = new EndpointRegistry({ db, events });
     const book = new PortBook({ hasIpv6: hostHasIpv6, ephemeralRange });
+    const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge });
+    const onForeignChange = (): void => forwardWarning.check();
     this.#pools = deps.defaultPools ?? DEFAULT_POOLS;
     this.#chores = new BackgroundChores(logger);
     this.#parts = {
@@ -87,9 +90,10 @@ export class NetworkService {
       endpoints,
       ipam: openIpam(networks, endpoints, resolveContainerName),
       links: new BridgeLinks({ names, logger }),
-      firewall: new Firewall({ table: names.table, logger }),
+      firewall: new Firewall({ table: names.table, logger, onForeignChange }),
       publisher: new PortPublisher({ book, logger }),
       sandboxes: new Sandboxes(join(deps.runDir, 'netns')),
+      forwardWarning,
       events,
       logger,
       resolveContainerName,

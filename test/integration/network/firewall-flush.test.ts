@@ -80,3 +80,15 @@ test('tables of others stay as they are, from start to end', { skip }, async () 
   assert.equal(sh('nft list ruleset'), before);
   sh('nft delete table inet other');
 });
+
+test('a table of others that drops what is forwarded is reported, whenever it comes', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  const warnings = () => fixture.logs.filter(line => line.message.includes('drop what is forwarded'));
+  assert.equal(warnings().length, 0);
+  sh(
+    'nft add table ip filter; nft add chain ip filter FORWARD "{ type filter hook forward priority 0; policy drop; }"',
+  );
+  await eventually(() => warnings().length === 1, 'the warning');
+  assert.equal(warnings()[0]?.fields['chain'], 'ip filter FORWARD');
+  sh('nft delete table ip filter');
+});

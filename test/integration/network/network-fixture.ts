@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -251,7 +251,8 @@ export function leftovers(folder: string): string[] {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter(line => line.includes(folder));
-  const files = readdirSync(join(folder, 'netns'));
+  const netns = join(folder, 'netns');
+  const files = existsSync(netns) ? readdirSync(netns) : [];
   return [...links, ...tables, ...mounts, ...files];
 }
 
