@@ -7,37 +7,6 @@ import { ConnectionError } from '#client/api-error';
 import type { Transport } from '#client/transport';
 import { quai } from './fake-cli.ts';
 
-test("run sends the card's address where the engine's version looks for it", async () => {
-  const bodyWith = async (apiVersion: string): Promise<unknown> => {
-    const { engine } = await quai('run -d --mac-address 92:d0:c6:0a:29:33 busybox', running(0), {
-      apiVersion,
-    });
-    return parseJson(engine.seen.findLast(one => one.path.includes('/create'))?.body ?? '');
-  };
-  assert.ok(!JSON.stringify(await bodyWith('1.55')).startsWith('{"MacAddress"'));
-  assert.ok(JSON.stringify(await bodyWith('1.43')).startsWith('{"MacAddress"'));
-});
-
-test("logs sorts the streams, and passes a terminal's as it is", async () => {
-  const routes = (tty: boolean, body: Uint8Array | string): FakeRoutes => ({
-    'GET /containers/web/json': { body: { Config: { Tty: tty } } },
-    'GET /containers/web/logs': { body },
-  });
-  const framed = await quai(
-    'logs -f --since 10m -n 5 web',
-    routes(false, Buffer.concat([frame(1, 'a\n'), frame(2, 'b\n')])),
-  );
-  assert.deepEqual([framed.out, framed.err], ['a\n', 'b\n']);
-  assert.deepEqual(framed.engine.seen[1]?.query, {
-    stdout: '1',
-    stderr: '1',
-    since: '1767311400.000000000',
-    follow: '1',
-    tail: '5',
-  });
-  assert.equal((await quai('logs web', routes(true, 'raw\r\n'))).out, 'raw\r\n');
-});
-
 test('ps --filter without = and other wrong usage end with 125 and the usage line', async () => {
   const { status, err } = await quai('ps --filter running');
   assert.equal(status, 125);

@@ -125,3 +125,23 @@ test('prune asks first, and takes silence for a no', async () => {
   const agreed = await quai('container prune', routes, { input: 'y\n' });
   assert.match(agreed.out, /\[y\/N\] Deleted Containers:\nc1\n\nTotal reclaimed space: 1\.5kB\n$/);
 });
+
+test("logs sorts the streams, and passes a terminal's as it is", async () => {
+  const routes = (tty: boolean, body: Uint8Array | string): FakeRoutes => ({
+    'GET /containers/web/json': { body: { Config: { Tty: tty } } },
+    'GET /containers/web/logs': { body },
+  });
+  const framed = await quai(
+    'logs -f --since 10m -n 5 web',
+    routes(false, Buffer.concat([frame(1, 'a\n'), frame(2, 'b\n')])),
+  );
+  assert.deepEqual([framed.out, framed.err], ['a\n', 'b\n']);
+  assert.deepEqual(framed.engine.seen[1]?.query, {
+    stdout: '1',
+    stderr: '1',
+    since: '1767311400.000000000',
+    follow: '1',
+    tail: '5',
+  });
+  assert.equal((await quai('logs web', routes(true, 'raw\r\n'))).out, 'raw\r\n');
+});

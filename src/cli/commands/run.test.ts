@@ -101,3 +101,14 @@ test('run -t with input needs a terminal', async () => {
   const { status, err } = await quai('run -it busybox', running(0));
   assert.deepEqual([status, err], [1, 'the input device is not a TTY\n']);
 });
+
+test("run sends the card's address where the engine's version looks for it", async () => {
+  const bodyWith = async (apiVersion: string): Promise<unknown> => {
+    const { engine } = await quai('run -d --mac-address 92:d0:c6:0a:29:33 busybox', running(0), {
+      apiVersion,
+    });
+    return parseJson(engine.seen.findLast(one => one.path.includes('/create'))?.body ?? '');
+  };
+  assert.ok(!JSON.stringify(await bodyWith('1.55')).startsWith('{"MacAddress"'));
+  assert.ok(JSON.stringify(await bodyWith('1.43')).startsWith('{"MacAddress"'));
+});
