@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { O_CLOEXEC, O_NONBLOCK, OwnedFd } from '../descriptors.ts';
 import { check, declare } from '../libc.ts';
 import { SysError } from '../sys-error.ts';
 import {
@@ -23,7 +24,6 @@ export const NETLINK_NETFILTER = 12;
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
@@ -75,7 +75,7 @@ export class NetlinkSocket implements Disposable {
 
   /** @throws {SysError} */
   constructor(protocol: number) {
-    this.fd = check('socket', socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), 'netlink');
+    this.fd = check('socket', socket(AF_NETLINK, SOCK_RAW | O_NONBLOCK | O_CLOEXEC, protocol), 'netlink');
     // Short acknowledgements with the kernel's own words; kernels before 4.12 lack them and the rest still works.
     setsockopt(this.fd, SOL_NETLINK, NETLINK_CAP_ACK, one, 4);
     setsockopt(this.fd, SOL_NETLINK, NETLINK_EXT_ACK, one, 4);
@@ -153,6 +153,13 @@ export class NetlinkSocket implements Disposable {
   /** Room for `bytes` of answers or notifications that were not read yet; needs CAP_NET_ADMIN, else ignored. */
   setReceiveBuffer(bytes: number): void {
     setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, Buffer.from(Int32Array.of(bytes).buffer), 4);
+  }
+
+  /** Hands the descriptor over; the socket itself is closed then. */
+  take(): OwnedFd {
+    if (!this.#isOpen || this.#isBusy) throw new RangeError('netlink socket is closed or busy');
+    this.#isOpen = false;
+    return new OwnedFd(this.fd);
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { becomeHost, eventually, NetworkFixture, port, sh, TABLE, whyNot } from './network-fixture.ts';
 import { ask } from './talk.ts';
@@ -91,4 +93,25 @@ test('a table of others that drops what is forwarded is reported, whenever it co
   await eventually(() => warnings().length === 1, 'the warning');
   assert.equal(warnings()[0]?.fields['chain'], 'ip filter FORWARD');
   sh('nft delete table ip filter');
+});
+
+test('rules come back also when the kernel could not tell us all that happened', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  await fixture.run('web', { ports: [port(80, 8080)] });
+  const before = sh(`nft list table inet ${TABLE}`);
+  const file = join(fixture.folder, 'many.nft');
+  const members = Array.from(
+    { length: 100_000 },
+    (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
+  );
+  writeFileSync(
+    file,
+    `table inet other { set s { type ipv4_addr; elements = { ${members.join(', ')} }; }; }`,
+  );
+  // While this runs nobody reads, until the notifications no longer fit.
+  for (let round = 0; round < 3; round += 1) sh(`nft -f ${file}; nft flush ruleset`);
+  await eventually(() => sh('nft list ruleset') === before, 'the rules are as they were');
+  assert.ok(fixture.logs.some(line => line.message === 'lost track of firewall changes'));
+  sh('nft flush ruleset');
+  await eventually(() => sh('nft list ruleset') === before, 'and we are told of changes again', 1_000);
 });
