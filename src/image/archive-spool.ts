@@ -119,6 +119,7 @@ class SpoolSink implements TarSink {
     const path = normalName(displayName(entry.path));
     this.#path = entry.type === 'file' ? path : undefined;
     if (path === undefined) return;
+    if (entry.sparse) throw new EngineError('invalid', `invalid archive: ${path} is a sparse file`);
     if (entry.type === 'symlink') {
       this.#add(path, { link: posix.join(posix.dirname(path), displayName(entry.linkPath)) });
     } else if (entry.type === 'hardlink') {

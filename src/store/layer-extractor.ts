@@ -3,6 +3,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -12,7 +13,7 @@ import {
 } from 'node:fs';
 import { EngineError } from '#base/errors';
 import { displayName, latin1 } from '#spec/tar/byte-string';
-import type { TarEntry } from '#spec/tar/tar-entry';
+import type { SparseMap, TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
 import {
   AT_FDCWD,
@@ -72,6 +73,7 @@ export class LayerExtractor implements TarSink {
   /** their times, set at the end: every new entry changes them */
   readonly #times = new Map<string, readonly [seconds: number, nanos: number]>();
   #file: { readonly fd: number; readonly entry: TarEntry } | undefined;
+  #sparsePosition = { segment: 0, done: 0 };
   #uncheckedBytes = SPACE_CHECK_BYTES;
 
   constructor(options: LayerExtractorOptions) {
@@ -91,11 +93,11 @@ export class LayerExtractor implements TarSink {
   data(bytes: Buffer): void {
     const file = this.#file;
     if (!file) throw new TypeError('content without a file');
-    this.sizeBytes += bytes.length;
     this.#uncheckedBytes += bytes.length;
     try {
       if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) this.#checkSpace();
-      for (let offset = 0; offset < bytes.length; ) offset += writeSync(file.fd, bytes, offset);
+      if (file.entry.sparse) this.#writeSparse(file.fd, file.entry.sparse, bytes);
+      else for (let offset = 0; offset < bytes.length; ) offset += writeSync(file.fd, bytes, offset);
     } catch (error) {
       throw failure(file.entry.path, error);
     }
@@ -105,6 +107,8 @@ export class LayerExtractor implements TarSink {
     const file = this.#file;
     if (!file) return;
     this.#file = undefined;
+    this.sizeBytes += file.entry.sparse?.realSize ?? file.entry.size;
+    this.#sparsePosition = { segment: 0, done: 0 };
     try {
       finishFile(file.fd, file.entry);
     } catch (error) {
@@ -129,6 +133,22 @@ export class LayerExtractor implements TarSink {
   abandon(): void {
     if (this.#file) closeSync(this.#file.fd);
     this.#file = undefined;
+  }
+
+  /** Each piece to its place; what lies between stays a hole. */
+  #writeSparse(fd: number, { segments }: SparseMap, bytes: Buffer): void {
+    const position = this.#sparsePosition;
+    for (let offset = 0; offset < bytes.length; ) {
+      const segment = segments[position.segment];
+      if (!segment) throw new TypeError('a sparse file has as many bytes as its map');
+      const length = Math.min(segment.length - position.done, bytes.length - offset);
+      const written = length === 0 ? 0 : writeSync(fd, bytes, offset, length, segment.offset + position.done);
+      offset += written;
+      position.done += written;
+      if (position.done < segment.length) continue;
+      position.segment += 1;
+      position.done = 0;
+    }
   }
 
   #create(entry: TarEntry, path: string): void {
@@ -321,6 +341,7 @@ function deviceMode(entry: TarEntry): number {
 
 /** Owner before mode: chown(2) takes setuid away. Capabilities after both: it takes them away too. */
 function finishFile(fd: number, entry: TarEntry): void {
+  if (entry.sparse) ftruncateSync(fd, entry.sparse.realSize);
   fchownSync(fd, entry.uid, entry.gid);
   fchmodSync(fd, entry.mode);
   for (const [key, value] of entry.xattrs) setOne(key, () => setXattrFd(fd, key, value));

@@ -25,6 +25,14 @@ export const TYPE_FLAGS = {
   paxGlobal: 'g',
 } as const satisfies Record<TarEntryType, string>;
 
+/** Where the stored bytes of a sparse file belong; between them are zeros. */
+export interface SparseMap {
+  /** size of the file with its holes */
+  readonly realSize: number;
+  /** in order, without overlap */
+  readonly segments: readonly { readonly offset: number; readonly length: number }[];
+}
+
 /** One entry as the archive describes it. Names are byte strings, taken as they are: the reader decides what is safe. */
 export interface TarEntry {
   readonly path: string;
@@ -33,8 +41,10 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** bytes of content; 0 for everything but files */
+  /** bytes of content that follow; 0 for everything but files */
   readonly size: number;
+  /** where they belong, for a sparse file */
+  readonly sparse?: SparseMap;
   /** whole seconds since 1970, may be negative */
   readonly mtimeSeconds: number;
   /** 0 to 999,999,999 */

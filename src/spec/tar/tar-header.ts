@@ -32,14 +32,14 @@ export function parseHeader(block: Buffer, offset: number): RawHeader {
   return {
     flag: block.toString('latin1', offset + 156, offset + 157),
     path: (isPosix ? prefix(block, offset) : '') + text(block, offset, 100),
-    mode: number(block, offset + 100, 8, 'mode') & 0o7777,
-    uid: number(block, offset + 108, 8, 'uid'),
-    gid: number(block, offset + 116, 8, 'gid'),
-    size: number(block, offset + 124, 12, 'size'),
-    mtimeSeconds: number(block, offset + 136, 12, 'mtime'),
+    mode: parseNumber(block, offset + 100, 8, 'mode') & 0o7777,
+    uid: parseNumber(block, offset + 108, 8, 'uid'),
+    gid: parseNumber(block, offset + 116, 8, 'gid'),
+    size: parseNumber(block, offset + 124, 12, 'size'),
+    mtimeSeconds: parseNumber(block, offset + 136, 12, 'mtime'),
     linkPath: text(block, offset + 157, 100),
-    deviceMajor: isGnu || isPosix ? number(block, offset + 329, 8, 'devmajor') : 0,
-    deviceMinor: isGnu || isPosix ? number(block, offset + 337, 8, 'devminor') : 0,
+    deviceMajor: isGnu || isPosix ? parseNumber(block, offset + 329, 8, 'devmajor') : 0,
+    deviceMinor: isGnu || isPosix ? parseNumber(block, offset + 337, 8, 'devminor') : 0,
   };
 }
 
@@ -67,7 +67,7 @@ function text(block: Buffer, offset: number, length: number): string {
 /**
  * Octal digits between spaces and NULs; or, with the top bit set, a big-endian two's complement number (GNU, star).
  */
-function number(block: Buffer, offset: number, length: number, field: string): number {
+export function parseNumber(block: Buffer, offset: number, length: number, field: string): number {
   const first = block[offset] ?? 0;
   if (first >= 0x80) return binaryNumber(block, offset, length, field);
   const digits = block.toString('latin1', offset, offset + length).replace(/^[ \0]+|[ \0]+$/g, '');
@@ -91,7 +91,7 @@ function binaryNumber(block: Buffer, offset: number, length: number, field: stri
 
 /** Old tars summed signed characters; both sums are accepted, as everyone does. */
 function verifyChecksum(block: Buffer, offset: number): void {
-  const expected = number(block, offset + CHECKSUM_OFFSET, CHECKSUM_LENGTH, 'checksum');
+  const expected = parseNumber(block, offset + CHECKSUM_OFFSET, CHECKSUM_LENGTH, 'checksum');
   let sum = CHECKSUM_LENGTH * SPACE;
   let negative = 0;
   for (let index = 0; index < BLOCK_SIZE; index += 1) {

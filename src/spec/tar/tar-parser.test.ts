@@ -61,6 +61,16 @@ function withPax(body: string, entry = tarHeader({ path: 'f' })): Buffer {
   return archive(tarEntry({ path: 'pax', type: 'pax' }, body), entry);
 }
 
+function sparsePax(fields: Readonly<Record<string, string>>): string {
+  return Object.entries(fields)
+    .map(([key, value]) => {
+      const rest = ` GNU.sparse.${key}=${value}\n`;
+      const length = rest.length + String(rest.length + 2).length;
+      return `${length}${rest}`;
+    })
+    .join('');
+}
+
 function gnu(flag: string, name: string): Buffer {
   const header = patched(tarHeader({ path: '././@LongLink', size: name.length + 1 }), 156, flag);
   return Buffer.concat([header, Buffer.from(`${name}\0`), Buffer.alloc((1024 - name.length - 1) % 512)]);
@@ -152,6 +162,31 @@ test('a V7 name with a slash at its end is a directory', () => {
   assert.equal(read(archive(header))[0]?.type, 'directory');
 });
 
+test('a sparse file comes with a map of its pieces', () => {
+  const sparse = {
+    realSize: 20,
+    segments: [
+      { offset: 5, length: 2 },
+      { offset: 10, length: 1 },
+    ],
+  };
+  const old = read(
+    withPax(sparsePax({ map: '5,2,10,1', size: '20', name: 'real' }), tarEntry({ path: 'f' }, 'abc')),
+  );
+  assert.deepEqual([old[0]?.path, old[0]?.content, old[0]?.sparse], ['real', 'abc', sparse]);
+  const map = Buffer.alloc(512);
+  map.write('2\n5\n2\n10\n1\n');
+  const body = Buffer.concat([map, Buffer.from('abc')]);
+  const pax = withPax(
+    sparsePax({ major: '1', minor: '0', realsize: '20', name: 'real' }),
+    tarEntry({ path: 'f' }, body.toString('latin1')),
+  );
+  for (const step of [1, 100, pax.length]) {
+    const [entry] = read(pax, { step });
+    assert.deepEqual([entry?.path, entry?.content, entry?.size, entry?.sparse], ['real', 'abc', 3, sparse]);
+  }
+});
+
 test('a hard link has no content even when its header has a size', () => {
   const link = patched(tarHeader({ path: 'l', type: 'hardlink', linkPath: 'f' }), 124, '00000000005\0');
   assert.deepEqual(
@@ -223,7 +258,50 @@ const REFUSED: readonly (readonly [string, () => Buffer, RegExp])[] = [
     /owner 4294967295/,
   ],
   ['an unknown type', () => archive(patched(tarHeader({ path: 'f' }), 156, 'Z')), /unsupported entry type/],
-  ['an old GNU sparse file', () => archive(patched(tarHeader({ path: 'f' }), 156, 'S')), /sparse/],
+  [
+    'a sparse file with more data than its map',
+    () => archive(patched(tarHeader({ path: 'f', size: 512 }), 156, 'S'), Buffer.alloc(512)),
+    /sparse map/,
+  ],
+  [
+    'a sparse map that runs backwards',
+    () => withPax(sparsePax({ map: '10,1,5,1', size: '20' }), tarEntry({ path: 'f' }, 'xx')),
+    /sparse map/,
+  ],
+  [
+    'a sparse map beyond the file',
+    () => withPax(sparsePax({ map: '10,2', size: '11' }), tarEntry({ path: 'f' }, 'xx')),
+    /sparse map/,
+  ],
+  [
+    'a sparse map of odd length',
+    () => withPax(sparsePax({ map: '1,2,3', size: '11' }), tarEntry({ path: 'f' }, 'xx')),
+    /sparse map/,
+  ],
+  [
+    'a sparse map without end',
+    () =>
+      withPax(
+        sparsePax({ major: '1', minor: '0', realsize: '9' }),
+        tarEntry({ path: 'f' }, `99999999\n${'1\n'.repeat(600)}`),
+      ),
+    /sparse map|too many pieces/,
+  ],
+  [
+    'a sparse map that is no number',
+    () =>
+      withPax(
+        sparsePax({ major: '1', minor: '0', realsize: '9' }),
+        tarEntry({ path: 'f' }, '-1\n'.repeat(300)),
+      ),
+    /sparse map/,
+  ],
+  ['an unknown sparse format', () => withPax(sparsePax({ major: '2', minor: '0' })), /unknown sparse format/],
+  [
+    'a sparse directory',
+    () => withPax(sparsePax({ map: '', size: '0' }), tarHeader({ path: 'd', type: 'directory' })),
+    /only files can be sparse/,
+  ],
   ['an empty name', () => archive(tarHeader({ path: '' })), /without a name/],
   ['a name of 5000 bytes', () => archive(tarHeader({ path: 'n'.repeat(5000) })), /name is too long/],
   [

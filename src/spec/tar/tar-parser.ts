@@ -1,4 +1,6 @@
+import { type ExtendedFields, MAX_NAME, mergeEntry } from './merge-entry.ts';
 import { type PaxFields, parsePax } from './pax.ts';
+import { GnuSparseReader, PaxSparseReader, parseSparseList } from './sparse.ts';
 import { BLOCK_SIZE, type TarEntry } from './tar-entry.ts';
 import { tarError } from './tar-error.ts';
 import { isZeroBlock, parseHeader, type RawHeader } from './tar-header.ts';
@@ -19,32 +21,16 @@ export interface TarLimits {
 
 export const DEFAULT_TAR_LIMITS: TarLimits = { maxEntries: 5_000_000, maxBytes: 1024 ** 4 };
 
-const MAX_NAME = 4096;
 const MAX_LONG_NAME_BODY = MAX_NAME + BLOCK_SIZE;
 const MAX_PAX_BODY = 1024 * 1024;
 /** Extension headers in a row before an entry; honest archives have at most three. */
 const MAX_EXTENSIONS = 8;
-/** 2^32 - 1 is -1 to chown(2): "leave it". */
-const MAX_ID = 0xffff_fffe;
 const NO_BYTES = Buffer.alloc(0);
-const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
 
-const ENTRY_TYPES: Readonly<Record<string, TarEntry['type']>> = {
-  '0': 'file',
-  '\0': 'file',
-  '7': 'file',
-  '1': 'hardlink',
-  '2': 'symlink',
-  '3': 'character',
-  '4': 'block',
-  '5': 'directory',
-  '6': 'fifo',
-};
-
-type State = 'header' | 'extension' | 'content' | 'padding' | 'ended';
+type State = 'header' | 'extension' | 'map' | 'content' | 'padding' | 'ended';
 
 /**
- * A streaming reader of tar archives (V7, ustar, PAX, GNU long names), strict and bounded: memory use does not
+ * A streaming reader of tar archives (V7, ustar, PAX, GNU long names and sparse files), strict and bounded: memory use does not
  * depend on the archive. What Go's archive/tar does not accept, and what two readers could understand differently,
  * is refused. Whatever follows the end marker is ignored.
  */
@@ -62,6 +48,7 @@ export class TarParser {
   #pax: PaxFields = {};
   #longName: string | undefined;
   #longLink: string | undefined;
+  #onMapBlock: (block: Buffer) => void = () => undefined;
   #entries = 0;
   #bytes = 0;
 
@@ -87,7 +74,8 @@ export class TarParser {
   #step(chunk: Buffer, offset: number): number {
     switch (this.#state) {
       case 'header':
-        return this.#readHeader(chunk, offset);
+      case 'map':
+        return this.#readBlock(chunk, offset);
       case 'extension':
         return this.#readExtension(chunk, offset);
       case 'content':
@@ -99,18 +87,23 @@ export class TarParser {
     }
   }
 
-  #readHeader(chunk: Buffer, offset: number): number {
+  #readBlock(chunk: Buffer, offset: number): number {
     if (this.#blockFill === 0 && chunk.length - offset >= BLOCK_SIZE) {
-      this.#header(chunk, offset);
+      this.#wholeBlock(chunk, offset);
       return offset + BLOCK_SIZE;
     }
     const copied = chunk.copy(this.#block, this.#blockFill, offset);
     this.#blockFill += copied;
     if (this.#blockFill === BLOCK_SIZE) {
       this.#blockFill = 0;
-      this.#header(this.#block, 0);
+      this.#wholeBlock(this.#block, 0);
     }
     return offset + copied;
+  }
+
+  #wholeBlock(block: Buffer, offset: number): void {
+    if (this.#state === 'map') this.#onMapBlock(block.subarray(offset, offset + BLOCK_SIZE));
+    else this.#header(block, offset);
   }
 
   #header(block: Buffer, offset: number): void {
@@ -130,8 +123,11 @@ export class TarParser {
       case 'L':
       case 'K':
         return this.#beginExtension(header, MAX_LONG_NAME_BODY);
+      case 'S':
+        return this.#beginGnuSparse(header, new GnuSparseReader(block, offset));
       default:
-        return this.#beginEntry(header);
+        if (this.#pax.sparse) return this.#beginPaxSparse(header, this.#pax.sparse);
+        return this.#beginEntry(mergeEntry(header, this.#extended));
     }
   }
 
@@ -179,50 +175,56 @@ export class TarParser {
     }
   }
 
-  #beginEntry(header: RawHeader): void {
-    const entry = this.#merge(header);
+  /** What extension headers say about the next entry. */
+  get #extended(): ExtendedFields {
+    return { pax: this.#pax, longName: this.#longName, longLink: this.#longLink };
+  }
+
+  #beginGnuSparse(header: RawHeader, reader: GnuSparseReader): void {
+    const begin = (): void => {
+      const entry = mergeEntry(header, this.#extended);
+      this.#beginEntry({ ...entry, sparse: reader.finish(entry.size) });
+    };
+    if (reader.isComplete) return begin();
+    this.#state = 'map';
+    this.#onMapBlock = block => {
+      reader.addBlock(block);
+      if (reader.isComplete) begin();
+    };
+  }
+
+  #beginPaxSparse(header: RawHeader, fields: ReadonlyMap<string, string>): void {
+    const entry = mergeEntry(header, this.#extended);
+    const list = fields.get('map');
+    if (list !== undefined) {
+      return this.#beginEntry({ ...entry, sparse: parseSparseList(list, fields.get('size'), entry.size) });
+    }
+    if (fields.get('major') !== '1' || fields.get('minor') !== '0') throw tarError('unknown sparse format');
+    const reader = new PaxSparseReader(fields.get('realsize'));
+    this.#state = 'map';
+    this.#onMapBlock = block => {
+      const isComplete = reader.addBlock(block);
+      const size = entry.size - reader.mapBytes;
+      if (size < 0) throw tarError('malformed sparse map');
+      if (isComplete) this.#beginEntry({ ...entry, size, sparse: reader.finish(size) });
+    };
+  }
+
+  #beginEntry(entry: TarEntry): void {
     this.#pax = {};
     this.#longName = undefined;
     this.#longLink = undefined;
     this.#extensions = 0;
     this.#entries += 1;
-    this.#bytes += entry.size;
+    this.#bytes += entry.sparse?.realSize ?? entry.size;
     if (this.#entries > this.#limits.maxEntries)
       throw tarError(`more than ${this.#limits.maxEntries} entries`);
     if (this.#bytes > this.#limits.maxBytes) throw tarError(`more than ${this.#limits.maxBytes} bytes`);
     this.#remaining = entry.size;
     this.#padding = paddingOf(entry.size);
+    this.#state = entry.size > 0 ? 'content' : 'header';
     this.#sink.entry(entry);
-    if (entry.size > 0) this.#state = 'content';
-    else this.#sink.endEntry();
-  }
-
-  #merge(header: RawHeader): TarEntry {
-    const pax = this.#pax;
-    if (pax.sparse !== undefined || header.flag === 'S') {
-      throw tarError('sparse files are not supported: make the archive without --sparse');
-    }
-    const path = agreed(pax.path, this.#longName) ?? header.path;
-    const linkPath = agreed(pax.linkPath, this.#longLink) ?? header.linkPath;
-    const type = entryType(header.flag, path);
-    const size = pax.size ?? header.size;
-    if (path === '') throw tarError('an entry without a name');
-    if (path.length > MAX_NAME || linkPath.length > MAX_NAME) throw tarError('a name is too long');
-    if (size < 0) throw tarError('negative size');
-    return {
-      path,
-      type,
-      mode: header.mode,
-      uid: idInRange(pax.uid ?? header.uid),
-      gid: idInRange(pax.gid ?? header.gid),
-      // Links and directories have no content whatever their header says (Go's archive/tar, libarchive).
-      size: type === 'file' ? size : 0,
-      mtimeSeconds: pax.mtimeSeconds ?? header.mtimeSeconds,
-      mtimeNanos: pax.mtimeNanos ?? 0,
-      linkPath: type === 'hardlink' || type === 'symlink' ? linkPath : '',
-      ...deviceNumbers(type, header),
-      xattrs: pax.xattrs ?? NO_XATTRS,
-    };
+    if (entry.size === 0) this.#sink.endEntry();
   }
 
   #readContent(chunk: Buffer, offset: number): number {
@@ -249,38 +251,7 @@ function paddingOf(size: number): number {
   return (BLOCK_SIZE - (size % BLOCK_SIZE)) % BLOCK_SIZE;
 }
 
-function entryType(flag: string, path: string): TarEntry['type'] {
-  const type = ENTRY_TYPES[flag];
-  if (type === undefined) throw tarError(`unsupported entry type ${JSON.stringify(flag)}`);
-  // V7 had no type for directories.
-  return type === 'file' && flag !== '7' && path.endsWith('/') ? 'directory' : type;
-}
-
-/** Two readers that prefer different extensions must not see different names. */
-function agreed(pax: string | undefined, gnu: string | undefined): string | undefined {
-  if (pax !== undefined && gnu !== undefined && pax !== gnu) throw tarError('PAX and GNU headers disagree');
-  return pax ?? gnu;
-}
-
 function untilNul(body: Buffer): string {
   const end = body.indexOf(0);
   return body.toString('latin1', 0, end < 0 ? body.length : end);
-}
-
-function idInRange(id: number): number {
-  if (id < 0 || id > MAX_ID) throw tarError(`owner ${id} is out of range`);
-  return id;
-}
-
-/** Linux has 12 bits for the major and 20 for the minor number. Other types may carry garbage there. */
-function deviceNumbers(
-  type: TarEntry['type'],
-  header: RawHeader,
-): { deviceMajor: number; deviceMinor: number } {
-  if (type !== 'character' && type !== 'block') return { deviceMajor: 0, deviceMinor: 0 };
-  const { deviceMajor, deviceMinor } = header;
-  if (deviceMajor < 0 || deviceMajor > 0xfff || deviceMinor < 0 || deviceMinor > 0xf_ffff) {
-    throw tarError(`device number ${deviceMajor}:${deviceMinor} is out of range`);
-  }
-  return { deviceMajor, deviceMinor };
 }

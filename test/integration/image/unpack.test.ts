@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -427,6 +432,29 @@ test('extract() gives what GNU tar gives, for an archive of GNU tar with all it 
     execFileSync('tar', ['-x', ...flags, '-p', '-C', theirs], { input: archive });
     assert.deepEqual(treeOf(directory), treeOf(theirs), format);
     assert.equal(result.diffId, sha256(archive));
+  }
+});
+
+test('extract() makes the holes of sparse files again', { skip }, async () => {
+  const source = freshDirectory();
+  const fd = openSync(join(source, 'sparse'), 'w');
+  for (let index = 0; index < 60; index += 1) writeSync(fd, `piece ${index}`, index * 1_000_000 + 7);
+  ftruncateSync(fd, 100_000_000);
+  closeSync(fd);
+  writeFileSync(join(source, 'hole'), '');
+  truncateSync(join(source, 'hole'), 5_000_000);
+  for (const flags of [['--format=gnu'], ['--format=posix'], ['--format=posix', '--sparse-version=0.1']]) {
+    const archive = execFileSync('tar', ['-cS', ...flags, '-C', source, '.'], { maxBuffer: 1 << 26 });
+    assert.ok(archive.length < 1_000_000);
+    const { at, result } = await unpack(archive);
+    assert.equal(
+      sha256(readFileSync(at('sparse'))),
+      sha256(readFileSync(join(source, 'sparse'))),
+      flags.join(),
+    );
+    assert.ok(statSync(at('sparse')).blocks * 512 < 1_000_000);
+    assert.equal(statSync(at('hole')).size, 5_000_000);
+    assert.equal(result.sizeBytes, 105_000_000);
   }
 });
 
