@@ -1,9 +1,6 @@
 import {
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
-  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -12,28 +9,26 @@ import {
   writeSync,
 } from 'node:fs';
 import { EngineError } from '#base/errors';
-import { displayName, latin1 } from '#spec/tar/byte-string';
+import { displayName } from '#spec/tar/byte-string';
 import type { SparseMap, TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
 import {
   AT_FDCWD,
-  chmodAt,
-  chownAt,
   linkAt,
   mkdirAt,
   mknodAt,
-  type Name,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
   setTimesAt,
-  setTimesFd,
   symlinkAt,
   unlinkAt,
 } from '#sys/at';
 import { removeTree } from '#sys/remove-tree';
 import { isErrno } from '#sys/sys-error';
-import { setXattr, setXattrFd } from '#sys/xattr';
+import { setXattr } from '#sys/xattr';
+import { finishFile, setAttributes } from './entry-attributes.ts';
+import { cName, fsPath, safePath } from './layer-path.ts';
 
 export interface LayerExtractorOptions {
   readonly whiteouts: 'overlay' | 'none';
@@ -48,11 +43,6 @@ const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const YES = Buffer.from('y');
 const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
 const MAX_TOP_LEVEL_NAMES = 64;
-/** empty, `.` or `..` */
-const ODD_COMPONENT = /(?:^|\/)\.{0,2}(?:\/|$)/;
-/** Text for both sides: no byte above 127. */
-// oxlint-disable-next-line no-control-regex -- control characters are legal in names
-const PLAIN = /^[\x01-\x7f]*$/;
 
 /**
  * Writes the entries of an archive below `/`. Made to run inside a jail: it relies on the root of the thread being
@@ -313,61 +303,8 @@ export class LayerExtractor implements TarSink {
   }
 }
 
-/** The path below the root without empty and `.` components; `''` is the root itself. @throws for `..`. */
-function safePath(path: string): string {
-  const trimmed = path.endsWith('/') ? path.slice(0, -1) : path;
-  if (!ODD_COMPONENT.test(trimmed)) return trimmed;
-  const parts = path.split('/').filter(part => part !== '' && part !== '.');
-  if (parts.includes('..')) {
-    throw new EngineError('invalid', `invalid tar archive: "${displayName(path)}" leads out of the archive`);
-  }
-  return parts.join('/');
-}
-
-/** A path for `node:fs`, absolute inside the jail. */
-function fsPath(path: string): string | Buffer {
-  return PLAIN.test(path) ? `/${path}` : latin1(`/${path}`);
-}
-
-/** A path for our own system calls. */
-function cName(path: string, isAbsolute = true): Name {
-  const whole = isAbsolute ? `/${path}` : path;
-  return PLAIN.test(whole) ? whole : latin1(`${whole}\0`);
-}
-
 function deviceMode(entry: TarEntry): number {
   return (entry.type === 'block' ? S_IFBLK : S_IFCHR) | (entry.mode & 0o777);
-}
-
-/** Owner before mode: chown(2) takes setuid away. Capabilities after both: it takes them away too. */
-function finishFile(fd: number, entry: TarEntry): void {
-  if (entry.sparse) ftruncateSync(fd, entry.sparse.realSize);
-  fchownSync(fd, entry.uid, entry.gid);
-  fchmodSync(fd, entry.mode);
-  for (const [key, value] of entry.xattrs) setOne(key, () => setXattrFd(fd, key, value));
-  setTimesFd(fd, entry.mtimeSeconds, entry.mtimeNanos);
-}
-
-function setAttributes(
-  path: string,
-  entry: TarEntry,
-  { hasMode = true }: { readonly hasMode?: boolean } = {},
-): void {
-  const target = cName(path);
-  chownAt(AT_FDCWD, target, entry.uid, entry.gid);
-  if (hasMode) chmodAt(AT_FDCWD, target, entry.mode);
-  for (const [key, value] of entry.xattrs) setOne(key, () => setXattr(target, key, value));
-  if (entry.type !== 'directory') setTimesAt(AT_FDCWD, target, entry.mtimeSeconds, entry.mtimeNanos);
-}
-
-/** What would steer overlayfs itself is not the archive's to say; what the file system cannot keep is dropped, as Docker does. */
-function setOne(key: string, set: () => void): void {
-  if (key.startsWith('trusted.overlay.') || key.startsWith('user.overlay.')) return;
-  try {
-    set();
-  } catch (error) {
-    if (!isErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
-  }
 }
 
 function failure(path: string, error: unknown): EngineError {
