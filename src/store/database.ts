@@ -112,7 +112,7 @@ export class Database implements Disposable {
     if (this.#path === ':memory:') return;
     this.#isDirty = true;
     // A disk that fails is told to whoever waits for it; SQLite itself meets it at the next checkpoint.
-    this.#timer ??= setTimeout(() => this.synced().catch(() => undefined), SYNC_WITHIN_MS).unref();
+    this.#timer ??= setTimeout(() => void this.synced().catch(() => undefined), SYNC_WITHIN_MS).unref();
   }
 
   async #sync(): Promise<void> {

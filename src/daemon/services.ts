@@ -1,0 +1,192 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ApiServerDeps } from '#api/api-server';
+import { type FaultSwitch, noFaults } from '#base/fault-points';
+import type { Logger } from '#base/logger';
+import { ContainerIndex } from '#container/container-index';
+import { isAlive } from '#container/container-machine';
+import { ContainerPaths } from '#container/container-paths';
+import { ContainerService } from '#container/container-service';
+import { ContainerTable, containerMigrations } from '#container/container-table';
+import type { ContainerDeps } from '#container/context';
+import { ImageService } from '#image/image-service';
+import { imageMigrations } from '#image/image-table';
+import { networkMigrations } from '#network/network-migrations';
+import { NetworkService } from '#network/network-service';
+import { ConmonRuntime } from '#runtime/conmon-runtime';
+import { type HostFacts, readHostFacts } from '#runtime/oci-spec/host-facts';
+import { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
+import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { snapshotMigrations } from '#snapshot/snapshot-table';
+import { ContentStore } from '#store/content-store';
+import { Database } from '#store/database';
+import { JailPool } from '#store/jail-pool';
+import { Journal, journalMigrations } from '#store/journal';
+import { repairHybrid } from '#sys/cgroup';
+import { linuxMounts } from '#sys/mount';
+import { loadSeccompCompiler } from '#sys/seccomp';
+import { VolumeService } from '#volume/volume-service';
+import { volumeMigrations } from '#volume/volume-table';
+import { ENGINE_BUILD } from './build-info.ts';
+import type { DaemonConfig } from './daemon-config.ts';
+import { engineId } from './engine-id.ts';
+import { EventLog } from './event-log.ts';
+import { findPrograms, type HostPrograms } from './host-programs.ts';
+import { SystemReport } from './system-report.ts';
+
+/** The order matters only where a table refers to another. */
+const MIGRATIONS = [
+  ...journalMigrations,
+  ...snapshotMigrations,
+  ...imageMigrations,
+  ...volumeMigrations,
+  ...networkMigrations,
+  ...containerMigrations,
+];
+
+export interface Services extends AsyncDisposable {
+  readonly api: ApiServerDeps;
+  readonly containers: ContainerService;
+  readonly networks: NetworkService;
+  readonly images: ImageService;
+  readonly volumes: VolumeService;
+  readonly seccomp: SeccompFilters;
+  readonly programs: HostPrograms;
+}
+
+/** Everything the engine consists of, wired. @throws {EngineError} `unavailable` when the host lacks a program. */
+export function createServices(config: DaemonConfig, logger: Logger): Services {
+  for (const controller of repairHybrid()) {
+    logger.info('mounted a control group that crun needs', { controller });
+  }
+  const host = readHostFacts();
+  const programs = findPrograms({ initPath: config.initPath });
+  const db = new Database(join(config.root, 'quai.db'));
+  db.migrate(MIGRATIONS, logger);
+  const events = new EventLog();
+  const jail = new JailPool();
+  const shared = { db, jail, events, logger };
+  const storage = createStorage(config, shared, () => containers);
+  const networks = new NetworkService({
+    ...shared,
+    runDir: config.runDir,
+    instance: { key: config.instanceKey.slice(0, 4), bridgeName: config.bridgeName },
+    resolveContainerName: id => containers.nameOf(id),
+  });
+  const seccomp = createSeccomp(config, host, logger);
+  const containers: ContainerService = new ContainerService({
+    ...storage,
+    ...createContainerParts(config, { db, programs, logger }),
+    networks,
+    events,
+    logger,
+    host,
+    seccomp,
+  });
+  const system = new SystemReport({
+    build: ENGINE_BUILD,
+    engineId: engineId(config.root),
+    config,
+    host,
+    programs,
+    storageDriver: storage.snapshots.driver,
+  });
+  return {
+    api: { ...storage, containers, networks, system, events, logger },
+    ...storage,
+    containers,
+    networks,
+    seccomp,
+    programs,
+    [Symbol.asyncDispose]: async () => {
+      await jail[Symbol.asyncDispose]();
+      db[Symbol.dispose]();
+    },
+  };
+}
+
+interface Shared {
+  readonly db: Database;
+  readonly jail: JailPool;
+  readonly events: EventLog;
+  readonly logger: Logger;
+}
+
+function createStorage(
+  { root }: DaemonConfig,
+  shared: Shared,
+  containers: () => ContainerService,
+): Pick<ContainerDeps, 'images' | 'volumes'> & { readonly snapshots: OverlaySnapshotter } {
+  const snapshots = new OverlaySnapshotter({ ...shared, root: join(root, 'snapshots') });
+  const content = new ContentStore({ root: join(root, 'content') });
+  const images = new ImageService({
+    ...shared,
+    content,
+    snapshots,
+    isUsed: id =>
+      containers()
+        .usersOfImage(id)
+        .map(container => container.id),
+    isRunning: id => isAlive(containers().inspect(id).state.status),
+  });
+  const volumes = new VolumeService({ ...shared, root: join(root, 'volumes'), mounts: linuxMounts });
+  return { snapshots, images, volumes };
+}
+
+function createSeccomp({ root }: DaemonConfig, host: HostFacts, logger: Logger): SeccompFilters {
+  return new SeccompFilters({
+    compiler: loadSeccompCompiler(),
+    cacheDir: join(root, 'seccomp'),
+    host,
+    logger,
+  });
+}
+
+function createContainerParts(
+  config: DaemonConfig,
+  {
+    db,
+    programs,
+    logger,
+  }: { readonly db: Database; readonly programs: HostPrograms; readonly logger: Logger },
+): Pick<
+  ContainerDeps,
+  'table' | 'index' | 'paths' | 'journal' | 'runtime' | 'mounts' | 'faults' | 'defaults'
+> {
+  const table = new ContainerTable(db);
+  const paths = new ContainerPaths(config.root, config.runDir);
+  mkdirSync(paths.containersDir, { recursive: true, mode: 0o710 });
+  mkdirSync(paths.bundlesDir, { recursive: true, mode: 0o700 });
+  const runtimes = new Map(
+    [...programs.runtimes].map(([name, path]) => [
+      name,
+      { path, gate: name === 'crun' ? 'crun' : 'runc' } as const,
+    ]),
+  );
+  return {
+    table,
+    index: new ContainerIndex(table),
+    paths,
+    journal: new Journal(db),
+    runtime: new ConmonRuntime({ runDir: config.runDir, conmon: programs.conmon, runtimes, logger }),
+    mounts: linuxMounts,
+    faults: faultSwitch(config),
+    defaults: {
+      runtime: config.defaultRuntime,
+      runtimes: [...programs.runtimes.keys()],
+      initPath: programs.init,
+      pidsLimit: config.defaultPidsLimit,
+      logOptions: config.logOptions,
+    },
+  };
+}
+
+/** Kills the engine, as a crash would, when it reaches the point that a test named. */
+function faultSwitch({ fault }: DaemonConfig): FaultSwitch {
+  if (fault === undefined) return noFaults;
+  return {
+    reach: point => {
+      if (point === fault) process.kill(process.pid, 'SIGKILL');
+    },
+  };
+}
