@@ -224,7 +224,7 @@ export class BridgeLinks implements Disposable {
     // A forwarding host stops listening to router advertisements unless told to go on; the host keeps its address.
     for (const link of this.list()) {
       const name = `net/ipv6/conf/${link.name}/accept_ra`;
-      if (link.kind === '' && link.name !== 'lo') ensureSysctlFrom(name, '1', 2);
+      if (readSysctl(name) === '1') writeSysctl(name, 2);
     }
     if (ensureSysctl('net/ipv6/conf/all/forwarding', 1)) {
       this.#logger.info('enabled IPv6 forwarding on this host (net.ipv6.conf.all.forwarding=1)');
@@ -240,10 +240,6 @@ function setIpv6(link: string, isOn: boolean): void {
   writeSysctl(`net/ipv6/conf/${link}/accept_ra`, 0);
   writeSysctl(`net/ipv6/conf/${link}/accept_dad`, 0);
   writeSysctl(`net/ipv6/conf/${link}/disable_ipv6`, isOn ? 0 : 1);
-}
-
-function ensureSysctlFrom(name: string, from: string, to: number): void {
-  if (readSysctl(name) === from) writeSysctl(name, to);
 }
 
 /** Everything the container's side needs, in one message. */

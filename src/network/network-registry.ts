@@ -32,6 +32,10 @@ export class NetworkRegistry {
     return candidates[0];
   }
 
+  hasName(name: string): boolean {
+    return this.#idByName.has(name);
+  }
+
   get(reference: string): NetworkRecord {
     const network = this.find(reference);
     if (!network) throw networkNotFound(reference);

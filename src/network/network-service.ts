@@ -120,8 +120,7 @@ export class NetworkService {
     throwIfAborted(signal);
     const { firewall, ipam, links, names, networks } = this.#parts;
     if (PREDEFINED.has(options.name)) throw predefinedNotPermitted(options.name);
-    const existing = networks.find(options.name);
-    if (existing?.name === options.name) throw networkNameTaken(options.name);
+    if (networks.hasName(options.name)) throw networkNameTaken(options.name);
     const network = planNetwork(options, { pools: this.#pools, taken: takenSubnets(this.#parts) });
     using undo = new DisposableStack();
     firewall.setNetwork(network.id, firewallNetwork(network, names));

@@ -62,6 +62,7 @@ test('take() names the container that has a port; wildcards and addresses of one
     ['0.0.0.0', '::', false],
     ['::1', '[::]', true],
     ['[::1]', '127.0.0.1', false],
+    ['::ffff:127.0.0.1', '127.0.0.1', true],
   ];
   for (const [first, second, collides] of cases) {
     const { book } = setUp();

@@ -220,7 +220,8 @@ function keyOf(port: PublishedPort): string {
 function normalised(hostIp: string): string {
   const bare = hostIp.replace(/^\[(.*)\]$/, '$1');
   if (bare === '') return '';
-  const ip = parseIp(bare);
+  // An IPv4 address in IPv6 clothes (RFC 4291, 2.5.5.2) is bound and rewritten as what it is.
+  const ip = parseIp(bare.replace(/^::ffff:(?=\d+\.)/i, ''));
   if (!ip) throw new EngineError('invalid', `invalid IP address: ${hostIp}`);
   return formatIp(ip);
 }

@@ -34,7 +34,12 @@ export async function describeConflict(
     const hint = `${hostIp} is not an address of this host`;
     return new EngineError('invalid', `${failure}: cannot assign requested address: ${hint}`);
   }
-  if (conflict.code !== 'EADDRINUSE') return new EngineError('internal', `${failure}: ${conflict.code}`);
+  if (conflict.code !== 'EADDRINUSE') {
+    return new EngineError(
+      conflict.code === 'EINVAL' ? 'invalid' : 'internal',
+      `${failure}: ${conflict.code}`,
+    );
+  }
   const owner = await findPortOwner(protocol, hostPort);
   const who = owner
     ? `process ${owner.pid} (${owner.name}) has it: stop that, or publish another port`

@@ -18,6 +18,8 @@ export interface PortForwarder extends Disposable {
 const UDP_IDLE_MS = 90_000;
 /** Clients of one UDP port at a time; more are not served until one is forgotten. */
 const UDP_CLIENTS_MAX = 4_096;
+/** Connections of one TCP port that the engine passes on at a time; more are closed at once. */
+const TCP_CONNECTIONS_MAX = 4_096;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
@@ -52,6 +54,7 @@ export function forwardTcp(fd: number, target: ForwardTarget, logger: Logger): P
       socket.pipe(other);
     }
   });
+  server.maxConnections = TCP_CONNECTIONS_MAX;
   server.on('error', error => logger.warn('published port stopped', { error: messageOf(error) }));
   server.listen({ fd });
   server.unref();
