@@ -1,10 +1,9 @@
 import * as v from 'valibot';
-import { EngineError } from '#base/errors';
 import { texts } from '#spec/docker/lenient';
 import { parseDocument } from '#spec/oci/json';
-import { parseReference, type Reference } from '#spec/reference';
 import type { ArchiveImage } from './archive-image.ts';
 import type { ArchiveSpool } from './archive-spool.ts';
+import { parseTag } from './archive-tag.ts';
 
 const MAX_IMAGES = 1000;
 
@@ -14,6 +13,7 @@ const ArchiveManifest = v.pipe(
   v.maxLength(MAX_IMAGES),
 );
 
+/** The images of `docker save`, in all versions since 1.10. @throws {EngineError} `invalid`. */
 export async function readDockerArchive(spool: ArchiveSpool): Promise<ArchiveImage[]> {
   const manifest = parseDocument(ArchiveManifest, await spool.read('manifest.json'), 'manifest.json');
   const images: ArchiveImage[] = [];
@@ -23,13 +23,4 @@ export async function readDockerArchive(spool: ArchiveSpool): Promise<ArchiveIma
     images.push({ image: { config, layers }, tags: RepoTags.map(parseTag) });
   }
   return images;
-}
-
-/** @throws {EngineError} `invalid` for a name that is none, or one with a digest. */
-export function parseTag(text: string): Reference {
-  const reference = parseReference(text);
-  if (reference.tag === undefined || reference.digest !== undefined) {
-    throw new EngineError('invalid', `invalid tag ${JSON.stringify(text)}`);
-  }
-  return reference;
 }

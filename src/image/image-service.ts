@@ -91,7 +91,9 @@ export class ImageService {
   async load(archive: Readable, progress: (line: string) => void, { signal }: Abortable = {}): Promise<void> {
     await using spool = new ArchiveSpool(this.#deps.content);
     await spool.fill(archive, signal ?? NEVER);
-    for (const found of await readArchive(spool, this.#platform)) {
+    const diffIdOf = async (path: string): Promise<Digest> =>
+      (await this.#deps.jail.measure(path, { signal: signal ?? NEVER })).diffId;
+    for (const found of await readArchive(spool, this.#platform, diffIdOf)) {
       const image = await this.#add(found, signal ?? NEVER);
       for (const tag of found.tags) this.#setTag(tag, image, progress);
       emitImageEvent(this.#deps.events, image, 'load');

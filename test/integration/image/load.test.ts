@@ -213,6 +213,45 @@ test('load() follows links between layers, as older archives have them', { skip 
   assert.deepEqual(await load(engine, archive), ['Loaded image: linked:1']);
 });
 
+test('load() takes an archive of Docker before 1.10', { skip }, async () => {
+  await using engine = startImageEngine();
+  const ids = ['a', 'b'].map(digit => digit.repeat(64));
+  const layers = SMALL.layers.map(entries => (Buffer.isBuffer(entries) ? entries : tarOf(entries)));
+  const archive = tarOf([
+    { path: 'repositories', content: JSON.stringify({ old: { '1': ids[1], also: ids[1] } }) },
+    ...ids.flatMap((id, index) => [
+      {
+        path: `${id}/json`,
+        content: JSON.stringify({
+          id,
+          ...(index === 0 ? {} : { parent: ids[0] }),
+          created: '2015-01-02T03:04:05Z',
+          architecture: 'amd64',
+          os: 'linux',
+          container_config: { Cmd: ['/bin/sh', '-c', `step ${index}`] },
+          config: { Cmd: ['/old'], Env: null },
+        }),
+      },
+      { path: `${id}/layer.tar`, content: layers[index] ?? '' },
+    ]),
+  ]);
+  assert.deepEqual(await load(engine, archive), ['Loaded image: old:1', 'Loaded image: old:also']);
+  const image = engine.images.get('old:1');
+  assert.deepEqual(image.diffIds, built.diffIds);
+  assert.deepEqual(image.config.Cmd, ['/old']);
+  assert.deepEqual(
+    image.history.map(({ createdBy }) => createdBy),
+    ['/bin/sh -c step 0', '/bin/sh -c step 1'],
+  );
+  mounted(engine, 'old:1', root => assert.equal(readFileSync(join(root, 'etc/a'), 'utf8'), 'upper'));
+
+  const looped = tarOf([
+    { path: 'repositories', content: JSON.stringify({ x: { '1': ids[0] } }) },
+    { path: `${ids[0]}/json`, content: JSON.stringify({ parent: ids[0] }) },
+  ]);
+  await assert.rejects(load(engine, looped), { kind: 'invalid', message: /max depth/ });
+});
+
 test('images outlive a restart', { skip }, async () => {
   await using first = startImageEngine();
   await load(first, ociArchive([SMALL]));
