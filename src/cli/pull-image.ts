@@ -12,3 +12,9 @@ export async function pullImage(
   const query = { fromImage: repository, tag: digest || tag || 'latest', platform: platform || undefined };
   await showProgress(client.lines('POST', '/images/create', { query }), stderr, { quiet });
 }
+
+/** With the tag that is meant when none is written: `busybox:latest`. @throws {EngineError} `invalid`. */
+export function fullName(image: string): string {
+  const { repository, tag, digest } = parseImageName(image);
+  return digest ? `${repository}@${digest}` : `${repository}:${tag || 'latest'}`;
+}

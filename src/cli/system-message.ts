@@ -1,10 +1,9 @@
-import { getSystemErrorMessage } from 'node:util';
 import { messageOf } from '#base/errors';
 
 /** What the system said, without Node's additions: `no such file or directory`. */
 export function systemMessage(error: unknown): string {
   if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') {
-    return getSystemErrorMessage(error.errno);
+    return process.getBuiltinModule('node:util').getSystemErrorMessage(error.errno);
   }
   return messageOf(error);
 }

@@ -2,7 +2,6 @@ import { messageOf } from '#base/errors';
 import { ApiError } from '#client/api-error';
 import { CliError, UsageError } from '../cli-error.ts';
 import { command, type Invocation } from '../command.ts';
-import { explain } from '../error-report.ts';
 import { createFlags } from '../run/create-flags.ts';
 import { toCreateRequest } from '../run/create-request.ts';
 import { localFiles } from '../run/local-files.ts';
@@ -31,14 +30,15 @@ export const run = command({
       if (note) context.warn(note);
       return await runContainer(context, invocation.flags, body);
     } catch (error) {
-      throw withHelp(error);
+      throw await withHelp(error);
     }
   },
 });
 
 /** Docker's form of an error of `run`, and its exit statuses: 125 ours, 126 cannot be run, 127 not found. */
-function withHelp(error: unknown): unknown {
+async function withHelp(error: unknown): Promise<unknown> {
   if (error instanceof UsageError || (error instanceof CliError && error.status === 1)) return error;
+  const { explain } = await import('../error-report.ts');
   const text = `quai: ${explain(error)}\n\nRun 'quai run --help' for more information`;
   return new CliError(text, error instanceof ApiError ? startStatus(messageOf(error)) : 125);
 }

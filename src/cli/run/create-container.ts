@@ -1,11 +1,8 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { compareVersions } from '#client/api-client';
 import { isStatus } from '#client/api-error';
 import { textAt, textsAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
-import { parseImageName } from '../image-name.ts';
-import { pullImage } from '../pull-image.ts';
 import type { CreateBody } from './create-request.ts';
 
 export interface CreateChoice {
@@ -31,11 +28,10 @@ export async function createContainer(
   if (!['always', 'missing', 'never'].includes(pull)) {
     throw new CliError(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`, 125);
   }
-  using cidfile = openCidfile(choice.cidfile);
-  const image = body.Image ?? '';
-  if (pull === 'always') await pullImage(context, image, choice);
+  using cidfile = choice.cidfile ? (await import('./cidfile.ts')).openCidfile(choice.cidfile) : undefined;
+  if (pull === 'always') await pullNow(context, body, choice);
   const id = await createOrPull(context, body, choice, pull === 'missing');
-  cidfile.write(id);
+  cidfile?.write(id);
   return id;
 }
 
@@ -57,12 +53,21 @@ async function createOrPull(
   } catch (error) {
     const isImageMissing = isStatus(error, 404) && /no such image/i.test(error.message);
     if (!isImageMissing || !mayPull) throw error;
-    const { repository, tag, digest } = parseImageName(body.Image ?? '');
-    const shown = digest ? `${repository}@${digest}` : `${repository}:${tag || 'latest'}`;
-    context.warn(`Unable to find image '${shown}' locally`);
-    await pullImage(context, body.Image ?? '', choice);
+    await pullNow(context, body, choice, { saysWhy: true });
     return create();
   }
+}
+
+/** Pulling is loaded when it is needed: most images are there. */
+async function pullNow(
+  context: CliContext,
+  { Image }: CreateBody,
+  choice: CreateChoice,
+  { saysWhy = false }: { readonly saysWhy?: boolean } = {},
+): Promise<void> {
+  const { fullName, pullImage } = await import('../pull-image.ts');
+  if (saysWhy) context.warn(`Unable to find image '${fullName(Image ?? '')}' locally`);
+  await pullImage(context, Image ?? '', choice);
 }
 
 /** Since API 1.44 the address of the network card is the endpoint's only, and engines warn about the other place. */
@@ -70,28 +75,4 @@ async function forVersion({ client }: CliContext, body: CreateBody): Promise<Cre
   if (!body.MacAddress || compareVersions(await client.apiVersion(), '1.44') < 0) return body;
   const { MacAddress: _, ...rest } = body;
   return rest;
-}
-
-interface Cidfile extends Disposable {
-  write(id: string): void;
-}
-
-/** Refuses a file that exists before anything is created; an unused one is removed again. */
-function openCidfile(path: string): Cidfile {
-  if (!path) return { write: () => undefined, [Symbol.dispose]: () => undefined };
-  if (existsSync(path)) {
-    const advice = `make sure the other container isn't running or delete ${path}`;
-    throw new CliError(`container ID file found, ${advice}`, 125);
-  }
-  writeFileSync(path, '', { flag: 'wx' });
-  let isWritten = false;
-  return {
-    write: id => {
-      writeFileSync(path, id);
-      isWritten = true;
-    },
-    [Symbol.dispose]: () => {
-      if (!isWritten) rmSync(path, { force: true });
-    },
-  };
 }

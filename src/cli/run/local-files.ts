@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import type { Env } from '../context.ts';
 import type { LocalFiles } from './create-request.ts';
 
+/** As in the HTTP transport: `import 'node:fs'` would load all that hangs on it, 2 ms for files that few options name. */
+const fs = process.getBuiltinModule('node:fs');
+const path = process.getBuiltinModule('node:path');
+
 /** The caller's files, read when an option names one. */
 export function localFiles(env: Env): LocalFiles {
-  return { env, readFile: name => readFileSync(name, 'utf8'), resolve: name => path.resolve(name) };
+  return { env, readFile: name => fs.readFileSync(name, 'utf8'), resolve: name => path.resolve(name) };
 }

@@ -30,8 +30,10 @@ export async function runContainer(context: CliContext, flags: RunFlags, body: C
   const showsOutput = plan.AttachStdout || plan.AttachStderr;
   using _signals = flags['sig-proxy'] && isAttached ? proxySignals(client, id, giveUp(context)) : undefined;
   if (!showsOutput) context.print(id);
-  const connection = isAttached ? await attach(context, id, plan, flags) : undefined;
-  const exit = showsOutput ? await waitForExit(client, id, flags.rm ? 'removed' : 'next-exit') : undefined;
+  const [connection, exit] = await Promise.all([
+    isAttached ? attach(context, id, plan, flags) : undefined,
+    showsOutput ? waitForExit(client, id, flags.rm ? 'removed' : 'next-exit') : undefined,
+  ]);
   const session = connection && joined(context, connection, plan, detachKeys);
   try {
     await client.call('POST', `/containers/${id}/start`);
