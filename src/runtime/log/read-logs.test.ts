@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fileSystem from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { FakeLogWriter, type FakeRecord, formatRecord } from './fake-log-writer.ts';
 import { type LogQuery, readLogs } from './read-logs.ts';
 import { shiftFiles } from './shift-files.ts';
@@ -131,6 +133,33 @@ async function followRotation(renameAt: number, reopenAt: number, startAt: numbe
   const frames = joined(parseFrames(await (reading ?? output.start())));
   assert.deepEqual(frames, [['stdout', 'a\nb\nc\nd\ne\nf\n']], `${renameAt} ${reopenAt} ${startAt}`);
 }
+
+test('readLogs() reads what was written to a file just before the next one was begun', async () => {
+  using log = temporaryLog();
+  using writer = new FakeLogWriter(log.path);
+  writer.write(record({ text: 'a' }));
+  const ended = Promise.withResolvers<void>();
+  using _moment = atNextStat(() => {
+    writer.write(record({ text: 'b' }));
+    renameSync(log.path, `${log.path}.1`);
+    writer.reopen();
+    writer.write(record({ text: 'c' }));
+    ended.resolve();
+  });
+  assert.equal(await readFollowing(log.path, ended.promise), 'a\nb\nc\n');
+});
+
+test('readLogs() reads what was written just before the container ended', async () => {
+  using log = temporaryLog();
+  using writer = new FakeLogWriter(log.path);
+  writer.write(record({ text: 'a' }));
+  const ended = Promise.withResolvers<void>();
+  using _moment = atNextStat(() => {
+    writer.write(record({ text: 'b' }));
+    ended.resolve();
+  });
+  assert.equal(await readFollowing(log.path, ended.promise), 'a\nb\n');
+});
 
 test('readLogs() that fell behind finds every file rotated meanwhile', async () => {
   using log = temporaryLog();
@@ -291,6 +320,30 @@ function follow(path: string, ended: Promise<void>, signal?: AbortSignal) {
       }
     },
   };
+}
+
+async function readFollowing(path: string, ended: Promise<void>): Promise<string> {
+  let text = '';
+  for await (const chunk of readLogs(path, { ...ALL, isFollowing: true, isRaw: true }, { ended })) {
+    text += chunk.toString();
+  }
+  return text;
+}
+
+/** Lets something happen between the reader's finding the end of a file and its look for the next. */
+function atNextStat(happen: () => void): Disposable {
+  const { stat } = fileSystem;
+  const mocked = mock.method(fileSystem, 'stat', (...args: Parameters<typeof stat>) => {
+    restore();
+    happen();
+    return stat(...args);
+  });
+  const restore = (): void => {
+    mocked.mock.restore();
+    syncBuiltinESMExports();
+  };
+  syncBuiltinESMExports();
+  return { [Symbol.dispose]: restore };
 }
 
 type Frame = readonly [stream: 'stdout' | 'stderr', text: string];
