@@ -187,6 +187,35 @@ test('remove() by force takes the image of a stopped container, but not the laye
   assert.deepEqual(await filesOf(engine), NOTHING);
 });
 
+test('loads and removals of the same layers at the same time do not harm each other', { skip }, async () => {
+  await using engine = startImageEngine();
+  const images = Array.from(
+    { length: 6 },
+    (_, index): TestImage => ({
+      ...APP,
+      tags: [`app:${index}`],
+      config: { Cmd: [String(index % 3)] },
+    }),
+  );
+  await Promise.all(
+    images.map(async (image, index) => {
+      await engine.images.load(Readable.from([dockerArchive([image])]), () => undefined);
+      if (index % 2 === 0) await engine.images.remove(`app:${index}`, FORCE);
+    }),
+  );
+  // 0 and 3, 1 and 4, 2 and 5 are one image each, with two names of which one is left
+  assert.deepEqual(
+    engine.images
+      .list()
+      .flatMap(({ repoTags }) => repoTags)
+      .toSorted(),
+    ['app:1', 'app:3', 'app:5'],
+  );
+  for (const { snapshot = '' } of engine.images.list())
+    assert.equal(engine.snapshots.layerDirectories(snapshot).length, 2);
+  assert.deepEqual(await filesOf(engine), { ...NOTHING, blobs: 5, snapshots: 2 });
+});
+
 test('a dangling image is removed by its ID', { skip }, async () => {
   await using engine = startImageEngine();
   await load(engine, { ...APP, tags: [] });
