@@ -76,7 +76,7 @@ export class Attachment {
     for (const endpoint of plan.added) {
       this.#parts.endpoints.emit('connect', endpoint, this.#parts.networks.get(endpoint.networkId));
     }
-    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows(touched, 'published'));
+    this.#forgetUdpFlows(touched, 'published');
     return [...plan.added];
   }
 
@@ -102,7 +102,8 @@ export class Attachment {
     links.cutOff([gone.id]);
     await links.delete([names.veth(gone.id)]);
     if (heir && sandboxes.exists(containerId)) links.setDefaultRoute(heir, sandboxes.path(containerId));
-    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows([gone], 'released'));
+    this.#forgetUdpFlows([gone], 'released');
+    if (heir) this.#forgetUdpFlows([heir], 'published');
   }
 
   /** Frees everything a container holds. Never throws: what cannot be undone is logged, and swept at the next start. */
@@ -120,7 +121,7 @@ export class Attachment {
       endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
     }
     this.#attempt('removing network name space', () => sandboxes.remove(containerId));
-    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows(gone, 'released'));
+    this.#forgetUdpFlows(gone, 'released');
   }
 
   #plan(
@@ -252,6 +253,11 @@ export class Attachment {
       rules.set(endpoint.id, firewallEndpoint(endpoint, network, this.#parts.names));
     }
     return rules;
+  }
+
+  #forgetUdpFlows(endpoints: readonly EndpointRecord[], when: 'published' | 'released'): void {
+    if (!endpoints.some(endpoint => endpoint.ports.some(port => port.protocol === 'udp'))) return;
+    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows(this.#parts.conntrack, endpoints, when));
   }
 
   #freeAddresses(endpoint: EndpointRecord): void {

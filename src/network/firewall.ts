@@ -1,6 +1,8 @@
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { NftablesGeneration, type NftablesWatch, watchNftables } from '#sys/netlink/nftables-watch';
+import type { NftChain } from '#sys/netlink/nftables-chains';
+import { NftablesView } from '#sys/netlink/nftables-view';
+import { type NftablesWatch, watchNftables } from '#sys/netlink/nftables-watch';
 import { type Nftables, openNftables } from '#sys/nftables';
 import {
   type Element,
@@ -33,7 +35,7 @@ export class Firewall implements Disposable {
   readonly #table: string;
   readonly #logger: Logger;
   readonly #nft: Nftables;
-  readonly #generation = new NftablesGeneration();
+  readonly #view = new NftablesView();
   readonly #elements = new Map<string, readonly Element[]>();
   /** numbers of the transactions we made, to know their echoes by */
   readonly #ownGenerations = new Set<number>();
@@ -87,6 +89,11 @@ export class Firewall implements Disposable {
     this.#run(renderNoTable(this.#table));
   }
 
+  /** Everybody's chains. @throws {SysError} */
+  chains(): NftChain[] {
+    return this.#view.chains();
+  }
+
   /** Starts to put back what others remove. */
   watch(): void {
     const watch = watchNftables();
@@ -108,7 +115,7 @@ export class Firewall implements Disposable {
     const watch = this.#watch;
     this.#watch = undefined;
     watch?.[Symbol.dispose]();
-    this.#generation[Symbol.dispose]();
+    this.#view[Symbol.dispose]();
     this.#nft[Symbol.dispose]();
   }
 
@@ -150,9 +157,9 @@ export class Firewall implements Disposable {
   }
 
   #run(commands: string): void {
-    const before = this.#generation.current();
+    const before = this.#view.generation();
     this.#nft.run(commands);
-    const after = this.#generation.current();
+    const after = this.#view.generation();
     // With somebody's transaction in between ours cannot be told; its echo then costs one more writing.
     if (this.#watch && after === (before + 1) >>> 0) this.#ownGenerations.add(after);
   }

@@ -1,6 +1,6 @@
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { listChains, type NftChain } from '#sys/netlink/nftables-chains';
+import type { NftChain } from '#sys/netlink/nftables-chains';
 
 /** Docker's chain for rules of the administrator's own, which come before its drops. */
 const DOCKER_USER = 'DOCKER-USER';
@@ -18,11 +18,11 @@ export class ForwardWarning {
   constructor(deps: {
     readonly logger: Logger;
     readonly bridge: string;
-    readonly list?: () => readonly NftChain[];
+    readonly list: () => readonly NftChain[];
   }) {
     this.#logger = deps.logger;
     this.#bridge = deps.bridge;
-    this.#list = deps.list ?? listChains;
+    this.#list = deps.list;
   }
 
   check(): void {

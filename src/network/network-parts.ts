@@ -1,5 +1,6 @@
 import type { EventSink } from '#base/engine-event';
 import type { Logger } from '#base/logger';
+import type { Conntrack } from '#sys/netlink/conntrack';
 import type { BridgeLinks } from './bridge-links.ts';
 import { bridgeNameOf } from './bridge-links.ts';
 import { parseBridgeOptions } from './bridge-options.ts';
@@ -24,6 +25,7 @@ export interface NetworkParts {
   readonly ipam: Ipam;
   readonly links: BridgeLinks;
   readonly firewall: Firewall;
+  readonly conntrack: Conntrack;
   readonly publisher: PortPublisher;
   readonly sandboxes: Sandboxes;
   readonly forwardWarning: ForwardWarning;

@@ -4,6 +4,8 @@ import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
+import { Conntrack } from '#sys/netlink/conntrack';
+import type { NftChain } from '#sys/netlink/nftables-chains';
 import { readSysctl } from '#sys/sysctl';
 import { Attachment, PortRefused } from './attachment.ts';
 import { BackgroundChores } from './background-chores.ts';
@@ -80,8 +82,13 @@ export class NetworkService {
     const networks = new NetworkRegistry({ db, events });
     const endpoints = new EndpointRegistry({ db, events });
     const book = new PortBook({ hasIpv6: hostHasIpv6, ephemeralRange });
-    const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge });
-    const onForeignChange = (): void => forwardWarning.check();
+    const firewall: Firewall = new Firewall({
+      table: names.table,
+      logger,
+      onForeignChange: () => forwardWarning.check(),
+    });
+    const list = (): readonly NftChain[] => firewall.chains();
+    const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge, list });
     this.#pools = deps.defaultPools ?? DEFAULT_POOLS;
     this.#chores = new BackgroundChores(logger);
     this.#parts = {
@@ -90,7 +97,8 @@ export class NetworkService {
       endpoints,
       ipam: openIpam(networks, endpoints, resolveContainerName),
       links: new BridgeLinks({ names, logger }),
-      firewall: new Firewall({ table: names.table, logger, onForeignChange }),
+      firewall,
+      conntrack: new Conntrack(),
       publisher: new PortPublisher({ book, logger }),
       sandboxes: new Sandboxes(join(deps.runDir, 'netns')),
       forwardWarning,
@@ -245,8 +253,9 @@ export class NetworkService {
 
   /** Lets go of every descriptor and changes nothing on the host: what the end of the process does. Ports close. */
   abandon(): void {
-    const { firewall, links, publisher } = this.#parts;
+    const { conntrack, firewall, links, publisher } = this.#parts;
     publisher.releaseAll();
+    conntrack[Symbol.dispose]();
     firewall[Symbol.dispose]();
     links[Symbol.dispose]();
   }

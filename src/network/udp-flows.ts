@@ -1,4 +1,4 @@
-import { forgetFlows } from '#sys/netlink/conntrack';
+import type { Conntrack } from '#sys/netlink/conntrack';
 import { type FlowFilter, udpFlowsTo, udpFlowsToPort } from '#sys/netlink/conntrack-requests';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { ipBytes, parseIp } from './ip-address.ts';
@@ -11,11 +11,12 @@ const FILTERS_MAX = 64;
  * forgotten when ports begin to lead to a container, and when they cease to.
  */
 export async function forgetUdpFlows(
+  conntrack: Conntrack,
   endpoints: readonly EndpointRecord[],
   when: 'published' | 'released',
 ): Promise<void> {
   const filters = endpoints.flatMap(when === 'published' ? toPorts : toContainer);
-  await forgetFlows(filters.slice(0, FILTERS_MAX));
+  await conntrack.forget(filters.slice(0, FILTERS_MAX));
 }
 
 function toPorts(endpoint: EndpointRecord): FlowFilter[] {

@@ -1,5 +1,4 @@
-import { decodeAttributes, readText } from './netlink-message.ts';
-import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
+import { decodeAttributes, type NetlinkRequest, readText } from './netlink-message.ts';
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETCHAIN = 4;
@@ -28,16 +27,14 @@ export interface NftChain {
   readonly isDropping: boolean;
 }
 
-/** All chains of this network name space. @throws {SysError} */
-export function listChains(): NftChain[] {
-  using socket = new NetlinkSocket(NETLINK_NETFILTER);
-  const replies = socket.dump({
+/** For {@link NetlinkSocket.dump}. */
+export function listChains(): NetlinkRequest {
+  return {
     what: 'list chains',
     type: (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETCHAIN,
     flags: 0,
     payload: Buffer.alloc(NFGENMSG_BYTES),
-  });
-  return replies.map(({ payload }) => decodeChain(payload));
+  };
 }
 
 export function decodeChain(payload: Buffer): NftChain {

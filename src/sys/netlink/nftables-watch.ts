@@ -5,7 +5,6 @@ import { notificationStream } from './notification-stream.ts';
 const NFNLGRP_NFTABLES = 7;
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWGEN = 15;
-const NFT_MSG_GETGEN = 16;
 const NFTA_GEN_ID = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
@@ -61,7 +60,8 @@ async function* changes(stream: AsyncIterable<readonly NetlinkReply[]>): AsyncGe
   }
 }
 
-function decodeGeneration(reply: NetlinkReply): Omit<NftablesChange, 'damagedTables'> {
+/** What a message about the rule set's generation says. */
+export function decodeGeneration(reply: NetlinkReply): Omit<NftablesChange, 'damagedTables'> {
   const attributes = decodeAttributes(reply.payload, NFGENMSG_BYTES);
   const number = (type: number): number => {
     const value = attributes.get(type);
@@ -72,28 +72,4 @@ function decodeGeneration(reply: NetlinkReply): Omit<NftablesChange, 'damagedTab
     pid: number(NFTA_GEN_PROC_PID),
     program: readText(attributes.get(NFTA_GEN_PROC_NAME) ?? Buffer.alloc(0)),
   };
-}
-
-/** Reads the number of the rule set's last transaction, in the network name space it was made in. */
-export class NftablesGeneration implements Disposable {
-  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
-
-  /** @throws {SysError} */
-  current(): number {
-    const [outcome] = this.#socket.outcomes([
-      {
-        what: 'get rule set generation',
-        type: (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETGEN,
-        flags: 0,
-        payload: Buffer.alloc(NFGENMSG_BYTES),
-      },
-    ]);
-    if (outcome?.error) throw outcome.error;
-    const reply = outcome?.replies[0];
-    return reply ? decodeGeneration(reply).generation : 0;
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
-  }
 }
