@@ -1,10 +1,12 @@
 import { createApiServer } from '#api/api-server';
 import type { Logger } from '#base/logger';
 import type { HttpServer } from '#http/http-server';
+import { linuxMounts } from '#sys/mount';
 import { ENGINE_BUILD } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { lockRoot } from './engine-lock.ts';
 import { watchEventLoop } from './loop-watch.ts';
+import { ensureRunDir, releaseRunDir } from './run-dir.ts';
 import { createServices } from './services.ts';
 import { listenOnUnixSocket, removeSocketFile } from './socket-listener.ts';
 
@@ -21,6 +23,7 @@ export interface Engine {
 export async function startEngine(config: DaemonConfig, logger: Logger): Promise<Engine> {
   await using undo = new AsyncDisposableStack();
   undo.use(lockRoot(config.root));
+  ensureRunDir(config.runDir, linuxMounts, logger);
   if (config.logLevel === 'debug') undo.use(watchEventLoop(logger));
   const services = undo.use(createServices(config, logger));
   const { containers, networks, images, volumes } = services;
@@ -48,8 +51,10 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await containers.close();
       await catchUp;
       await volumes.settled();
-      if (containers.counts().running + containers.counts().paused === 0) await networks.shutdown();
+      const isIdle = containers.counts().running + containers.counts().paused === 0;
+      if (isIdle) await networks.shutdown();
       await owned.disposeAsync();
+      if (isIdle) releaseRunDir(config.runDir, linuxMounts);
     },
   };
 }

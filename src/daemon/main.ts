@@ -35,7 +35,6 @@ async function run(config: DaemonConfig): Promise<void> {
   let engine: Engine;
   try {
     mkdirSync(config.root, { recursive: true, mode: 0o711 });
-    mkdirSync(config.runDir, { recursive: true, mode: 0o711 });
     engine = await startEngine(config, logger);
   } catch (error) {
     logger.error('the engine cannot start', { error });
