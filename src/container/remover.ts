@@ -4,12 +4,11 @@ import { EngineError, isKind, messageOf } from '#base/errors';
 import type { Container } from './container.ts';
 import { checkRemove, isAlive } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
-
+import { killAtOnce } from './stopper.ts';
 import { inBackground, releaseMounts, releaseRuntime } from './teardown.ts';
 
 /** Long enough for the kernel to end a process that was killed, even on a busy machine. */
 const KILL_WAIT_MS = 10_000;
-const SIGKILL = 9;
 
 export interface RemoveOptions extends Abortable {
   readonly force: boolean;
@@ -41,9 +40,8 @@ async function killForRemoval(context: ContainerContext, container: Container): 
   });
   ended.catch(() => undefined); // awaited below, unless the kill itself fails
   context.index.update(container.id, { isManuallyStopped: true });
-  context.runtime.kill(container.id, SIGKILL);
+  killAtOnce(context, container);
   context.faults.reach('remove.2-killed');
-  emitContainerEvent(context, container, 'kill', { signal: String(SIGKILL) });
   if (context.index.find(container.id)?.state.status === 'restarting') return; // no process between two runs
   try {
     await ended;

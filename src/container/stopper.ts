@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { EngineError } from '#base/errors';
 import type { Container } from './container.ts';
-import { checkKill, checkStop } from './container-machine.ts';
+import { checkKill, checkStop, nextState } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 
 const SIGKILL = 9;
@@ -36,10 +36,11 @@ export async function stopContainer(
   context.faults.reach('stop.1-marked');
   const ended = context.waiters.wait(id, 'not-running');
   sendSignal(context, container, number);
+  wake(context, id);
   context.faults.reach('stop.2-signalled');
   if (!(await endsWithin(ended, seconds < 0 ? undefined : seconds * 1000))) {
     context.logger.info('container did not stop in time, killing it', { container: id, seconds });
-    sendSignal(context, container, SIGKILL);
+    killAtOnce(context, container);
     if (!(await endsWithin(ended, KILL_WAIT_MS))) {
       throw new EngineError(
         'internal',
@@ -62,13 +63,27 @@ export function killContainer(
   const isEnd = number === SIGKILL || number === signalNumber(container.config.StopSignal || 'SIGTERM');
   if (isEnd) context.index.update(container.id, { isManuallyStopped: true });
   sendSignal(context, container, number);
+  if (isEnd) wake(context, container.id);
 }
 
-function sendSignal(context: ContainerContext, { id, ...container }: Container, number: number): void {
-  context.runtime.kill(id, number);
-  const status = context.index.find(id)?.state.status;
-  if (status === 'paused' && number === SIGKILL) context.runtime.resume(id); // a frozen process does not even die
-  emitContainerEvent(context, { id, ...container }, 'kill', { signal: String(number) });
+/** SIGKILL, also to a container that is paused. */
+export function killAtOnce(context: ContainerContext, container: Container): void {
+  sendSignal(context, container, SIGKILL);
+  wake(context, container.id);
+}
+
+function sendSignal(context: ContainerContext, container: Container, number: number): void {
+  context.runtime.kill(container.id, number);
+  emitContainerEvent(context, container, 'kill', { signal: String(number) });
+}
+
+/** A frozen process does not see a signal; with version 1 of cgroups it does not even die. Docker wakes it too. */
+function wake(context: ContainerContext, id: string): void {
+  const current = context.index.find(id);
+  if (current?.state.status !== 'paused') return;
+  context.runtime.resume(id);
+  const state = nextState(current.state, { type: 'unpaused' });
+  emitContainerEvent(context, context.index.update(id, { state }), 'unpause');
 }
 
 /** @returns whether it ended; `undefined` as time means no limit. */

@@ -28,6 +28,7 @@ export async function killCgroup(support: CgroupSupport, path: string): Promise<
     const pids = cgroupPids(support, path);
     if (pids.length === 0) return;
     for (const pid of pids) kill(pid);
+    if (attempt > 0) setFrozen(support, path, false); // with version 1, what is frozen does not die
     await wait(PAUSE_MS);
   }
 }
