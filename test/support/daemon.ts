@@ -26,6 +26,7 @@ import { type ProgramOptions, type ProgramResult, runProgram } from './programs.
 const LAUNCHER = fileURLToPath(new URL('../../quai', import.meta.url));
 const START_MS = 20_000;
 const STOP_MS = 20_000;
+const MOST_PROBLEMS = 50;
 
 export interface DaemonOptions {
   /** data root; a temporary folder unless given. A given one is kept when the daemon is disposed. */
@@ -109,13 +110,13 @@ export class TestDaemon implements AsyncDisposable {
   docker(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
     return runProgram(dockerProgram() ?? 'docker', args, {
       ...options,
-      env: { ...this.#clientEnv(), ...options.env },
+      env: { ...this.clientEnv, ...options.env },
     });
   }
 
   /** Runs our own command line against this engine. */
   quai(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
-    return runProgram(LAUNCHER, args, { ...options, env: { ...this.#clientEnv(), ...options.env } });
+    return runProgram(LAUNCHER, args, { ...options, env: { ...this.clientEnv, ...options.env } });
   }
 
   /** Kills the engine as a crash would, and waits until it is gone. */
@@ -178,9 +179,14 @@ export class TestDaemon implements AsyncDisposable {
     await attempt(() => this.stop());
     problems.push(...(await this.#leaks()));
     if (process.env['QUAI_TEST_LOG']) process.stderr.write(this.log);
+    const logTail = this.#logTail();
     this.#sweep(problems);
-    if (problems.length > 0)
-      throw new Error(`the engine did not go cleanly:\n- ${problems.join('\n- ')}\n${this.#logTail()}`);
+    if (problems.length > 0) {
+      const lines = problems.slice(0, MOST_PROBLEMS).join('\n- ');
+      throw new Error(
+        `the engine did not go cleanly (${problems.length} things left):\n- ${lines}\n${logTail}`,
+      );
+    }
   }
 
   /** A crashed engine is started once more, because cleaning up after a crash is its job. */
@@ -274,7 +280,8 @@ export class TestDaemon implements AsyncDisposable {
     return words;
   }
 
-  #clientEnv(): Record<string, string> {
+  /** What makes a Docker client talk to this engine, with an empty configuration of its own. */
+  get clientEnv(): Readonly<Record<string, string>> {
     return { DOCKER_HOST: `unix://${this.socketPath}`, DOCKER_CONFIG: `${this.folder}/docker-config` };
   }
 
@@ -283,7 +290,8 @@ export class TestDaemon implements AsyncDisposable {
   }
 }
 
-function dockerProgram(): string | undefined {
+/** Path of the Docker command line, if this machine has one. */
+export function dockerProgram(): string | undefined {
   const given = process.env['QUAI_TEST_DOCKER'];
   if (given) return given;
   return (process.env['PATH'] ?? '')

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before } from 'node:test';
+import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
+import { type BusyboxOptions, makeBusyboxArchive } from '../support/busybox-image.ts';
+import { cannotRunDocker, type DaemonOptions, type TestDaemon } from '../support/daemon.ts';
+import type { ProgramOptions, ProgramResult } from '../support/programs.ts';
+
+/** Why tests that drive containers with the Docker command line cannot run here. */
+export const skip: string | false = cannotRunDocker || cannotRunContainers;
+
+/** One engine for all tests of a file. */
+export interface CompatEngine {
+  readonly daemon: TestDaemon;
+  /** `docker …words`; any status is a result */
+  docker(words: readonly string[], options?: ProgramOptions): Promise<ProgramResult>;
+  /** `docker …words` that must end well: its standard output without the last line end */
+  ok(...words: string[]): Promise<string>;
+  /** `docker run --rm …words` that must end well */
+  run(...words: string[]): Promise<string>;
+  /** `docker run -d --name NAME …words`: the container's ID */
+  started(name: string, ...words: string[]): Promise<string>;
+  /** `docker …words` that must fail: status and standard error */
+  refused(...words: string[]): Promise<{ readonly code: number; readonly stderr: string }>;
+  /** `docker inspect --format FORMAT NAME` */
+  inspect(name: string, format: string): Promise<string>;
+}
+
+/** Starts the engine before the first test of the file; containers go after each, the engine after the last. */
+export function compatEngine(options: DaemonOptions = {}): CompatEngine {
+  let daemon: TestDaemon | undefined;
+  const current = (): TestDaemon => {
+    assert.ok(daemon, 'the engine runs while tests do');
+    return daemon;
+  };
+  before(async () => {
+    if (skip === false) daemon = await startBusyboxDaemon(options);
+  });
+  afterEach(async () => {
+    if (daemon?.isRunning) await removeContainers(daemon);
+  });
+  after(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+  });
+  const docker: CompatEngine['docker'] = (words, programOptions) => current().docker(words, programOptions);
+  const ok: CompatEngine['ok'] = async (...words) => {
+    const { code, stdout, stderr } = await docker(words);
+    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}${stdout}`);
+    return stdout.replace(/\r?\n$/, '');
+  };
+  return {
+    get daemon() {
+      return current();
+    },
+    docker,
+    ok,
+    run: (...words) => ok('run', '--rm', ...words),
+    started: (name, ...words) => ok('run', '-d', '--name', name, ...words),
+    refused: async (...words) => {
+      const { code, stdout, stderr } = await docker(words);
+      assert.notEqual(code, 0, `docker ${words.join(' ')} did not fail: ${stdout}${stderr}`);
+      return { code, stderr };
+    },
+    inspect: (name, format) => ok('inspect', '--format', format, name),
+  };
+}
+
+/** Polls until `isTrue`, or fails with what was awaited. */
+export async function until(
+  what: string,
+  isTrue: () => Promise<boolean> | boolean,
+  limitMs = 10_000,
+): Promise<void> {
+  const deadline = Date.now() + limitMs;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) assert.fail(`not within ${limitMs} ms: ${what}`);
+    await new Promise(resolve => setTimeout(resolve, 25));
+  }
+}
+
+/** Through the API: a second process for each test would only cost time. */
+async function removeContainers(daemon: TestDaemon): Promise<void> {
+  const { body } = await daemon.call('GET', '/containers/json?all=1');
+  for (const { Id } of body as { Id: string }[]) {
+    await daemon.call('DELETE', `/containers/${Id}?force=1&v=1`);
+  }
+}
+
+/** Loads an image like busybox with a configuration, and files, of its own. */
+export async function loadImage(engine: CompatEngine, options: BusyboxOptions): Promise<void> {
+  await engine.ok('load', '-q', '-i', await makeBusyboxArchive(options));
+}
