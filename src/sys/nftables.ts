@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import koffi from 'koffi';
 import { declare } from './libc.ts';
 
@@ -30,6 +31,10 @@ const SIG_SETMASK = 2;
 const SIGSET_BYTES = 128;
 const ALL_SIGNALS = Buffer.alloc(SIGSET_BYTES, 0xff);
 
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+const fcntl = declare('int fcntl(int fd, int command, int argument)');
 const sigmask = declare('int pthread_sigmask(int how, const void *set, void *before)');
 
 /**
@@ -52,7 +57,7 @@ export function openNftLibrary(): Nftables | undefined {
   const error = library.func('const char *nft_ctx_get_error_buffer(void *ctx)');
   const run = library.func('int nft_run_cmd_from_buffer(void *ctx, const char *commands)');
   // koffi hands pointers out as opaque values; this one only goes back to the library.
-  let context: unknown = contextNew(0);
+  let context: unknown = sealed(() => contextNew(0));
   // Without the buffers the library would print to our own output.
   bufferOutput(context);
   bufferError(context);
@@ -74,6 +79,29 @@ export function openNftLibrary(): Nftables | undefined {
       context = undefined;
     },
   };
+}
+
+/** The library leaves its socket open to the programs that are started later; whatever `open` opens is closed to them. */
+function sealed<T>(open: () => T): T {
+  const before = openFiles();
+  const result = open();
+  for (const [fd, target] of openFiles()) {
+    if (before.get(fd) !== target) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  return result;
+}
+
+/** Descriptors with what they lead to: numbers alone come again, as that of the folder read here does at once. */
+function openFiles(): Map<number, string> {
+  const files = new Map<number, string>();
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      files.set(Number(fd), readlinkSync(`/proc/self/fd/${fd}`));
+    } catch {
+      // the folder's own descriptor, closed by now
+    }
+  }
+  return files;
 }
 
 /** Holds signals off this thread while `work` runs; other threads and later take them. */

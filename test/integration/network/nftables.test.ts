@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { test } from 'node:test';
 import { NftError, openNftLibrary, openNftProgram } from '#sys/nftables';
-import { becomeHost, whyNot } from './network-fixture.ts';
+import { becomeHost, NetworkFixture, port, whyNot } from './network-fixture.ts';
+import { ask } from './talk.ts';
 
 const skip = whyNot() ?? false;
 if (!skip) becomeHost();
@@ -46,3 +48,23 @@ test('nftables by the library: signals in the middle do no harm', { skip }, asyn
   assert.ok((profile.samples?.length ?? 0) > 100, 'there were signals');
   nft.run('delete table inet t');
 });
+
+test('nothing that networking opens stays open in programs started later', { skip }, async () => {
+  const before = inherited();
+  await using fixture = await NetworkFixture.open();
+  await fixture.run('web', { ports: [port(80, 8080), port(53, 5353, { protocol: 'udp' })] });
+  await ask({ protocol: 'tcp', address: '::1', port: 8080, timeoutMs: 100 });
+  assert.deepEqual(inherited(), before);
+});
+
+/** proc_pid_fdinfo(5): `flags` in octal; without O_CLOEXEC a descriptor passes to every program. */
+function inherited(): string[] {
+  return readdirSync('/proc/self/fdinfo').filter(fd => {
+    try {
+      const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+      return (Number.parseInt(flags ?? '0', 8) & 0o2000000) === 0;
+    } catch {
+      return false; // closed meanwhile
+    }
+  });
+}
