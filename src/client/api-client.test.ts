@@ -46,7 +46,9 @@ test('call() does not repeat a first call that is refused for another reason', a
 
 test('call() asks for the version before it sends a stream, which cannot be repeated', async () => {
   const transport = new FakeTransport(routes, { apiVersion: '1.30' });
-  await new ApiClient({ transport }).call('POST', '/images/load', { body: Readable.from([Buffer.from('tar')]) });
+  await new ApiClient({ transport }).call('POST', '/images/load', {
+    body: Readable.from([Buffer.from('tar')]),
+  });
   assert.deepEqual(
     transport.seen.map(one => one.path),
     ['/_ping', '/v1.30/images/load'],

@@ -70,7 +70,7 @@ export class ApiClient {
     const reply = await first;
     const version = await this.#version;
     if (reply.status !== 400 || version === NEWEST_API) return checked(reply);
-    reply.body.resume();
+    await readAll(reply.body);
     return checked(await send(version));
   }
 
@@ -96,7 +96,7 @@ export class ApiClient {
 
   async #ping(): Promise<string> {
     const reply = await this.#transport.request({ method: 'HEAD', path: '/_ping' });
-    reply.body.resume();
+    await readAll(reply.body);
     return versionOf(reply);
   }
 }
@@ -104,7 +104,7 @@ export class ApiClient {
 /** The version to speak to the engine that answered so. */
 function versionOf({ headers }: TransportReply): string {
   const theirs = headers['api-version'];
-  return olderOf(NEWEST_API, typeof theirs === 'string' && theirs ? theirs : OLDEST_API);
+  return olderOf(NEWEST_API, theirs || OLDEST_API);
 }
 
 function toRequest(version: string, method: string, path: string, options: CallOptions): TransportRequest {
@@ -166,8 +166,8 @@ function messageIn(body: string, status: number): string {
   return text || `status ${status}`;
 }
 
-async function readAll(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk); // no encoding is set, so buffers
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }

@@ -37,8 +37,10 @@ class RawServer implements AsyncDisposable {
   }
 }
 
-async function textOf(stream: Readable): Promise<string> {
-  return Buffer.concat(await stream.toArray()).toString();
+async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }
 
 /** Calls back with the head of a request, and with what came after it in the same piece. */
@@ -123,7 +125,7 @@ test('request() keeps one connection, sends streams in chunks and reads chunked 
     serve();
   }).listen();
   const transport = new HttpTransport({ socketPath: server.socketPath });
-  for (const body of [undefined, 'text', Readable.from(['a', 'b'])]) {
+  for (const body of [undefined, 'text', Readable.from([Buffer.from('a'), Buffer.from('b')])]) {
     const reply = await transport.request({
       method: 'POST',
       path: '/x',
@@ -151,5 +153,80 @@ test('request() ends with the reason of its signal', async () => {
   const waiting = transport.request({ method: 'GET', path: '/', signal: controller.signal });
   controller.abort(new Error('enough'));
   await assert.rejects(waiting, { message: 'enough' });
+  transport.close();
+});
+
+test("request() reads what has a length, nothing, or no end but the connection's", async () => {
+  const answers = [
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A: 1\r\nx-a: 2\r\n\r\nabc',
+    'HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n',
+    'HTTP/1.1 304 Not Modified\r\n\r\n',
+  ];
+  let connections = 0;
+  await using server = await new RawServer(socket => {
+    connections++;
+    const serve = (): void =>
+      onHead(socket, () => {
+        const answer = answers.shift();
+        if (answer === undefined) return void socket.end('HTTP/1.0 200 OK\r\n\r\nto the end');
+        socket.write(answer);
+        serve();
+      });
+    serve();
+  }).listen();
+  const transport = new HttpTransport({ socketPath: server.socketPath });
+  const seen: unknown[] = [];
+  for (let i = 0; i < 4; i++) {
+    const { status, headers, body } = await transport.request({ method: 'GET', path: '/x' });
+    seen.push([status, await textOf(body), headers['x-a']]);
+  }
+  assert.deepEqual(seen, [
+    [200, 'abc', '1, 2'],
+    [204, '', undefined],
+    [304, '', undefined],
+    [200, 'to the end', undefined],
+  ]);
+  assert.equal(connections, 1);
+  transport.close();
+});
+
+test('request() uses another connection after one whose answer was left unread, or that the engine wants closed', async () => {
+  let connections = 0;
+  await using server = await new RawServer(socket => {
+    connections++;
+    const end =
+      connections === 1 ? 'Content-Length: 9\r\n\r\npart' : 'Connection: close\r\nContent-Length: 0\r\n\r\n';
+    onHead(socket, () => socket.write(`HTTP/1.1 200 OK\r\n${end}`));
+  }).listen();
+  const transport = new HttpTransport({ socketPath: server.socketPath });
+  const left = await transport.request({ method: 'GET', path: '/x' });
+  for await (const _ of left.body) break;
+  for (let i = 0; i < 2; i++)
+    assert.equal(await textOf((await transport.request({ method: 'GET', path: '/x' })).body), '');
+  assert.equal(connections, 3);
+  transport.close();
+});
+
+for (const [answer, message] of [
+  ['', 'the engine closed the connection'],
+  ['SSH-2.0-OpenSSH\r\n\r\n', 'what listens there does not speak HTTP: "SSH-2.0-OpenSSH"'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc', 'the engine cut its answer short'],
+  ['HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc', 'the engine sent a wrong Content-Length: x'],
+  ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 'the engine sent a chunk of no valid size'],
+] as const) {
+  test(`request() fails when the engine sends ${JSON.stringify(answer)}`, async () => {
+    await using server = await new RawServer(socket => onHead(socket, () => socket.end(answer))).listen();
+    const transport = new HttpTransport({ socketPath: server.socketPath });
+    const read = async (): Promise<string> =>
+      textOf((await transport.request({ method: 'GET', path: '/' })).body);
+    await assert.rejects(read(), { message });
+    transport.close();
+  });
+}
+
+test('request() refuses a line break in what would become its head', async () => {
+  await using server = await new RawServer(() => undefined).listen();
+  const transport = new HttpTransport({ socketPath: server.socketPath });
+  await assert.rejects(transport.request({ method: 'GET', path: '/x\r\nEvil: 1' }), RangeError);
   transport.close();
 });

@@ -12,8 +12,10 @@ export interface TransportRequest {
 
 export interface TransportReply {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: Readable;
+  /** by lower-case name; those that came twice are joined by `, ` */
+  readonly headers: Readonly<Record<string, string>>;
+  /** To be read to its end, or left by `break`: then its connection is dropped. The reader may change the bytes. */
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** A connection that left HTTP: bytes in both directions. Ending `input` is the half-close that means end of stdin. */
@@ -21,7 +23,7 @@ export interface Hijacked {
   readonly status: number;
   readonly headers: TransportReply['headers'];
   readonly input: Writable;
-  readonly output: Readable;
+  readonly output: AsyncIterable<Uint8Array>;
   /** Drops the connection at once. */
   close(): void;
 }

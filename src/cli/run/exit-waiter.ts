@@ -21,8 +21,8 @@ export async function waitForExit(
   return { status };
 }
 
-async function readStatus(body: AsyncIterable<Buffer>): Promise<number> {
-  const chunks: Buffer[] = [];
+async function readStatus(body: AsyncIterable<Uint8Array>): Promise<number> {
+  const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const reply = parseJson(Buffer.concat(chunks).toString());
   const failure = textAt(reply, 'Error', 'Message');
