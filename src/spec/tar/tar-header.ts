@@ -22,10 +22,11 @@ const CHECKSUM_LENGTH = 8;
 /**
  * Decodes the header block at `offset`: Unix V7, POSIX ustar, star, and GNU tar.
  *
- * @throws {EngineError} `invalid` for a wrong checksum or a number that is none.
+ * The checksum is the caller's to verify.
+ *
+ * @throws {EngineError} `invalid` for a number that is none.
  */
 export function parseHeader(block: Buffer, offset: number): RawHeader {
-  verifyChecksum(block, offset);
   const magic = block.toString('latin1', offset + 257, offset + 265);
   const isGnu = magic === 'ustar  \0';
   const isPosix = magic.startsWith('ustar\0');
@@ -90,8 +91,15 @@ function binaryNumber(block: Buffer, offset: number, length: number, field: stri
 }
 
 /** Old tars summed signed characters; both sums are accepted, as everyone does. */
-function verifyChecksum(block: Buffer, offset: number): void {
-  const expected = parseNumber(block, offset + CHECKSUM_OFFSET, CHECKSUM_LENGTH, 'checksum');
+export function hasValidChecksum(block: Buffer, offset: number): boolean {
+  const digits = block.toString(
+    'latin1',
+    offset + CHECKSUM_OFFSET,
+    offset + CHECKSUM_OFFSET + CHECKSUM_LENGTH,
+  );
+  const [, octal] = /^[ \0]*([0-7]+)(?:[ \0]|$)/.exec(digits) ?? [];
+  if (octal === undefined) return false;
+  const expected = Number.parseInt(octal, 8);
   let sum = CHECKSUM_LENGTH * SPACE;
   let negative = 0;
   for (let index = 0; index < BLOCK_SIZE; index += 1) {
@@ -100,5 +108,5 @@ function verifyChecksum(block: Buffer, offset: number): void {
     sum += byte;
     if (byte >= 0x80) negative += 0x100;
   }
-  if (expected !== sum && expected !== sum - negative) throw tarError('wrong header checksum');
+  return expected === sum || expected === sum - negative;
 }

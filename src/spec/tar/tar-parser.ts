@@ -3,7 +3,7 @@ import { type PaxFields, parsePax } from './pax.ts';
 import { GnuSparseReader, PaxSparseReader, parseSparseList } from './sparse.ts';
 import { BLOCK_SIZE, type TarEntry } from './tar-entry.ts';
 import { tarError } from './tar-error.ts';
-import { isZeroBlock, parseHeader, type RawHeader } from './tar-header.ts';
+import { hasValidChecksum, isZeroBlock, parseHeader, type RawHeader } from './tar-header.ts';
 
 /** Gets the entries of an archive, one after the other: `entry`, its content in pieces, `endEntry`. */
 export interface TarSink {
@@ -113,6 +113,7 @@ export class TarParser {
       return;
     }
     if (this.#zeroBlocks > 0) throw tarError('data after a block of zeros');
+    if (!hasValidChecksum(block, offset)) throw this.#badChecksum();
     const header = parseHeader(block, offset);
     switch (header.flag) {
       case 'x':
@@ -129,6 +130,11 @@ export class TarParser {
         if (this.#pax.sparse) return this.#beginPaxSparse(header, this.#pax.sparse);
         return this.#beginEntry(mergeEntry(header, this.#extended));
     }
+  }
+
+  #badChecksum(): Error {
+    const isFirst = this.#entries === 0 && this.#extensions === 0;
+    return tarError(isFirst ? 'this is something else (wrong header checksum)' : 'wrong header checksum');
   }
 
   #endArchive(): void {
