@@ -107,6 +107,17 @@ if (import.meta.main) {
     // The reader has gone, as in `quai ps | head -1`: nobody is left to tell.
     process.exit(error.code === 'EPIPE' ? 141 : 1);
   });
-  // Output to files, pipes and terminals is synchronous here, so nothing is cut off; an open stdin must not keep us.
-  process.exit(await main(process.argv.slice(2)));
+  const status = await main(process.argv.slice(2));
+  await flushed(process.stdout);
+  await flushed(process.stderr);
+  // Not left to the event loop: a terminal or pipe that we read from would keep us.
+  process.exit(status);
+}
+
+/** A pipe whose reader is slow takes 64 KiB at once; the rest would be lost with the process. */
+async function flushed(stream: OutputStream): Promise<void> {
+  if (stream.writableLength === 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.write('', () => resolve()); // called when everything before it is out, or failed
+  await promise;
 }

@@ -230,3 +230,33 @@ test('request() refuses a line break in what would become its head', async () =>
   await assert.rejects(transport.request({ method: 'GET', path: '/x\r\nEvil: 1' }), RangeError);
   transport.close();
 });
+
+test('a connection that serves many requests gathers no listeners, and ends with the signal of its last', async () => {
+  const sockets = new Set<Socket>();
+  await using server = await new RawServer(socket => {
+    sockets.add(socket);
+    const serve = (): void =>
+      onHead(socket, head => {
+        const isLast = head.startsWith('GET /last');
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${isLast ? 'o' : 'ok'}`);
+        serve();
+      });
+    serve();
+  }).listen();
+  const transport = new HttpTransport({ socketPath: server.socketPath });
+  const warnings: string[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.name);
+  process.on('warning', onWarning);
+  const { signal } = new AbortController();
+  for (let i = 0; i < 20; i++) {
+    assert.equal(await textOf((await transport.request({ method: 'GET', path: '/', signal })).body), 'ok');
+  }
+  const controller = new AbortController();
+  const last = await transport.request({ method: 'GET', path: '/last', signal: controller.signal });
+  const reading = textOf(last.body);
+  controller.abort(new Error('enough'));
+  await assert.rejects(reading, { message: 'enough' });
+  process.off('warning', onWarning);
+  assert.deepEqual([warnings, sockets.size], [[], 1]);
+  transport.close();
+});

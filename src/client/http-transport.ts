@@ -26,14 +26,16 @@ export class HttpTransport implements Transport {
 
   async request(request: TransportRequest): Promise<TransportReply> {
     const connection = this.#connection();
+    const stopWatching = watchAbort(connection, request.signal);
     const head = await this.#exchange(connection, request, {});
-    return this.#reply(connection, request, head);
+    return this.#reply(connection, request, head, stopWatching);
   }
 
   async hijack(request: TransportRequest): Promise<Hijacked | TransportReply> {
     const connection = this.#connection();
+    const stopWatching = watchAbort(connection, request.signal);
     const head = await this.#exchange(connection, request, { Connection: 'Upgrade', Upgrade: 'tcp' });
-    if (head.status >= 400) return this.#reply(connection, request, head);
+    if (head.status >= 400) return this.#reply(connection, request, head, stopWatching);
     // Engines before API 1.22, and some proxies, take the connection over after a plain 200.
     return {
       ...head,
@@ -74,10 +76,6 @@ export class HttpTransport implements Transport {
     extra: Readonly<Record<string, string>>,
   ): Promise<ReplyHead> {
     const { signal, body } = request;
-    const onAbort = (): void => void connection.socket.destroy();
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    connection.socket.once('close', () => signal?.removeEventListener('abort', onAbort));
     try {
       const { socket } = connection;
       const head = requestHead(request.method, request.path, { ...this.#headers(request), ...extra });
@@ -96,9 +94,15 @@ export class HttpTransport implements Transport {
     }
   }
 
-  #reply(connection: Connection, request: TransportRequest, head: ReplyHead): TransportReply {
+  #reply(
+    connection: Connection,
+    request: TransportRequest,
+    head: ReplyHead,
+    stopWatching: () => void,
+  ): TransportReply {
     const isLast = /\bclose\b/i.test(head.headers['connection'] ?? '');
     const release = (): void => {
+      stopWatching();
       if (isLast) connection.socket.destroy();
       else this.#keep(connection);
     };
@@ -124,6 +128,23 @@ export class HttpTransport implements Transport {
       typeof cause === 'object' && cause !== null && 'syscall' in cause && cause.syscall === 'connect';
     return code && isConnecting ? new ConnectionError(this.address, code, { cause }) : cause;
   }
+}
+
+/** Drops the connection with the signal's reason when it fires. @returns what ends that; the end of the connection does too. */
+function watchAbort({ socket }: Connection, signal: AbortSignal | undefined): () => void {
+  if (!signal) return () => undefined;
+  const onAbort = (): void => {
+    const reason: unknown = signal.reason;
+    socket.destroy(reason instanceof Error ? reason : new Error('aborted', { cause: reason }));
+  };
+  const stop = (): void => {
+    signal.removeEventListener('abort', onAbort);
+    socket.off('close', stop);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  socket.once('close', stop);
+  if (signal.aborted) onAbort();
+  return stop;
 }
 
 function lengthOf(method: string, body: TransportRequest['body']): Record<string, string> {
