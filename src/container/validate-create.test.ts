@@ -99,11 +99,11 @@ const refused: readonly (readonly [object, string])[] = [
   [host({ ShmSize: -1 }), 'SHM size can not be less than 0'],
   [
     host({ RestartPolicy: { Name: 'sometimes' } }),
-    "invalid restart policy: unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', 'unless-stopped'",
+    "invalid restart policy: unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
   ],
   [
     host({ RestartPolicy: { Name: 'always', MaximumRetryCount: 2 } }),
-    "invalid restart policy: maximum retry count cannot be used with restart policy 'always'",
+    "invalid restart policy: maximum retry count can only be used with 'on-failure'",
   ],
   [
     host({ RestartPolicy: { Name: 'on-failure', MaximumRetryCount: -2 } }),

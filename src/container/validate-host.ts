@@ -44,11 +44,12 @@ function checkRestartPolicy({ RestartPolicy: { Name, MaximumRetryCount }, AutoRe
   if (Name === '') return; // old clients send any count with it
   if (!POLICIES.includes(Name)) {
     throw invalid(
-      `invalid restart policy: unknown policy '${shown(Name)}'; use one of ${POLICIES.map(name => `'${name}'`).join(', ')}`,
+      `invalid restart policy: unknown policy '${shown(Name)}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
     );
   }
   if (Name !== 'on-failure' && MaximumRetryCount !== 0) {
-    throw invalid(`invalid restart policy: maximum retry count cannot be used with restart policy '${Name}'`);
+    const more = MaximumRetryCount < 0 ? ' and cannot be negative' : '';
+    throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'${more}`);
   }
   if (MaximumRetryCount < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative');
 }
