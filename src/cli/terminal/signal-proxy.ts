@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { ApiClient } from '#client/api-client';
 
 /** What a shell, a service manager or a person sends; the window size goes another way, and SIGPIPE is ours. */
@@ -24,6 +25,7 @@ export function proxySignals(
   client: Pick<ApiClient, 'call'>,
   container: string,
   giveUp: () => void,
+  signals: Pick<EventEmitter, 'on' | 'off'> = process,
 ): Disposable {
   let asked = 0;
   const forward = (signal: NodeJS.Signals): void => {
@@ -35,10 +37,10 @@ export function proxySignals(
     const sent = client.call('POST', `/containers/${container}/kill`, { query: { signal: signal.slice(3) } });
     sent.catch(() => undefined); // it is not running any more, or not yet
   };
-  for (const signal of PROXIED) process.on(signal, forward);
+  for (const signal of PROXIED) signals.on(signal, forward);
   return {
     [Symbol.dispose]: () => {
-      for (const signal of PROXIED) process.off(signal, forward);
+      for (const signal of PROXIED) signals.off(signal, forward);
     },
   };
 }
