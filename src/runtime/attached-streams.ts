@@ -1,7 +1,8 @@
-import type { Socket } from 'node:net';
+import { readSync } from 'node:fs';
 import { EngineError } from '#base/errors';
 import { adopt } from '#sys/adopted-socket';
-import type { OwnedFd } from '#sys/descriptors';
+import { dupAbove, OwnedFd } from '#sys/descriptors';
+import { isErrno } from '#sys/sys-error';
 import { createInputStream } from './input-stream.ts';
 import { PacketQueue } from './packet-queue.ts';
 import type { AttachedStreams } from './process-runtime.ts';
@@ -13,30 +14,29 @@ const MAX_PACKET_BYTES = 32 * 1024 + 1;
 export interface StreamEvents {
   /** Whether the process is there; asked while the client does not read. */
   readonly isAlive: () => boolean;
-  /** Called once, with whether conmon ended the connection. */
+  /** Called once, with whether conmon ended the connection: otherwise the client has. */
   readonly onLeave?: (hasEnded: boolean) => void;
 }
 
 /** The streams of a process over a connection to its conmon. */
 export function openStreams(connection: OwnedFd, { isAlive, onLeave }: StreamEvents): AttachedStreams {
   const queue = new PacketQueue(MAX_PACKET_BYTES);
-  let hasEnded = false;
-  const leave = (): void => void socket.destroy();
+  const spare = new OwnedFd(dupAbove(connection.number, 0));
+  let hasLeft = false;
+  const leave = (): void => {
+    hasLeft = true;
+    socket.destroy();
+  };
   const stall = new StallWatch({ isAlive, onDead: leave });
-  const socket: Socket = adopt(connection, {
+  const socket = adopt(connection, {
     buffer: () => queue.reserve(),
-    onPacket: (length, buffer) => {
-      if (length === buffer.length) {
-        queue.end(new EngineError('dataLoss', `conmon sent a packet of more than ${length - 1} bytes`));
-        leave();
-        return false;
-      }
-      const hasRoom = queue.push(length);
+    onPacket: length => {
+      const hasRoom = take(queue, length);
       if (!hasRoom) stall.start();
       return hasRoom;
     },
   });
-  const input = createInputStream(socket);
+  const input = createInputStream(() => adopt(new OwnedFd(dupAbove(spare.number, 0))));
   queue.setSource({
     resume: () => {
       stall.stop();
@@ -44,17 +44,41 @@ export function openStreams(connection: OwnedFd, { isAlive, onLeave }: StreamEve
     },
     destroy: leave,
   });
-  socket.once('end', () => {
-    hasEnded = true;
-    leave();
-  });
-  // conmon went away with something of ours unread: for the reader that is the end like any other.
+  socket.once('end', () => socket.destroy());
   socket.on('error', () => undefined);
   socket.once('close', () => {
     stall.stop();
+    if (!hasLeft) readRest(spare.number, queue);
+    spare[Symbol.dispose]();
     queue.end();
     input.destroy();
-    onLeave?.(hasEnded);
+    onLeave?.(!hasLeft);
   });
   return { output: queue, input, [Symbol.dispose]: leave };
+}
+
+/** @returns whether there is room for more. */
+function take(queue: PacketQueue, length: number): boolean {
+  if (length < MAX_PACKET_BYTES) return queue.push(length);
+  queue.end(new EngineError('dataLoss', `conmon sent a packet of more than ${MAX_PACKET_BYTES - 1} bytes`));
+  return false;
+}
+
+/**
+ * Reads what is left after conmon has closed the connection. When it left input unread, reading fails once with
+ * ECONNRESET, before what is queued (the kernel's __skb_try_recv_datagram), and that is when Node gives up. Old
+ * versions of libuv also take a hang-up after a read that did not fill the buffer for the end of all data.
+ */
+function readRest(fd: number, queue: PacketQueue): void {
+  for (let resets = 0; resets < 2; ) {
+    try {
+      const length = readSync(fd, queue.reserve());
+      if (length === 0) return;
+      take(queue, length);
+    } catch (error) {
+      if (isErrno(error, 'EAGAIN')) return;
+      if (!isErrno(error, 'ECONNRESET')) throw error;
+      resets += 1;
+    }
+  }
 }

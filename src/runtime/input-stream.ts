@@ -7,30 +7,43 @@ const MAX_PACKET_BYTES = 8 * 1024;
 /**
  * The way into a process's stdin: cuts what is written into packets, one at a time, because conmon cuts off what
  * is longer, and takes an empty packet for the end of input.
+ *
+ * @param connect makes the socket that is written to, when something is. It has to be one of its own: a process that
+ *   ends without reading its input breaks it, and what that process wrote is still to be read then.
  */
-export function createInputStream(socket: Socket): Duplex {
+export function createInputStream(connect: () => Socket): Duplex {
+  let socket: Socket | undefined;
+  const connected = (): Socket => {
+    // The process closed its input or is gone: not the writer's fault, and nothing it can do about.
+    socket ??= connect().on('error', () => undefined);
+    return socket;
+  };
   return new Duplex({
     allowHalfOpen: true,
     read(): void {
       this.push(null); // output does not come this way
     },
     write(chunk: Buffer, _encoding, done): void {
-      writePackets(socket, chunk, done);
+      writePackets(connected(), chunk, () => done());
     },
     final(done): void {
-      if (socket.destroyed || socket.writableEnded) done();
-      else socket.end(() => done());
+      const ending = connected();
+      if (ending.destroyed) done();
+      else ending.end(() => done());
+    },
+    destroy(error, done): void {
+      socket?.destroy();
+      done(error);
     },
   });
 }
 
-function writePackets(socket: Socket, chunk: Buffer, done: (error?: Error | null) => void): void {
+function writePackets(socket: Socket, chunk: Buffer, done: () => void): void {
   if (chunk.length === 0 || socket.destroyed) {
     done();
     return;
   }
   socket.write(chunk.subarray(0, MAX_PACKET_BYTES), error => {
-    // The process closed its input or is gone: not the writer's fault, and nothing it can do about.
     if (error) done();
     else writePackets(socket, chunk.subarray(MAX_PACKET_BYTES), done);
   });

@@ -23,6 +23,8 @@ export interface PacketReader {
  *
  * The socket gets one end of a stream pair, and before the event loop looks at it the number is made to mean the
  * given descriptor. From then on libuv only polls, reads, writes and shuts down, which is the same for all.
+ *
+ * @param reader absent: the socket only writes.
  */
 export function adopt(fd: OwnedFd, reader?: PacketReader): Socket {
   const pair = [-1, -1];
@@ -31,7 +33,7 @@ export function adopt(fd: OwnedFd, reader?: PacketReader): Socket {
   closeSync(other);
   const socket = new Socket({
     fd: inner,
-    readable: true,
+    readable: reader !== undefined,
     writable: true,
     allowHalfOpen: true,
     ...(reader && { onread: readInto(reader) }),
