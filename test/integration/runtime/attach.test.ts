@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually, RuntimeFixture, readAll, whyNot } from './runtime-fixture.ts';
 
@@ -28,12 +29,15 @@ test('input reaches the process whole and in order, and its end closes stdin', {
 
 test('a process that leaves its input unread loses none of its output', { skip }, async () => {
   await using fixture = new RuntimeFixture();
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 5; round++) {
     const container = await fixture.create({ args: ['seq', '1', '3000'], options: WITH_STDIN });
     const streams = fixture.runtime.attach(container.paths);
     streams.input.write(Buffer.alloc(1_000_000, 'x'));
+    await pause(20); // until it fills all there is between us and the process
     await fixture.runtime.start(container.id, 'crun');
-    blockEventLoop(20); // conmon closes the connection before anything was read from it
+    // conmon closes the connection before anything was read from it: the event loop stands still until then.
+    while (!existsSync(join(fixture.runDir, 'exits', container.id))) block(1);
+    block(5);
     const { stdout } = await readAll(streams);
     assert.equal(stdout.length, 13_893, `round ${round}`);
     await container.exit;
@@ -41,7 +45,13 @@ test('a process that leaves its input unread loses none of its output', { skip }
   }
 });
 
-function blockEventLoop(ms: number): void {
+async function pause(ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, ms);
+  await promise;
+}
+
+function block(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
@@ -99,9 +109,7 @@ test('a client that does not read holds the process up, and loses nothing', { sk
   await fixture.runtime.start(container.id, 'crun');
   const reader = streams.output[Symbol.asyncIterator]();
   let received = (await reader.next()).value?.data.length ?? 0;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, 300); // long enough to write all of it if nothing held it up
-  await promise;
+  await pause(300); // long enough to write all of it if nothing held it up
   assert.equal(fixture.runtime.state(container.id).status, 'running');
   for (;;) {
     const { done, value } = await reader.next();
@@ -118,9 +126,7 @@ test('a client that never reads does not hide that the process was killed', { sk
   const streams = fixture.runtime.attach(container.paths);
   await fixture.runtime.start(container.id, 'crun');
   await streams.output[Symbol.asyncIterator]().next();
-  const { promise: stalled, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, 100); // until all buffers are full
-  await stalled;
+  await pause(100); // until all buffers are full
   fixture.runtime.kill(container.id, 9);
   assert.equal((await container.exit).code, 137);
   await readAll(streams);
