@@ -5,6 +5,7 @@ import type { EndpointSettings } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import type { ContainerContext } from './context.ts';
 import { networkModeOf, toRequest } from './network-mode.ts';
+import { planPorts } from './port-plan.ts';
 
 /**
  * Attaches a container to one more network: at once when it runs, otherwise with its next start.
@@ -28,7 +29,11 @@ export async function connectNetwork(
     );
   }
   if (container.state.status === 'running') {
-    await context.networks.attach(ownerOf(container), [toRequest(network.name, settings)], []);
+    await context.networks.attach(
+      ownerOf(container),
+      [toRequest(network.name, settings)],
+      planPorts(container.config, container.hostConfig),
+    );
   }
   const EndpointsConfig = { ...container.networking.EndpointsConfig, [network.name]: settings };
   context.index.update(id, { networking: { EndpointsConfig } });

@@ -52,7 +52,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await catchUp;
       await volumes.settled();
       const isIdle = containers.counts().running + containers.counts().paused === 0;
-      if (isIdle) await networks.shutdown();
+      await networks.shutdown();
       await owned.disposeAsync();
       if (isIdle) releaseRunDir(config.runDir, linuxMounts);
     },
