@@ -7,6 +7,7 @@ import { indentJson, parseExactJson } from '../format/exact-json.ts';
 import { objectFormatHelp } from '../format/format-help.ts';
 import { compileTemplate } from '../format/go-template.ts';
 import { jsonText } from '../format/template-functions.ts';
+import { absentField } from '../format/template-values.ts';
 
 type Kind = 'container' | 'image' | 'network' | 'volume';
 
@@ -95,7 +96,7 @@ async function inspectAll(
   options: InspectOptions,
 ): Promise<number> {
   const { format } = options;
-  const template = format && format !== 'json' ? compileTemplate(format) : undefined;
+  const template = format && format !== 'json' ? compileTemplate(format, { absent: absentField }) : undefined;
   const found: string[] = [];
   const failures: string[] = [];
   for (const name of names) {

@@ -51,7 +51,7 @@ function networkRow(json: Json, truncate: boolean): Row {
   return {
     get CreatedAt() {
       const created = textAt(json, 'Created');
-      return created ? localTime(Date.parse(created), /\.\d+/.exec(created)?.[0]) : '';
+      return created ? localTime(Date.parse(created), /\.\d*[1-9]/.exec(created)?.[0]) : '';
     },
     Driver: textAt(json, 'Driver'),
     ID: truncate ? id.slice(0, 12) : id,

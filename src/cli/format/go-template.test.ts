@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileTemplate } from './go-template.ts';
+import { absentField } from './template-values.ts';
 
 const value = {
   Id: '0123456789abcdef',
@@ -25,6 +26,9 @@ for (const [template, expected] of [
   ['{{.Size}} {{.Big}}', '1048576 9223372036854771712'],
   ['{{.Config.Cmd}} {{.Config.Labels}}', '[sleep 10] map[com.example.a:x tier:db]'],
   ['{{.Config.Env}} {{.Config.Entrypoint}} {{.State.Health}}', '[] [] <nil>'],
+  // what engines leave out when it is empty
+  ['{{.Config.Volumes}}{{.Config.OnBuild}}[{{.Config.User}}]{{.Config.Healthcheck}}', 'map[][][]<nil>'],
+  ['{{json .Config.Shell}} {{if .State.Nope}}{{else}}{{len .Config.Volumes}}{{end}}', 'null 0'],
   ['{{.Config.Labels.tier}} {{.Config.Labels.nope}}', 'db <no value>'],
   // trimming and comments
   ['a {{- " b " -}} c', 'a b c'],
@@ -80,7 +84,7 @@ for (const [template, expected] of [
   ['{{`raw "\\n"`}} {{"tab\\tq\\"\\u00e9"}}', 'raw "\\n" tab\tq"é'],
 ] as const) {
   test(`${template} gives ${JSON.stringify(expected)}`, () => {
-    assert.equal(compileTemplate(template).render(value), expected);
+    assert.equal(compileTemplate(template, { absent: absentField }).render(value), expected);
   });
 }
 
@@ -117,6 +121,7 @@ for (const [template, message] of [
   ['{{range .Name}}{{end}}', /^range can't iterate over \/web$/],
   ['{{len 5}}', /^len of type number$/],
   ['{{constructor}}', /^function "constructor" not defined$/],
+  ['{{.Cmd}}', /^map has no entry for key "Cmd"/],
   ['{{.constructor.name}}', /^map has no entry for key "constructor"/],
 ] as const) {
   test(`${template} fails: ${message.source}`, () => {

@@ -11,6 +11,14 @@ export interface Template {
   render(value: unknown): string;
 }
 
+/** What stands for a field that a value does not have; `undefined` makes it an unknown name. */
+export type AbsentField = (name: string) => unknown;
+
+export interface TemplateOptions {
+  readonly functions?: TemplateFunctions;
+  readonly absent?: AbsentField;
+}
+
 /**
  * The part of Go's `text/template` that people use with `--format`: fields, pipes, variables, `if`, `with`, `range`, and
  * Docker's functions (`json`, `join`, `split`, `lower`, `upper`, `title`, `pad`, `truncate`).
@@ -19,11 +27,14 @@ export interface Template {
  *
  * @throws {TemplateError} for a template that cannot be read.
  */
-export function compileTemplate(source: string, functions: TemplateFunctions = basicFunctions): Template {
+export function compileTemplate(
+  source: string,
+  { functions = basicFunctions, absent = () => undefined }: TemplateOptions = {},
+): Template {
   const nodes = parseTemplate(source);
   return {
     render(value) {
-      const run = new Run(functions, value);
+      const run = new Run({ functions, absent }, value);
       run.all(nodes, value);
       return run.output;
     },
@@ -38,10 +49,12 @@ type Jump = 'break' | 'continue' | undefined;
 class Run {
   output = '';
   readonly #functions: TemplateFunctions;
+  readonly #absent: AbsentField;
   #scope: Scope;
 
-  constructor(functions: TemplateFunctions, value: unknown) {
+  constructor({ functions, absent }: Required<TemplateOptions>, value: unknown) {
     this.#functions = functions;
+    this.#absent = absent;
     this.#scope = { values: new Map([['$', value]]), outer: undefined };
   }
 
@@ -137,13 +150,22 @@ class Run {
       case 'call':
         return this.#call(operand.name, []);
       case 'path':
-        return follow(this.#start(operand.from, dot), operand.path, args);
+        return this.#follow(this.#start(operand.from, dot), operand.path, args);
     }
   }
 
   #start(from: Extract<Operand, { kind: 'path' }>['from'], dot: unknown): unknown {
     if (from === 'dot') return dot;
     return 'pipe' in from ? this.#pipe(from.pipe, dot) : this.#variable(from.variable).get(from.variable);
+  }
+
+  #follow(start: unknown, path: readonly string[], args: readonly unknown[]): unknown {
+    let here = start;
+    path.forEach((name, index) => {
+      const isLast = index === path.length - 1;
+      here = field(here, name, isLast ? args : [], this.#absent);
+    });
+    return here;
   }
 
   #call(name: string, args: readonly unknown[]): unknown {
@@ -168,21 +190,15 @@ class Run {
   }
 }
 
-function follow(start: unknown, path: readonly string[], args: readonly unknown[]): unknown {
-  let here = start;
-  path.forEach((name, index) => {
-    const isLast = index === path.length - 1;
-    here = field(here, name, isLast ? args : []);
-  });
-  return here;
-}
-
 /** A field of an object. A missing one is an error if it is named like a field, and nothing if like a key (labels). */
-function field(value: unknown, name: string, args: readonly unknown[]): unknown {
+function field(value: unknown, name: string, args: readonly unknown[], absentField: AbsentField): unknown {
   if (value instanceof Missing) throw value.error();
   if (value === null || value === undefined) throw new TemplateError(`nil data; no entry for key "${name}"`);
   if (typeof value !== 'object') throw new TemplateError(`can't evaluate field ${name} in a ${typeof value}`);
-  if (!Object.hasOwn(value, name)) return new Missing(name, Object.keys(value));
+  if (!Object.hasOwn(value, name)) {
+    const absent = absentField(name);
+    return absent === undefined ? new Missing(name, Object.keys(value)) : absent;
+  }
   const found: unknown = Reflect.get(value, name);
   if (found === null) return typedNil(name);
   if (typeof found === 'function') return Reflect.apply(found, value, args);

@@ -24,7 +24,7 @@ export function renderTemplateRows(
 
 function headerLine(source: string, headers: Readonly<Record<string, string>>): string {
   try {
-    return compileTemplate(source, headerFunctions).render({ ...headers, Label: labelHeader });
+    return compileTemplate(source, { functions: headerFunctions }).render({ ...headers, Label: labelHeader });
   } catch (error) {
     if (error instanceof TemplateError && !(error instanceof UnknownNameError)) return '';
     throw error;

@@ -35,6 +35,20 @@ const MAPS = new Set(
   Volumes`.split(/\s+/),
 );
 
+/** Text that engines leave out of their answers when it is empty. */
+const TEXTS = new Set(
+  `Author Comment DockerVersion Domainname Error Hostname MacAddress OsVersion Parent Platform StopSignal User Variant
+  WorkingDir`.split(/\s+/),
+);
+/** Objects and numbers that are not always there. */
+const POINTERS = new Set('Health Healthcheck Init SizeRootFs SizeRw StopTimeout UsageData'.split(' '));
+
+/** What Go's types have in place of a field that an engine left out; `undefined` for a field that is not known. */
+export function absentField(name: string): unknown {
+  if (TEXTS.has(name)) return '';
+  return LISTS.has(name) || MAPS.has(name) || POINTERS.has(name) ? typedNil(name) : undefined;
+}
+
 /** In JSON an empty list of Go is `null` like anything else that is not there; templates print it as `[]` or `map[]`. */
 export function typedNil(name: string): unknown {
   if (LISTS.has(name)) return NIL_LIST;
