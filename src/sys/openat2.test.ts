@@ -55,7 +55,8 @@ test('readFileInRoot() reads small regular files only', () => {
 
   assert.equal(readFileInRoot(tree.root, '/small', BOUND)?.length, 1000);
   assert.throws(() => readFileInRoot(tree.root, '/large', BOUND), RangeError);
-  for (const name of ['missing', 'out', 'folder', 'small/x']) {
+  symlinkSync('loop', join(tree.root, 'loop'));
+  for (const name of ['missing', 'out', 'folder', 'small/x', 'loop']) {
     assert.equal(readFileInRoot(tree.root, name, BOUND), undefined, name);
   }
 });

@@ -1,9 +1,9 @@
-import { closeSync, constants, fstatSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { chownAt, mkdirAt, readlinkAt, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './at.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { isErrno, SysError } from './sys-error.ts';
 
-const { O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** fcntl.h; Node does not have these */
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
@@ -43,9 +43,10 @@ export function openInRoot(root: string | number, path: string, flags: number, m
 }
 
 /**
- * Reads a small regular file of an untrusted tree. FIFOs and devices are not waited for, links stay inside.
+ * Reads a small regular file of an untrusted tree. Links stay inside, and nothing else is opened: that lets the writer
+ * of a fifo go on, and a device do whatever it does.
  *
- * @returns `undefined` when it does not exist, or is not a regular file.
+ * @returns `undefined` when it does not exist, is not a regular file, or links lead round in circles.
  * @throws {RangeError} when it is larger than `maxBytes`: cut content could mean something else.
  */
 export function readFileInRoot(
@@ -53,20 +54,26 @@ export function readFileInRoot(
   path: string,
   { maxBytes }: { readonly maxBytes: number },
 ): Buffer | undefined {
-  let fd: number;
+  let handle: number;
   try {
-    fd = openInRoot(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    handle = openInRoot(root, path, O_PATH);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENXIO')) return undefined;
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return undefined;
     throw error;
   }
   try {
-    const { mode, size } = fstatSync(fd);
-    if ((mode & S_IFMT) !== S_IFREG) return undefined;
-    if (size > maxBytes) throw new RangeError(`${path} is larger than ${maxBytes} bytes`);
-    return readWhole(fd, size);
+    if ((fstatSync(handle).mode & S_IFMT) !== S_IFREG) return undefined;
+    // Without waiting: whoever holds a lease on the file could make us wait for it (fcntl(2), F_SETLEASE).
+    const fd = openSync(`/proc/self/fd/${handle}`, O_RDONLY | O_NONBLOCK);
+    try {
+      const { size } = fstatSync(fd);
+      if (size > maxBytes) throw new RangeError(`${path} is larger than ${maxBytes} bytes`);
+      return readWhole(fd, size);
+    } finally {
+      closeSync(fd);
+    }
   } finally {
-    closeSync(fd);
+    closeSync(handle);
   }
 }
 
