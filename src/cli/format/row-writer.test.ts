@@ -9,20 +9,26 @@ const listing: Listing = {
 };
 const rows: Row[] = [
   { ID: '0123456789ab', Names: 'web', Ports: '', Labels: 'a=b', Label: name => `<${String(name)}>` },
-  { ID: 'cdef01234567', Names: 'data\tbase', Ports: '0.0.0.0:80->80/tcp', Labels: '', Label: () => '' },
+  {
+    ID: 'cdef01234567',
+    Names: 'data\tba\x1b[2Jse',
+    Ports: '0.0.0.0:80->80/tcp',
+    Labels: '',
+    Label: () => '',
+  },
 ];
 
 async function render(format: string, quiet = false, list = rows): Promise<string> {
   return renderRows(list, listing, { format, quiet });
 }
 
-test('the table has columns of at least ten, three spaces apart, and no tabs from outside', async () => {
+test('the table has columns of at least ten, three spaces apart, and no control characters from outside', async () => {
   assert.equal(
     await render(''),
     [
       'CONTAINER ID   PORTS                NAMES',
       '0123456789ab                        web',
-      'cdef01234567   0.0.0.0:80->80/tcp   data base',
+      'cdef01234567   0.0.0.0:80->80/tcp   data ba [2Jse',
       '',
     ].join('\n'),
   );
@@ -41,7 +47,7 @@ test('json is one object a line, fields in order, without what takes arguments',
 });
 
 test('a template is rendered once per row; \\t and \\n may be written out', async () => {
-  assert.equal(await render('{{.Names}}\\t{{.ID}}'), 'web\t0123456789ab\ndata\tbase\tcdef01234567\n');
+  assert.equal(await render('{{.Names}}\\t{{.ID}}'), 'web\t0123456789ab\ndata\tba\x1b[2Jse\tcdef01234567\n');
   assert.equal(await render('{{.ID}}\\n-', false, rows.slice(0, 1)), '0123456789ab\n-\n');
 });
 

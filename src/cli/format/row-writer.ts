@@ -37,6 +37,6 @@ export async function renderRows(
 
 function cell(row: Row, name: string): string {
   const value = row[name];
-  // A tab would start a new column, and a line end a new line.
-  return typeof value === 'string' ? value.replace(/[\t\n]/g, ' ') : '';
+  // Names and labels come from images: nothing in them moves the cursor, starts a column or a line.
+  return typeof value === 'string' ? value.replace(/[\p{Cc}]/gu, ' ') : '';
 }
