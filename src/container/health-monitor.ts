@@ -187,12 +187,13 @@ function timingOf(healthcheck: ContainerConfig['Healthcheck']): Timing {
     timeoutMs: millis(healthcheck?.Timeout) || DEFAULT_TIMEOUT_MS,
     startPeriodMs: millis(healthcheck?.StartPeriod),
     startIntervalMs: millis(healthcheck?.StartInterval) || DEFAULT_START_INTERVAL_MS,
-    retries: healthcheck?.Retries || DEFAULT_RETRIES,
+    retries: Math.max(0, healthcheck?.Retries ?? 0) || DEFAULT_RETRIES,
   };
 }
 
-function millis(nanos: number | undefined): number {
-  return (nanos ?? 0) / NANOS_PER_MS;
+/** Less than a millisecond is refused in requests; an image can still have it, and must not keep the engine busy. */
+function millis(nanos = 0): number {
+  return nanos < NANOS_PER_MS ? 0 : nanos / NANOS_PER_MS;
 }
 
 /** As Go prints a duration of whole milliseconds: `1.5s`, `30s`, `2m0s`, `500ms`. */

@@ -21,48 +21,55 @@ export interface NetworkSetup {
   readonly files: { readonly resolvConf: string; readonly hosts: string; readonly hostname: string };
   /** variables of legacy links */
   readonly linkEnv: readonly string[];
+  /** Gives it its endpoints and published ports, and the files their content. */
+  attach(options: Abortable): Promise<void>;
 }
 
 /**
- * Makes or finds the container's network name space, attaches it to its networks with its ports published, and
- * writes the files that name things.
+ * Makes or finds the container's network name space. Its addresses, links and ports come with `attach()`, which
+ * can go on while the runtime makes the container: they must be there before its process starts.
  *
- * @throws {EngineError} `conflict` for a port or address in use or a container that does not run, `notFound`.
+ * @throws {EngineError} `conflict` for a container that does not run, `notFound`.
  */
-export async function prepareNetwork(
-  context: ContainerContext,
-  container: Container,
-  options: Abortable,
-): Promise<NetworkSetup> {
+export async function prepareNetwork(context: ContainerContext, container: Container): Promise<NetworkSetup> {
   const mode = networkModeOf(container);
-  if (mode.kind === 'container') return await joinContainer(context, mode.reference);
+  if (mode.kind === 'container') return joinContainer(context, mode.reference);
+  const files = ensureFiles(context, container.id);
   if (mode.kind === 'host') {
     const hostname = container.config.Hostname || hostName();
-    return {
-      hostname,
-      files: writeFiles(context, container, { hostname, endpoints: undefined, links: [] }),
-      linkEnv: [],
-    };
+    writeFiles(context, container, { files, hostname, endpoints: undefined, links: [] });
+    return { hostname, files, linkEnv: [], attach: async () => undefined };
   }
-  const owner = ownerOf(container);
-  const namespacePath = context.networks.createSandbox(owner);
+  const namespacePath = context.networks.createSandbox(ownerOf(container));
   context.faults.reach('start.3-sandbox');
-  const requests = endpointRequests(container);
-  const ports = requests.length === 0 ? [] : planPorts(container.config, container.hostConfig);
-  const endpoints =
-    requests.length === 0 ? [] : await context.networks.attach(owner, requests, ports, options);
   const links = linkedContainers(context, container);
-  const hostname = container.config.Hostname;
+  const { Hostname: hostname } = container.config;
   return {
     namespacePath,
     hostname,
-    files: writeFiles(context, container, { hostname, endpoints, links: links.map(({ host }) => host) }),
+    files,
     linkEnv: links.flatMap(({ env }) => env),
+    attach: async options => {
+      const endpoints = await attachEndpoints(context, container, options);
+      writeFiles(context, container, { files, hostname, endpoints, links: links.map(({ host }) => host) });
+    },
   };
 }
 
+/** @throws {EngineError} `conflict` for a port or address in use, `notFound` for a network. */
+async function attachEndpoints(
+  context: ContainerContext,
+  container: Container,
+  options: Abortable,
+): Promise<readonly Endpoint[]> {
+  const requests = endpointRequests(container);
+  if (requests.length === 0) return [];
+  const ports = planPorts(container.config, container.hostConfig);
+  return await context.networks.attach(ownerOf(container), requests, ports, options);
+}
+
 /** Shares another container's name space, and its files with it. */
-async function joinContainer(context: ContainerContext, reference: string): Promise<NetworkSetup> {
+function joinContainer(context: ContainerContext, reference: string): NetworkSetup {
   const other = context.index.get(reference);
   if (other.state.status !== 'running') {
     throw new EngineError('conflict', `cannot join network of a non running container: ${other.id}`);
@@ -78,23 +85,32 @@ async function joinContainer(context: ContainerContext, reference: string): Prom
       hostname: context.paths.file(id, 'hostname'),
     },
     linkEnv: [],
+    attach: async () => undefined,
   };
 }
 
 interface Names {
+  readonly files: NetworkSetup['files'];
   readonly hostname: string;
   /** absent: the host's name space */
   readonly endpoints: readonly Endpoint[] | undefined;
   readonly links: readonly LinkedHost[];
 }
 
-function writeFiles(context: ContainerContext, container: Container, names: Names): NetworkSetup['files'] {
-  const { id, config, hostConfig } = container;
+/** The runtime binds these into the container: they must exist before they have their content. */
+function ensureFiles({ paths }: ContainerContext, id: string): NetworkSetup['files'] {
   const files = {
-    resolvConf: context.paths.file(id, 'resolv.conf'),
-    hosts: context.paths.file(id, 'hosts'),
-    hostname: context.paths.file(id, 'hostname'),
+    resolvConf: paths.file(id, 'resolv.conf'),
+    hosts: paths.file(id, 'hosts'),
+    hostname: paths.file(id, 'hostname'),
   };
+  for (const file of Object.values(files)) writeFileSync(file, '', { flag: 'a' });
+  return files;
+}
+
+function writeFiles(context: ContainerContext, container: Container, names: Names): void {
+  const { config, hostConfig } = container;
+  const { files } = names;
   const hasIpv6 = names.endpoints?.some(endpoint => endpoint.ipv6) ?? true;
   writeFileSync(files.hosts, hostsContent(context, container, names, hasIpv6));
   writeFileSync(files.hostname, hostnameFile({ hostname: names.hostname, domainname: config.Domainname }));
@@ -110,7 +126,6 @@ function writeFiles(context: ContainerContext, container: Container, names: Name
     options: hostConfig.DnsOptions,
   });
   writeFileSync(files.resolvConf, content);
-  return files;
 }
 
 function hostsContent(

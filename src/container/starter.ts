@@ -63,13 +63,11 @@ async function launch(
   const mounts = await prepareRootfs(context, container, abortable);
   context.faults.reach('start.2-mounted');
   await context.turns.pass();
-  const network = await prepareNetwork(context, container, abortable);
-  context.faults.reach('start.4-endpoints');
-  await context.turns.pass();
+  const network = await prepareNetwork(context, container);
   const spec = await buildContainerSpec(context, container, { mounts, network });
-  context.faults.reach('start.5-bundle');
   await context.turns.pass();
-  const { pid } = await context.runtime.create({
+  context.faults.reach('start.4-bundle');
+  const creating = context.runtime.create({
     id,
     paths,
     spec,
@@ -80,11 +78,16 @@ async function launch(
     isLogged: hostConfig.LogConfig.Type !== 'none',
     ...abortable,
   });
+  // While the runtime makes the container, on another processor. Both are over before anything is taken down.
+  const [attached, created] = await Promise.allSettled([network.attach(abortable), creating]);
+  if (attached.status === 'rejected') throw attached.reason;
+  context.faults.reach('start.5-endpoints');
+  if (created.status === 'rejected') throw created.reason;
   context.faults.reach('start.6-created');
   context.hub.connect(id);
   await context.runtime.start(id, runtime); // point of no return: the process runs
   context.faults.reach('start.7-running');
-  return pid;
+  return created.value.pid;
 }
 
 function commit(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { signalNumber } from './stopper.ts';
+import { signalNumber, stopSignalOf } from './stopper.ts';
 
 test('signalNumber() knows names, numbers and real-time signals', () => {
   const cases: readonly [name: string, number: number][] = [
@@ -19,4 +19,9 @@ test('signalNumber() refuses what is no signal', () => {
   for (const name of ['', '0', '65', '-9', 'SIGNOPE', 'RTMIN+40', 'SIGSIGTERM']) {
     assert.throws(() => signalNumber(name), { kind: 'invalid', message: `invalid signal: ${name}` });
   }
+});
+
+test('stopSignalOf() takes SIGTERM where an image names none, or nonsense', () => {
+  const cases = { '': 15, SIGNONSENSE: 15, '99': 15, SIGQUIT: 3 };
+  for (const [StopSignal, number] of Object.entries(cases)) assert.equal(stopSignalOf({ StopSignal }), number);
 });

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { EngineError } from '#base/errors';
+import type { ContainerConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import { checkKill, checkStop, nextState } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
@@ -30,7 +31,7 @@ export async function stopContainer(
 ): Promise<void> {
   const { id, config } = container;
   checkStop(container);
-  const number = signalNumber(stopSignal || config.StopSignal || 'SIGTERM');
+  const number = stopSignal ? signalNumber(stopSignal) : stopSignalOf(config);
   const seconds = timeoutSeconds ?? config.StopTimeout ?? DEFAULT_STOP_SECONDS;
   context.index.update(id, { isManuallyStopped: true });
   context.faults.reach('stop.1-marked');
@@ -60,7 +61,7 @@ export function killContainer(
 ): void {
   const number = signalNumber(signalName || 'SIGKILL');
   checkKill(container);
-  const isEnd = number === SIGKILL || number === signalNumber(container.config.StopSignal || 'SIGTERM');
+  const isEnd = number === SIGKILL || number === stopSignalOf(container.config);
   if (isEnd) context.index.update(container.id, { isManuallyStopped: true });
   sendSignal(context, container, number);
   if (isEnd) wake(context, container.id);
@@ -103,6 +104,17 @@ async function endsWithin(ended: Promise<unknown>, ms: number | undefined): Prom
  * @throws {EngineError} `invalid`, in Docker's words.
  */
 export function signalNumber(name: string): number {
+  const number = findSignal(name);
+  if (number === undefined) throw new EngineError('invalid', `invalid signal: ${name}`);
+  return number;
+}
+
+/** An image may say anything; a container of it must be possible to stop. */
+export function stopSignalOf({ StopSignal }: Pick<ContainerConfig, 'StopSignal'>): number {
+  return findSignal(StopSignal) ?? constants.signals.SIGTERM;
+}
+
+function findSignal(name: string): number | undefined {
   const upper = name.toUpperCase().replace(/^SIG/, '');
   const realTime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(upper);
   const number = /^\d+$/.test(name)
@@ -110,7 +122,5 @@ export function signalNumber(name: string): number {
     : realTime
       ? (realTime[1] === 'MIN' ? RT_MIN : RT_MAX) + Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`)
       : new Map<string, number>(Object.entries(constants.signals)).get(`SIG${upper}`);
-  if (number === undefined || number < 1 || number > RT_MAX)
-    throw new EngineError('invalid', `invalid signal: ${name}`);
-  return number;
+  return number === undefined || number < 1 || number > RT_MAX ? undefined : number;
 }
