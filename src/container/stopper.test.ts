@@ -23,5 +23,6 @@ test('signalNumber() refuses what is no signal', () => {
 
 test('stopSignalOf() takes SIGTERM where an image names none, or nonsense', () => {
   const cases = { '': 15, SIGNONSENSE: 15, '99': 15, SIGQUIT: 3 };
-  for (const [StopSignal, number] of Object.entries(cases)) assert.equal(stopSignalOf({ StopSignal }), number);
+  for (const [StopSignal, number] of Object.entries(cases))
+    assert.equal(stopSignalOf({ StopSignal }), number);
 });

@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isKind, messageOf } from '#base/errors';
 import { type DaemonConfig, loadDaemonConfig } from './daemon-config.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createLogger } from './log-writer.ts';
+import { ensureOwnFolder } from './own-folder.ts';
 
 /** How long running clean-up may take before the engine leaves anyway; the next start finishes it. */
 const SHUTDOWN_MS = 8_000;
@@ -34,7 +34,7 @@ async function run(config: DaemonConfig): Promise<void> {
   process.umask(0o022);
   let engine: Engine;
   try {
-    mkdirSync(config.root, { recursive: true, mode: 0o711 });
+    ensureOwnFolder(config.root);
     engine = await startEngine(config, logger);
   } catch (error) {
     logger.error('the engine cannot start', { error });

@@ -1,17 +1,17 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import type { Logger } from '#base/logger';
 import type { Mounts } from '#sys/mount';
+import { ensureOwnFolder } from './own-folder.ts';
 
 /** linux/magic.h */
 const TMPFS_MAGIC = 0x01021994;
-const RUN_DIR_MODE = 0o711;
 
 /**
  * Makes the folder of run-time files, in memory: its files are many, small, and mean nothing after a reboot. Where the
  * host has it on a disk, a tmpfs of ours is mounted there; a mount from an earlier life is used again.
  */
 export function ensureRunDir(path: string, mounts: Pick<Mounts, 'mount'>, logger: Logger): void {
-  mkdirSync(path, { recursive: true, mode: RUN_DIR_MODE });
+  ensureOwnFolder(path);
   if (statfsSync(path).type === TMPFS_MAGIC) return;
   mounts.mount(path, {
     type: 'tmpfs',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -54,4 +54,14 @@ test('synced() resolves for each of many writers', async context => {
   await Promise.all(waits);
   await db.synced();
   assert.equal(db.all('SELECT name FROM things').length, 20);
+});
+
+test('nobody else may read the database, also one that an earlier version let them', context => {
+  const { db, path } = openDatabase(context);
+  db.run('INSERT INTO things VALUES (?)', 'secret');
+  const modes = (): number[] => ['', '-wal', '-shm'].map(end => statSync(path + end).mode & 0o777);
+  assert.deepEqual(modes(), [0o600, 0o600, 0o600]);
+  for (const end of ['', '-wal', '-shm']) chmodSync(path + end, 0o644);
+  using _other = new Database(path);
+  assert.deepEqual(modes(), [0o600, 0o600, 0o600]);
 });

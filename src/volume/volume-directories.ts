@@ -11,13 +11,15 @@ export interface StrayDirectory {
 }
 
 const TRASH = '.trash';
-/** others may pass, to reach what is bound into containers of other users, but not look around (as Docker's) */
+/** what Docker gives each volume; it is the root above that keeps others out */
 const PASS_ONLY = 0o701;
+/** Nobody else may pass: a set-user-ID program that a container put into a volume must not be run on the host (CVE-2021-41091). */
+const OURS_ALONE = 0o700;
 
 /**
  * Directories of local volumes.
  *
- *   <root>/              0701
+ *   <root>/              0700
  *     NAME/              0701
  *       _data/           0755, then whatever its users make of it
  *       .copy-up/        half-made content for `_data`, never looked at again after a crash
@@ -33,7 +35,8 @@ export class VolumeDirectories {
 
   /** Makes the root, and from then on knows it by its path without links: the kernel's mount table does. Idempotent. */
   prepare(): void {
-    makeDirectory(this.#root, PASS_ONLY, { parents: true });
+    makeDirectory(this.#root, OURS_ALONE, { parents: true });
+    chmodSync(this.#root, OURS_ALONE);
     this.#root = realpathSync(this.#root);
     makeDirectory(join(this.#root, TRASH), 0o700);
   }

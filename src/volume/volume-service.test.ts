@@ -43,13 +43,13 @@ describe('VolumeService', () => {
 
   const NOBODY = { existing: new Set<string>(), running: new Set<string>() };
 
-  test('create() makes the directory with modes as Docker, then the row, then the event', async () => {
+  test('create() makes the directory that others cannot reach, then the row, then the event', async () => {
     const volume = await volumes.create({ name: 'data', labels: { a: 'b' } });
 
     assert.equal(volume.mountpoint, join(root, 'data', '_data'));
     assert.deepEqual(
       [root, join(root, 'data'), volume.mountpoint].map(path => (statSync(path).mode & 0o7777).toString(8)),
-      ['701', '701', '755'],
+      ['700', '701', '755'],
     );
     assert.deepEqual(volumes.get('data'), volume);
     assert.deepEqual(volume.labels, { a: 'b' });
