@@ -36,6 +36,7 @@ export async function attachContainer(context: CliContext, options: AttachOption
   });
   const exit = await waitForExit(client, id, options.condition);
   const session = runSession(connection, context, options);
+  session.catch(() => undefined); // awaited below, and may fail before that
   try {
     await options.begin();
   } catch (error) {

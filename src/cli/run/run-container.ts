@@ -4,7 +4,6 @@ import { CliError } from '../cli-error.ts';
 import type { RunInvocation } from '../commands/run.ts';
 import type { CliContext } from '../context.ts';
 import { parseDetachKeys } from '../terminal/detach-keys.ts';
-import { runSession } from '../terminal/session.ts';
 import { proxySignals } from '../terminal/signal-proxy.ts';
 import { followWindowSize, windowSize } from '../terminal/window-size.ts';
 import { createContainer } from './create-container.ts';
@@ -25,8 +24,11 @@ export async function runContainer(context: CliContext, flags: RunFlags, body: C
   const detachKeys = readDetachKeys(flags['detach-keys']);
   const plan = flags.detach ? detachedPlan(body, flags) : attachedPlan(body, context);
   const { client } = context;
-  const id = await createContainer(context, plan, flags);
   const isAttached = plan.AttachStdin || plan.AttachStdout || plan.AttachStderr;
+  const [id, terminal] = await Promise.all([
+    createContainer(context, plan, flags),
+    isAttached ? import('../terminal/session.ts') : undefined, // loaded while the engine is busy
+  ]);
   const showsOutput = plan.AttachStdout || plan.AttachStderr;
   using _signals = flags['sig-proxy'] && isAttached ? proxySignals(client, id, giveUp(context)) : undefined;
   if (!showsOutput) context.print(id);
@@ -34,7 +36,14 @@ export async function runContainer(context: CliContext, flags: RunFlags, body: C
     isAttached ? attach(context, id, plan, flags) : undefined,
     showsOutput ? waitForExit(client, id, flags.rm ? 'removed' : 'next-exit') : undefined,
   ]);
-  const session = connection && joined(context, connection, plan, detachKeys);
+  const session =
+    connection &&
+    terminal?.runSession(connection, context, {
+      tty: plan.Tty === true,
+      stdin: plan.AttachStdin === true,
+      detachKeys,
+    });
+  session?.catch(() => undefined); // awaited below, and may fail before that
   try {
     await client.call('POST', `/containers/${id}/start`);
   } catch (error) {
@@ -82,19 +91,6 @@ async function attach(
       stderr: plan.AttachStderr || undefined,
       detachKeys: flags['detach-keys'] || undefined,
     },
-  });
-}
-
-async function joined(
-  context: CliContext,
-  connection: Hijacked,
-  plan: CreateBody,
-  detachKeys: Uint8Array,
-): Promise<'ended' | 'detached'> {
-  return runSession(connection, context, {
-    tty: plan.Tty === true,
-    stdin: plan.AttachStdin === true,
-    detachKeys,
   });
 }
 
