@@ -33,7 +33,7 @@ setsid setsockopt set_thread_area set_tid_address setuid setuid32 setxattr setxa
 sigaltstack signalfd signalfd4 sigprocmask sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statmount
 statx symlink symlinkat sync sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun
 timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64
-timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask uname unlink unlinkat unshare uretprobe
+timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask uname unlink unlinkat uretprobe
 utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write writev
 `;
 
@@ -42,7 +42,7 @@ const BY_CAPABILITY = {
   CAP_DAC_READ_SEARCH: 'open_by_handle_at',
   CAP_SYS_ADMIN: `bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr
     lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd
-    setdomainname sethostname setns syslog umount umount2`,
+    setdomainname sethostname setns syslog umount umount2 unshare`,
   CAP_SYS_BOOT: 'reboot',
   CAP_SYS_CHROOT: 'chroot',
   CAP_SYS_MODULE: 'delete_module init_module finit_module',
