@@ -4,6 +4,7 @@ import { EngineError, notImplemented } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
 import { type Reply, reply } from '#http/reply';
 import { type Route, type RouteRequest, route } from '#http/route';
+import type { Image } from '#image/image';
 import type { ImageService } from '#image/image-service';
 import { queryFilters } from '#spec/docker/filters';
 import { queryFlag, queryList, queryText } from '#spec/docker/query';
@@ -98,8 +99,8 @@ const CreateQuery = v.object({
 
 function createRoute(images: ImageRouteDeps['images']): Route {
   return route('POST', '/images/create', { query: CreateQuery }, async request => {
-    const { fromImage, fromSrc, tag } = request.query;
-    if (fromImage !== '') throw pullError(images, withTag(fromImage, tag));
+    const { fromImage, fromSrc, tag, platform } = request.query;
+    if (fromImage !== '') throw pullError(images, withTag(fromImage, tag), platform);
     if (fromSrc === '-') return importImage(images, request);
     if (fromSrc !== '')
       throw notImplemented(`import from ${fromSrc}: send the archive itself (docker import -)`);
@@ -130,9 +131,17 @@ function withTag(name: string, tag: string): string {
 }
 
 /** Clients come here for an image that a container was to be made of, so the answer has to say what to do instead. */
-function pullError(images: Pick<ImageService, 'find'>, reference: string): EngineError {
-  const advice = images.find(reference)
+function pullError(images: Pick<ImageService, 'find'>, reference: string, wanted: string): EngineError {
+  const image = images.find(reference);
+  return notImplemented(`image pull of ${reference}: ${image ? adviceFor(image, wanted) : HOW_TO_BRING_IT}`);
+}
+
+const HOW_TO_BRING_IT =
+  'the image is not on this machine, and pulling is not implemented yet: bring it with "docker load" or "docker import"';
+
+function adviceFor({ platform: { os, architecture } }: Image, wanted: string): string {
+  const own = `${os}/${architecture}`;
+  return wanted === '' || wanted === own
     ? 'the image is on this machine already, so nothing needs to be pulled (leave out --pull)'
-    : 'the image is not on this machine, and pulling is not implemented yet: bring it with "docker load" or "docker import"';
-  return notImplemented(`image pull of ${reference}: ${advice}`);
+    : `the image is on this machine for ${own}, not for ${wanted}, and pulling is not implemented yet`;
 }
