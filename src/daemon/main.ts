@@ -1,9 +1,15 @@
+import { flushCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isKind, messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { trimMemory } from '#sys/trim-memory';
 import { type DaemonConfig, loadDaemonConfig } from './daemon-config.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createLogger } from './log-writer.ts';
 import { ensureOwnFolder } from './own-folder.ts';
+
+/** By then even a slow machine has done what follows a start. */
+const SETTLE_MS = 3_000;
 
 /** How long running clean-up may take before the engine leaves anyway; the next start finishes it. */
 const SHUTDOWN_MS = 8_000;
@@ -40,6 +46,7 @@ async function run(config: DaemonConfig): Promise<void> {
     logger.error('the engine cannot start', { error });
     process.exit(isKind(error, 'conflict') ? 75 : 1);
   }
+  setTimeout(settle, SETTLE_MS, logger).unref();
   const stop = (signal: NodeJS.Signals): void => {
     logger.info('the engine stops; containers run on', { signal });
     const late = setTimeout(() => process.exit(0), SHUTDOWN_MS);
@@ -57,6 +64,13 @@ async function run(config: DaemonConfig): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   process.on('SIGHUP', () => undefined); // a closed terminal does not end the engine
+}
+
+/** Once the start is over: the next one finds its modules compiled, and this one gives back what only it needed. */
+function settle(logger: Logger): void {
+  flushCompileCache();
+  trimMemory();
+  logger.debug('settled', { memoryBytes: process.memoryUsage.rss() });
 }
 
 function fail(message: string): never {
