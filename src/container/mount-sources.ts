@@ -3,13 +3,14 @@ import { mkdir, stat } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { openInRoot } from '#sys/openat2';
+import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { VolumeService } from '#volume/volume-service';
 import type { Container, MountPoint } from './container.ts';
 import { missingSource } from './mount-maker.ts';
 import { shallowFirst } from './mount-plan.ts';
 import { parseBind } from './mount-spec.ts';
+import { checkProcMount } from './proc-mounts.ts';
 
 export interface MountSourceDeps {
   readonly volumes: Pick<VolumeService, 'mount' | 'copyUp'>;
@@ -45,6 +46,7 @@ export async function prepareMounts(
 ): Promise<MountPoint[]> {
   const prepared: MountPoint[] = [];
   for (const mount of container.mounts.toSorted(shallowFirst)) {
+    checkProcMount(placeOf(place.rootfs, mount.destination), mount);
     const source = await prepareSource(container, { mount, place }, deps, options);
     if (mount.type !== 'tmpfs') await checkKind(source, mount, { place, covered: prepared });
     prepared.push({ ...mount, source });
@@ -160,6 +162,16 @@ async function kindOf(path: string): Promise<Kind> {
         cause: error,
       },
     );
+  }
+}
+
+/** Links of the image resolved; one in circles is for the runtime to refuse. */
+function placeOf(rootfs: string, destination: string): string {
+  try {
+    return resolveInRoot(rootfs, destination);
+  } catch (error) {
+    if (isErrno(error, 'ELOOP')) return destination;
+    throw error;
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ensureDirectoryInRoot, openInRoot, readFileInRoot } from './openat2.ts';
+import { ensureDirectoryInRoot, openInRoot, readFileInRoot, resolveInRoot } from './openat2.ts';
 
 const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 const BOUND = { maxBytes: 1000 };
@@ -59,6 +59,21 @@ test('readFileInRoot() reads small regular files only', () => {
   for (const name of ['missing', 'out', 'folder', 'small/x', 'loop']) {
     assert.equal(readFileInRoot(tree.root, name, BOUND), undefined, name);
   }
+});
+
+test('resolveInRoot() says where a path is, also where nothing is, and makes nothing', () => {
+  using tree = untrustedTree();
+  mkdirSync(join(tree.root, 'real'));
+  symlinkSync('/real', join(tree.root, 'absolute'));
+  symlinkSync('../../../proc/self', join(tree.root, 'real/dangling'));
+  symlinkSync('loop', join(tree.root, 'loop'));
+
+  assert.equal(resolveInRoot(tree.root, '/absolute/x/../y'), '/real/y');
+  assert.equal(resolveInRoot(tree.root, 'absolute/dangling/attr'), '/proc/self/attr');
+  assert.equal(resolveInRoot(tree.root, '/../../missing/./file'), '/missing/file');
+  assert.equal(resolveInRoot(tree.root, '/'), '/');
+  assert.throws(() => resolveInRoot(tree.root, '/loop/x'), { code: 'ELOOP' });
+  assert.ok(!existsSync(join(tree.root, 'proc')));
 });
 
 test('ensureDirectoryInRoot() makes what is missing, through links, inside the root', () => {

@@ -17,6 +17,7 @@ const RESOLVE_IN_ROOT = 0x10;
 const SYS_OPENAT2 = 437;
 
 const MAX_SYMLINKS = 40; // as the kernel
+const ELOOP = 40;
 const MAX_RACES = 32;
 
 const cOpen = declare('int open(const char *path, int flags, unsigned int mode)');
@@ -92,9 +93,39 @@ export function ensureDirectoryInRoot(
     gid = 0,
   }: { readonly mode?: number; readonly uid?: number; readonly gid?: number } = {},
 ): string {
+  return walkInRoot(root, path, (rootFd, parents, name) =>
+    enterOrMake({ rootFd, mode, uid, gid }, parents, name),
+  );
+}
+
+/**
+ * Where a path of an untrusted tree really is: links are followed as a process with its root there would, what does not
+ * exist counts as it stands.
+ *
+ * @returns an absolute path in the tree without links.
+ * @throws {SysError} `ELOOP` for links in circles.
+ */
+export function resolveInRoot(root: string, path: string): string {
+  return walkInRoot(root, path, (rootFd, parents, name) => {
+    const fd = openEntry(rootFd, [...parents, name]);
+    if (fd === undefined) return undefined;
+    try {
+      const isLink = (fstatSync(fd).mode & S_IFMT) === S_IFLNK;
+      return isLink ? readlinkAt(fd, '').toString('utf8').slice(0, -1) : undefined; // without its NUL
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** @param enter gives the target of an entry that is a link. */
+function walkInRoot(
+  root: string,
+  path: string,
+  enter: (rootFd: number, parents: readonly string[], name: string) => string | undefined,
+): string {
   const rootFd = openDirectory(root);
   try {
-    const walk = { rootFd, mode, uid, gid };
     const resolved: string[] = [];
     const pending = componentsOf(path);
     for (let links = 0; pending.length > 0; ) {
@@ -103,19 +134,29 @@ export function ensureDirectoryInRoot(
         resolved.pop();
         continue;
       }
-      const target = enterOrMake(walk, resolved, name);
+      const target = enter(rootFd, resolved, name);
       if (target === undefined) {
         resolved.push(name);
         continue;
       }
       links += 1;
-      if (links > MAX_SYMLINKS) throw new SysError('mkdir', 40, path); // ELOOP
+      if (links > MAX_SYMLINKS) throw new SysError('openat2', ELOOP, path);
       if (target.startsWith('/')) resolved.length = 0;
       pending.unshift(...componentsOf(target));
     }
     return `/${resolved.join('/')}`;
   } finally {
     closeSync(rootFd);
+  }
+}
+
+/** A handle of the entry itself; `undefined` when there is none. */
+function openEntry(rootFd: number, components: readonly string[]): number | undefined {
+  try {
+    return openat2(rootFd, `/${components.join('/')}`, O_PATH | O_NOFOLLOW, 0, RESOLVE_IN_ROOT);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return undefined;
+    throw error;
   }
 }
 
