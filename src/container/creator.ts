@@ -103,8 +103,18 @@ async function unmake(context: ContainerContext, id: string): Promise<void> {
   await rm(context.paths.directory(id), { recursive: true, force: true });
 }
 
-function mountsOf({ index }: ContainerContext, reference: string): readonly MountPoint[] {
-  return index.get(reference).mounts;
+function mountsOf(context: ContainerContext, reference: string): readonly MountPoint[] {
+  return namedContainer(context, reference).mounts;
+}
+
+/** Absent: `invalid`, because clients take a 404 of this route for a missing image, and go and pull it. */
+function namedContainer({ index }: ContainerContext, reference: string): Container {
+  try {
+    return index.get(reference);
+  } catch (error) {
+    if (!isKind(error, 'notFound')) throw error;
+    throw new EngineError('invalid', error.message, { cause: error });
+  }
 }
 
 /** Everything that can be known, and checked, before anything is made. */
@@ -153,13 +163,13 @@ function draftContainer(
 
 /** The short ID unless one was asked for; none where the host's or another container's counts. */
 function hostnameFor(
-  { index }: ContainerContext,
+  context: ContainerContext,
   container: Pick<Container, 'config' | 'hostConfig'>,
   id: string,
 ): string {
   const { config, hostConfig } = container;
   const mode = networkModeOf(container);
-  if (mode.kind === 'container') return index.get(mode.reference).config.Hostname;
+  if (mode.kind === 'container') return namedContainer(context, mode.reference).config.Hostname;
   if (config.Hostname !== '' || hostConfig.UTSMode === 'host' || mode.kind === 'host') return config.Hostname;
   return id.slice(0, SHORT_ID_LENGTH);
 }
