@@ -12,7 +12,7 @@ export function imageToWire(image: Image, version: ApiMinor) {
     RepoTags: image.repoTags,
     RepoDigests: image.repoDigests,
     ...(version < 52 ? { Parent: '', DockerVersion: '' } : {}),
-    ...ifText('Comment', image.comment, version),
+    ...ifText('Comment', image.comment || (image.history.at(-1)?.comment ?? ''), version),
     ...createdField(image, version),
     ...(version < 45 ? { Container: '', ContainerConfig: configToWire(image.config, version) } : {}),
     ...ifText('Author', image.author, version),
