@@ -90,7 +90,17 @@ test("--pid, --ipc and --network container:NAME share another container's", { sk
     await engine.ok('exec', 'guest', 'ip', '-4', 'addr', 'show', 'eth0'),
     new RegExp(address.replaceAll('.', '\\.')),
   );
-  await engine.refused('run', '--rm', '--network', 'container:nosuch', 'busybox', 'true');
+  for (const kind of ['pid', 'ipc', 'network']) {
+    const { stderr } = await engine.refused(
+      'run',
+      '--rm',
+      `--${kind}`,
+      'container:nosuch',
+      'busybox',
+      'true',
+    );
+    assert.match(stderr, /^docker: Error response from daemon: No such container: nosuch/, kind);
+  }
 });
 
 test("the root of a container is its image's: host files cannot be seen (S035, S296, S305)", {
