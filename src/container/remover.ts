@@ -75,12 +75,16 @@ export async function removeLocked(
   context.index.delete(id); // point of no return: what follows is redone at the next start if it is cut
   context.faults.reach('remove.3-row');
   emitContainerEvent(context, container, 'destroy');
-  await releaseMounts(context, container);
-  await removeVolumes(context, id, anonymous);
+  const holdsVolumes = container.mounts.some(({ type }) => type === 'volume');
+  if (holdsVolumes) {
+    await releaseMounts(context, container); // whoever hears of the removal may remove its volumes next
+    await removeVolumes(context, id, anonymous);
+  }
   context.hub.reject(id, new EngineError('notFound', `container ${id} was removed`));
   context.waiters.removed(id, { exitCode: state.exitCode, error: '' }); // the removal itself went well
   inBackground(context, id, async () => {
     await context.turns.pass();
+    if (!holdsVolumes) await releaseMounts(context, container);
     await releaseRuntime(context, { id: container.id, runtime: container.hostConfig.Runtime });
     await removeFiles(context, id);
     operation.end();
