@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { NetworkId } from '#base/ids';
+import { mapOf } from '#spec/docker/lenient';
 import type { Database, Row } from '#store/database';
 import type { Network } from './network.ts';
 
@@ -7,7 +8,7 @@ const Pool = v.object({
   subnet: v.string(),
   ipRange: v.exactOptional(v.string()),
   gateway: v.exactOptional(v.string()),
-  auxAddresses: v.exactOptional(v.record(v.string(), v.string())),
+  auxAddresses: v.exactOptional(mapOf(v.string())),
 });
 
 const Settings = v.object({
@@ -18,11 +19,11 @@ const Settings = v.object({
   hasChosenSubnets: v.boolean(),
   ipam: v.object({
     driver: v.string(),
-    options: v.record(v.string(), v.string()),
+    options: mapOf(v.string()),
     pools: v.array(Pool),
   }),
-  options: v.record(v.string(), v.string()),
-  labels: v.record(v.string(), v.string()),
+  options: mapOf(v.string()),
+  labels: mapOf(v.string()),
 });
 
 /** A network with what only this folder needs to know. */

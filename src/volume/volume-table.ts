@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { mapOf } from '#spec/docker/lenient';
 import type { Database, Migration, Row } from '#store/database';
 import type { Volume } from './volume-service.ts';
 
@@ -32,7 +33,7 @@ export const volumeMigrations: readonly Migration[] = [
   },
 ];
 
-const TextMap = v.record(v.string(), v.string());
+const TextMap = mapOf(v.string());
 
 /**
  * Rows of volumes, of who refers to them (`volume_users`), of who has one mounted that is mounted on use

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { command, flag, keySet, maybe, orDefault, text, textMap, texts, whole } from './lenient.ts';
+import { command, flag, keySet, mapOf, maybe, orDefault, text, textMap, texts, whole } from './lenient.ts';
 
 /** How to find out whether a container works. Durations in nanoseconds; 0 means inherit or default. */
 export const HealthConfig = v.object({
@@ -58,6 +58,6 @@ export const EndpointSettings = v.object({
 export type EndpointSettings = v.InferOutput<typeof EndpointSettings>;
 
 export const NetworkingConfig = v.object({
-  EndpointsConfig: orDefault(v.record(v.string(), orDefault(EndpointSettings, {})), {}),
+  EndpointsConfig: orDefault(mapOf(orDefault(EndpointSettings, {})), {}),
 });
 export type NetworkingConfig = v.InferOutput<typeof NetworkingConfig>;

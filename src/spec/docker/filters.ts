@@ -1,12 +1,13 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
+import { mapOf } from './lenient.ts';
 import { queryText } from './query.ts';
 
 /** A decoded `filters` parameter: filter name → accepted values. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-const Current = v.record(v.string(), v.record(v.string(), v.boolean()));
-const Legacy = v.record(v.string(), v.nullable(v.array(v.string())));
+const Current = mapOf(mapOf(v.boolean()));
+const Legacy = mapOf(v.nullable(v.array(v.string())));
 
 /**
  * Decodes `filters`, in the form of API 1.22 and later (`{"name":{"value":true}}`) or in the one before

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { flag, maybe, orDefault, text, textMap, texts, whole } from './lenient.ts';
+import { flag, mapOf, maybe, orDefault, text, textMap, texts, whole } from './lenient.ts';
 
 const integer = v.pipe(v.number(), v.safeInteger());
 
@@ -66,7 +66,7 @@ export const HostConfig = v.object({
   LogConfig: orDefault(v.object({ Type: text, Config: textMap }), {}),
   NetworkMode: text,
   /** `port/proto` → bindings */
-  PortBindings: orDefault(v.record(v.string(), orDefault(v.array(PortBinding), [])), {}),
+  PortBindings: orDefault(mapOf(orDefault(v.array(PortBinding), [])), {}),
   RestartPolicy: orDefault(RestartPolicy, {}),
   AutoRemove: flag,
   VolumeDriver: text,

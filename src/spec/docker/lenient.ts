@@ -23,11 +23,41 @@ export const flag = orDefault(v.boolean(), false);
 /** A whole number, 0 when absent. JSON has no 64-bit integers: beyond 2^53 is refused. */
 export const whole = orDefault(v.pipe(v.number(), v.safeInteger()), 0);
 export const texts = orDefault(v.array(v.string()), []);
-export const textMap = orDefault(v.record(v.string(), v.string()), {});
+export const textMap = orDefault(mapOf(v.string()), {});
+
+/** What valibot leaves out of a record, because code that assigns such keys would change what an object is. */
+const ODD_KEYS = ['__proto__', 'prototype', 'constructor'];
+
+/**
+ * A map with any keys: a label may be called `constructor`, and a setting must not be passed over because of its name.
+ * They are properties of the object's own; look them up with `Object.hasOwn`.
+ */
+export function mapOf<const S extends v.GenericSchema>(
+  value: S,
+): v.RecordSchema<v.StringSchema<undefined>, S, undefined> {
+  const record = v.record(v.string(), value);
+  return {
+    ...record,
+    '~run': (dataset, config) => {
+      const input: unknown = dataset.value;
+      const isOdd =
+        typeof input === 'object' && input !== null && ODD_KEYS.some(key => Object.hasOwn(input, key));
+      if (!isOdd) return record['~run'](dataset, config);
+      const result = record['~run']({ value: renamed(input, key => `.${key}`) }, config);
+      if (result.typed)
+        result.value = renamed(result.value, key => key.slice(1)) as v.InferOutput<typeof record>; // as it was
+      return result;
+    },
+  };
+}
+
+function renamed(map: object, name: (key: string) => string): object {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [name(key), value as unknown]));
+}
 
 /** A Go `map[string]struct{}`: only the keys count. Its own output, a list, is taken as well: that is how it is stored. */
 export const keySet = v.pipe(
-  v.nullish(v.union([v.array(v.string()), v.record(v.string(), v.unknown())]), {}),
+  v.nullish(v.union([v.array(v.string()), mapOf(v.unknown())]), {}),
   v.transform(value => (Array.isArray(value) ? value : Object.keys(value))),
 );
 
