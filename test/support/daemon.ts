@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,15 @@ import {
   type RequestOptions,
   type StreamAnswer,
 } from './engine-client.ts';
-import { type HostState, hostState, isAnotherEngineRunning, leaksNaming, leaksSince } from './leak-check.ts';
+import {
+  type HostState,
+  hostState,
+  isAnotherEngineRunning,
+  leaksNaming,
+  leaksSince,
+  mounts,
+  settle,
+} from './leak-check.ts';
 import { type ProgramOptions, type ProgramResult, runProgram } from './programs.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../quai', import.meta.url));
@@ -49,8 +58,13 @@ export const cannotRunDocker: string | false =
 /** A real engine on a temporary root and socket, ready to answer. Dispose it with `await using`. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaemon> {
   const daemon = new TestDaemon(options);
-  await daemon.start();
-  return daemon;
+  try {
+    await daemon.start();
+    return daemon;
+  } catch (error) {
+    daemon.discard();
+    throw error;
+  }
 }
 
 /** Folders of the engines of this process that are not disposed yet; the host as it was before the first of them. */
@@ -165,6 +179,13 @@ export class TestDaemon implements AsyncDisposable {
     if (this.isRunning && this.#child) await once(this.#child, 'exit');
   }
 
+  /** Forgets an engine that never came to life. */
+  discard(): void {
+    this.#isDisposed = true;
+    alive.delete(this.folder);
+    this.#sweep([]);
+  }
+
   /** Removes containers, stops the engine, and fails when anything of it is left on the host. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isDisposed) return;
@@ -176,6 +197,7 @@ export class TestDaemon implements AsyncDisposable {
       );
     };
     await attempt(() => this.#empty());
+    problems.push(...(await settle(() => this.#runDirLeaks())));
     await attempt(() => this.stop());
     problems.push(...(await this.#leaks()));
     if (process.env['QUAI_TEST_LOG']) process.stderr.write(this.log);
@@ -218,15 +240,21 @@ export class TestDaemon implements AsyncDisposable {
     if (alive.size === 0 && hostBefore && !isAnotherEngineRunning([])) {
       leaks.push(...(await leaksSince(hostBefore)));
     }
-    return [...new Set([...leaks, ...this.#files()])];
+    return [...new Set(leaks)];
   }
 
-  /** The engine's own folders may stay in its run directory; what is in them may not, nor may files. */
-  #files(): string[] {
-    if (!existsSync(this.runDir)) return [];
-    return readdirSync(this.runDir, { recursive: true, withFileTypes: true })
-      .filter(entry => !(entry.isDirectory() && entry.parentPath === this.runDir))
-      .map(entry => `file: ${entry.parentPath}/${entry.name}`);
+  /**
+   * What containers left in the run directory, seen while the engine still runs: it takes the whole file system with
+   * it when it stops. Its own folders may stay; what is in them may not, nor may files.
+   */
+  #runDirLeaks(): string[] {
+    const inside = `${this.runDir}/`;
+    const mounted = mounts().filter(mount => mount.startsWith(inside));
+    const files = namesIn(this.runDir).flatMap(name => {
+      const isFolder = statSync(`${inside}${name}`, { throwIfNoEntry: false })?.isDirectory();
+      return isFolder ? namesIn(`${inside}${name}`).map(each => `${name}/${each}`) : [name];
+    });
+    return [...mounted.map(mount => `mount: ${mount}`), ...files.map(file => `file: ${inside}${file}`)];
   }
 
   /** Table, bridge and links carry a key that follows from the root (see `daemon/daemon-config.ts`). */
@@ -302,4 +330,12 @@ export function dockerProgram(): string | undefined {
 
 function pause(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, 20));
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // a file, or gone
+  }
 }

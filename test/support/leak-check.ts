@@ -41,7 +41,8 @@ export async function leaksNaming(words: readonly string[], graceMs = 5000): Pro
   );
 }
 
-async function settle(find: () => string[], graceMs: number): Promise<string[]> {
+/** Waits until nothing is found any more, at most `graceMs`. @returns what is still found */
+export async function settle(find: () => string[], graceMs = 5000): Promise<string[]> {
   const deadline = Date.now() + graceMs;
   for (;;) {
     const leaks = find();
@@ -62,7 +63,7 @@ function kinds(): LeakKind[] {
 }
 
 /** proc_pid_mountinfo(5): the fifth field is the mount point, the file-system type stands after the dash. */
-function mounts(): string[] {
+export function mounts(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter(Boolean)
