@@ -79,7 +79,8 @@ export async function until(
 
 /** Through the API: a second process for each test would only cost time. */
 async function removeContainers(daemon: TestDaemon): Promise<void> {
-  const { body } = await daemon.call('GET', '/containers/json?all=1');
+  const { status, body } = await daemon.call('GET', '/containers/json?all=1');
+  assert.equal(status, 200, JSON.stringify(body));
   for (const { Id } of body as { Id: string }[]) {
     await daemon.call('DELETE', `/containers/${Id}?force=1&v=1`);
   }
