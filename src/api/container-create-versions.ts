@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import { ownValue } from '#base/own-value';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import type { Mount } from '#spec/docker/host-config';
@@ -101,7 +102,7 @@ function migrateMacAddress(request: ContainerCreateRequest, version: ApiMinor): 
     if (version < 44) throw invalid('conflicting options: mac-address and the network mode');
     return { request, warnings: [MAC_WARNING] };
   }
-  const endpoint = networking.EndpointsConfig[mode] ?? emptyEndpoint;
+  const endpoint = ownValue(networking.EndpointsConfig, mode) ?? emptyEndpoint;
   if (version >= 44 && endpoint.MacAddress !== '' && endpoint.MacAddress !== mac) {
     throw invalid(
       'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',

@@ -1,4 +1,5 @@
 import { shortId } from '#base/ids';
+import { ownValue } from '#base/own-value';
 import type { ContainerEndpoint, ContainerView } from '#container/container';
 import type { ApiMinor } from './api-version.ts';
 
@@ -24,7 +25,7 @@ export function networksToWire(view: ContainerView, version: ApiMinor) {
 
 function endpointToWire(endpoint: ContainerEndpoint, view: ContainerView, version: ApiMinor) {
   const configs = view.networking.EndpointsConfig;
-  const config = configs[endpoint.networkName] ?? configs[endpoint.networkId];
+  const config = ownValue(configs, endpoint.networkName) ?? ownValue(configs, endpoint.networkId);
   const ipam = config?.IPAMConfig;
   return {
     IPAMConfig: ipam ? withoutEmpty(ipam) : null,
@@ -53,13 +54,13 @@ function aliases(endpoint: ContainerEndpoint, view: ContainerView, version: ApiM
 
 /** Ports of a running container: where they are published, `null` for those that are only exposed. */
 function portMap(view: ContainerView): Record<string, { HostIp: string; HostPort: string }[] | null> {
-  const ports: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
-  for (const port of exposedPorts(view)) ports[port] = null;
+  const ports = new Map<string, { HostIp: string; HostPort: string }[] | null>();
+  for (const port of exposedPorts(view)) ports.set(port, null);
   for (const { containerPort, protocol, hostIp, hostPort } of view.ports) {
     const key = `${containerPort}/${protocol}`;
-    ports[key] = [...(ports[key] ?? []), { HostIp: hostIp, HostPort: String(hostPort) }];
+    ports.set(key, [...(ports.get(key) ?? []), { HostIp: hostIp, HostPort: String(hostPort) }]);
   }
-  return ports;
+  return Object.fromEntries(ports);
 }
 
 /** `port/protocol` of what a running container exposes on networks of its own. */

@@ -1,9 +1,9 @@
 import { EngineError } from '#base/errors';
+import { LinearPattern } from '#base/linear-pattern';
 import { invalidFilter, matchesLabels, matchesNoLabel } from '#spec/docker/filters';
 import { parseTimestamp } from '#spec/docker/timestamp';
 import type { Container, ContainerFilter, ContainerStatus, ContainerView } from './container.ts';
 import { containerNotFound } from './errors.ts';
-import { LinearPattern } from './linear-pattern.ts';
 import { parseContainerPorts, parsePortRange } from './port-spec.ts';
 
 export interface FilterLookups {

@@ -1,3 +1,4 @@
+import { ownValue } from '#base/own-value';
 import type { Endpoint } from '#network/network';
 import type { Container, ContainerEndpoint, ContainerPort, ContainerView } from './container.ts';
 import type { ContainerContext } from './context.ts';
@@ -78,7 +79,7 @@ function configuredEndpoints(
       ipv6Address: '',
       ipv6PrefixLength: 0,
       macAddress: '',
-      aliases: container.networking.EndpointsConfig[name]?.Aliases ?? [],
+      aliases: ownValue(container.networking.EndpointsConfig, name)?.Aliases ?? [],
       dnsNames: [],
     };
   });

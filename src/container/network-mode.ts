@@ -1,3 +1,4 @@
+import { ownValue } from '#base/own-value';
 import type { EndpointRequest } from '#network/network';
 import type { EndpointSettings, NetworkingConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
@@ -33,7 +34,7 @@ export function completeNetworking(
   const mode = networkModeOf(container);
   if (mode.kind === 'container') return { EndpointsConfig: {} };
   const primary = mode.kind === 'networks' ? mode.primary : mode.kind;
-  const settings = named[primary] ?? byDefault ?? NO_SETTINGS;
+  const settings = ownValue(named, primary) ?? byDefault ?? NO_SETTINGS;
   const MacAddress = settings.MacAddress || container.config.MacAddress;
   return { EndpointsConfig: { ...named, [primary]: { ...settings, MacAddress } } };
 }

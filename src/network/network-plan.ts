@@ -157,10 +157,12 @@ function completePool(subnet: Subnet, pool: IpamPool): IpamPool {
   if (pool.ipRange && (!range || !contains(subnet, range) || !contains(subnet, lastOf(range)))) {
     throw new EngineError('invalid', `no matching subnet for range ${pool.ipRange}`);
   }
-  const auxAddresses: Record<string, string> = {};
-  for (const [name, address] of Object.entries(pool.auxAddresses ?? {})) {
-    auxAddresses[name] = formatIp(addressIn(subnet, address, 'aux-address'));
-  }
+  const auxAddresses = Object.fromEntries(
+    Object.entries(pool.auxAddresses ?? {}).map(([name, address]) => [
+      name,
+      formatIp(addressIn(subnet, address, 'aux-address')),
+    ]),
+  );
   const gateway = pool.gateway ? addressIn(subnet, pool.gateway, 'gateway') : firstGateway(subnet, range);
   return {
     subnet: formatSubnet(subnet),

@@ -12,23 +12,25 @@ const cUmount2 = declare('int umount2(const char *target, int flags)');
 const PAGE_SIZE = 4096;
 
 /** Options that are flags of mount(2), sys/mount.h. */
-const FLAGS: Readonly<Record<string, number>> = {
-  ro: 1,
-  nosuid: 2,
-  nodev: 4,
-  noexec: 8,
-  sync: 16,
-  remount: 32,
-  dirsync: 128,
-  noatime: 1024,
-  nodiratime: 2048,
-  bind: 4096,
-  rbind: 4096 | 16_384,
-  relatime: 1 << 21,
-  strictatime: 1 << 24,
-  rw: 0,
-  defaults: 0,
-};
+const FLAGS: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ro: 1,
+    nosuid: 2,
+    nodev: 4,
+    noexec: 8,
+    sync: 16,
+    remount: 32,
+    dirsync: 128,
+    noatime: 1024,
+    nodiratime: 2048,
+    bind: 4096,
+    rbind: 4096 | 16_384,
+    relatime: 1 << 21,
+    strictatime: 1 << 24,
+    rw: 0,
+    defaults: 0,
+  }),
+);
 const MS_REMOUNT = 32;
 const MS_BIND = 4096;
 const MS_REC = 16_384;
@@ -81,8 +83,8 @@ export interface Mounts {
 /** The mount table of the name space the engine runs in. */
 export const linuxMounts: Mounts = {
   mount(target, { type, source, options }) {
-    const flags = options.reduce((sum, option) => sum | (FLAGS[option] ?? 0), 0);
-    const data = options.filter(option => !(option in FLAGS));
+    const flags = options.reduce((sum, option) => sum | (FLAGS.get(option) ?? 0), 0);
+    const data = options.filter(option => !FLAGS.has(option));
     if ((flags & MS_BIND) !== 0 && (flags & MS_REMOUNT) === 0) return bind(source, target, flags);
     if (Buffer.byteLength(data.join(',')) >= PAGE_SIZE) {
       mountWithContext({ type, source, target, flags, data });

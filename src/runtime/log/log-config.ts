@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import { LinearPattern } from '#base/linear-pattern';
 import type { HostConfig } from '#spec/docker/host-config';
 
 /** How a container's output is kept. */
@@ -90,13 +91,11 @@ function pick(
   return Object.fromEntries(Object.entries(all).filter(([key]) => wanted.has(key) || regex?.test(key)));
 }
 
-function compile(pattern: string | undefined): RegExp | undefined {
+function compile(pattern: string | undefined): LinearPattern | undefined {
   if (!pattern) return undefined;
-  try {
-    return new RegExp(pattern);
-  } catch (error) {
-    throw new EngineError('invalid', `invalid log opt regex ${JSON.stringify(pattern)}`, { cause: error });
-  }
+  const compiled = LinearPattern.parse(pattern);
+  if (!compiled) throw new EngineError('invalid', `invalid log opt regex ${JSON.stringify(pattern)}`);
+  return compiled;
 }
 
 /** Go's `url.QueryEscape` */

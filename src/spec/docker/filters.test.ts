@@ -79,4 +79,5 @@ test('matchesPattern() takes parts, regular expressions, and what is neither', (
   assert.ok(!matches('^ata', 'data'));
   assert.ok(matches('[', '['));
   assert.ok(!matches('(', 'x'));
+  assert.ok(!matches('(a+)+$', `${'a'.repeat(250)}b`)); // a regular expression that backtracks would not end
 });

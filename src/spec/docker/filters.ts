@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
+import { LinearPattern } from '#base/linear-pattern';
 import { mapOf } from './lenient.ts';
 import { queryText } from './query.ts';
 
@@ -69,7 +70,8 @@ export function matchesPrefix(filters: Filters, name: string, text: string): boo
 /** Whether one of the values of a filter is `text`, or a regular expression found in it. */
 export function matchesPattern(filters: Filters, name: string, text: string): boolean {
   const given = filters.get(name);
-  return !given || given.length === 0 || given.some(value => value === text || isFound(value, text));
+  if (!given || given.length === 0 || given.includes(text)) return true;
+  return patternsOf(given).some(pattern => pattern.test(text));
 }
 
 /** Whether all of `key` and `key=value` hold in `labels`. */
@@ -100,18 +102,16 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
   return Object.hasOwn(labels, key) && (mark < 0 || labels[key] === wanted.slice(mark + 1));
 }
 
-/** Longer ones are taken literally: nobody types them, and a regular expression can be made to run for ever. */
-const MAX_PATTERN = 256;
-const MAX_TEXT = 512;
+/** One filter is asked for each of many names. */
+const compiled = new WeakMap<readonly string[], readonly LinearPattern[]>();
 
-function isFound(pattern: string, text: string): boolean {
-  if (/^[\w.-]*$/.test(pattern) && !pattern.includes('.')) return text.includes(pattern);
-  if (pattern.length > MAX_PATTERN || text.length > MAX_TEXT) return false;
-  try {
-    return new RegExp(pattern).test(text);
-  } catch {
-    return false;
-  }
+/** What is no pattern only matches itself. */
+function patternsOf(values: readonly string[]): readonly LinearPattern[] {
+  const known = compiled.get(values);
+  if (known) return known;
+  const patterns = values.flatMap(value => LinearPattern.parse(value) ?? []);
+  compiled.set(values, patterns);
+  return patterns;
 }
 
 function parseJson(text: string): unknown {

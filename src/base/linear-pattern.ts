@@ -26,34 +26,51 @@ export class LinearPattern {
 
   /** Whether it matches anywhere in the text. */
   test(text: string): boolean {
-    let threads = new Set<number>();
+    let here = new Position(this.#program, { at: 0, text });
     for (let at = 0; at <= text.length; at += 1) {
-      this.#follow(0, at, text, threads);
-      const next = new Set<number>();
-      for (const index of threads) {
+      here.follow(0);
+      const next = new Position(this.#program, { at: at + 1, text });
+      for (const index of here.threads) {
         const instruction = this.#program[index];
         if (instruction?.type === 'match') return true;
         const isHit =
           instruction?.type === 'character' && at < text.length && instruction.accepts(text.charAt(at));
-        if (isHit) this.#follow(index + 1, at + 1, text, next);
+        if (isHit) next.follow(index + 1);
       }
-      threads = next;
+      here = next;
     }
     return false;
   }
+}
+
+/** What can be going on at one place of the text: each instruction is come to at most once. */
+class Position {
+  /** instructions that read a character, or are the end */
+  readonly threads: number[] = [];
+  readonly #program: readonly Instruction[];
+  readonly #at: number;
+  readonly #text: string;
+  readonly #seen: Uint8Array;
+
+  constructor(program: readonly Instruction[], { at, text }: { readonly at: number; readonly text: string }) {
+    this.#program = program;
+    this.#at = at;
+    this.#text = text;
+    this.#seen = new Uint8Array(program.length + 1);
+  }
 
   /** Adds the instructions reachable from `index` without reading a character. */
-  #follow(index: number, at: number, text: string, threads: Set<number>): void {
+  follow(index: number): void {
     const pending = [index];
-    const seen = new Set<number>();
     for (let current = pending.pop(); current !== undefined; current = pending.pop()) {
-      if (seen.has(current)) continue;
-      seen.add(current);
+      if (this.#seen[current] === 1) continue;
+      this.#seen[current] = 1;
       const instruction = this.#program[current];
       if (instruction?.type === 'split') pending.push(...instruction.targets);
-      else if (instruction?.type === 'start') pending.push(...(at === 0 ? [current + 1] : []));
-      else if (instruction?.type === 'end') pending.push(...(at === text.length ? [current + 1] : []));
-      else threads.add(current);
+      else if (instruction?.type === 'start') pending.push(...(this.#at === 0 ? [current + 1] : []));
+      else if (instruction?.type === 'end') {
+        pending.push(...(this.#at === this.#text.length ? [current + 1] : []));
+      } else this.threads.push(current);
     }
   }
 }
@@ -66,6 +83,8 @@ type Instruction =
 /** Instructions; together with the length of the text it bounds the time. */
 const LARGEST_PROGRAM = 500;
 const DEEPEST_NESTING = 50;
+/** Many repetitions of nothing make no instructions, and still take time. */
+const LONGEST_SOURCE = 1000;
 
 class Compiler {
   readonly #source: string;
@@ -74,6 +93,7 @@ class Compiler {
   #depth = 0;
 
   constructor(source: string) {
+    if (source.length > LONGEST_SOURCE) throw new SyntaxError('too long');
     const isInsensitive = source.startsWith('(?i)');
     this.#source = isInsensitive ? source.slice(4) : source;
     this.#flags = isInsensitive ? 'iu' : 'u';
