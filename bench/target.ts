@@ -77,7 +77,7 @@ export async function answers(on: Target): Promise<boolean> {
   const transport = new HttpTransport({ socketPath: on.socketPath });
   try {
     const { status, body } = await transport.request({ method: 'GET', path: '/_ping' });
-    body.resume();
+    for await (const _chunk of body) continue; // an unread answer would keep this program
     return status === 200;
   } catch {
     return false;
