@@ -9,6 +9,7 @@ import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import type { Container, MountPoint } from './container.ts';
 import { NEW_STATE } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
+import { curlyQuoteHint } from './curly-quote-hint.ts';
 import { nameInUse } from './errors.ts';
 import { misplacedOptionHint } from './exec-limits.ts';
 import { settingsOf } from './log-access.ts';
@@ -157,8 +158,8 @@ function draftContainer(
     restartCount: 0,
     isManuallyStopped: false,
   };
-  const hint = misplacedOptionHint(merged);
-  return { container, warnings: hint === undefined ? warnings : [...warnings, hint] };
+  const hints = [misplacedOptionHint(merged), curlyQuoteHint(wanted.Env)].filter(hint => hint !== undefined);
+  return { container, warnings: [...warnings, ...hints] };
 }
 
 /** The short ID unless one was asked for; none where the host's or another container's counts. */
