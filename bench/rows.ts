@@ -34,7 +34,7 @@ export const ROWS: readonly Row[] = [
   }),
   timed('API create+start+wait+delete', { measure: apiCycle }),
   timed('exec true', {
-    prepare: on => docker(on, ['run', '-d', '--name', nameOn(on), IMAGE, 'sleep', '1000']),
+    prepare: on => runSleeper(on, nameOn(on)),
     measure: on => docker(on, ['exec', nameOn(on), 'true']),
     tidy: removeOne,
   }),
@@ -55,8 +55,7 @@ export const ROWS: readonly Row[] = [
     unit: 'MB/s',
     isRate: true,
     share: 0.15,
-    measure: on =>
-      started(on, () => Promise.resolve(0)).then(() => outputRate(on, ['run', '--rm', ...TALKER])),
+    measure: on => outputRate(on, ['run', '--rm', ...TALKER]),
   },
   {
     name: 'docker logs of that',
@@ -102,12 +101,17 @@ async function apiCycle(on: Target): Promise<number> {
 
 /** Runs `work` on a container that was started just before and is gone after. */
 async function started(on: Target, work: () => Promise<number>): Promise<number> {
-  await docker(on, ['run', '-d', '--name', nameOn(on), IMAGE, 'sleep', '1000']);
+  await runSleeper(on, nameOn(on));
   try {
     return await work();
   } finally {
     await removeOne(on);
   }
+}
+
+/** `sleep` as process 1 does not hear TERM, and Podman's `rm -f` waits ten seconds for that unless told otherwise. */
+async function runSleeper(on: Target, name: string): Promise<void> {
+  await docker(on, ['run', '-d', '--name', name, '--stop-timeout', '0', IMAGE, 'sleep', '1000']);
 }
 
 const MEMORY_CONTAINERS = 10;
@@ -116,7 +120,7 @@ async function memoryPerContainer(on: Target): Promise<number> {
   const before = memoryOf(on);
   const names = Array.from({ length: MEMORY_CONTAINERS }, (_, index) => `${nameOn(on)}-${index}`);
   try {
-    for (const name of names) await docker(on, ['run', '-d', '--name', name, IMAGE, 'sleep', '1000']);
+    for (const name of names) await runSleeper(on, name);
     await new Promise(resolve => setTimeout(resolve, 1000)); // supervisors settle
     return (memoryOf(on) - before) / MEMORY_CONTAINERS;
   } finally {
