@@ -1,4 +1,5 @@
 import { EngineError, isKind } from '#base/errors';
+import { checkAnnotations } from '#runtime/oci-spec/annotations';
 import { grantedCapabilities } from '#runtime/oci-spec/capabilities';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { HostConfig } from '#spec/docker/host-config';
@@ -29,6 +30,7 @@ export function checkHostSettings(
   if (Object.hasOwn(config.Annotations, '')) {
     throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
   }
+  checkAnnotations(config.Annotations);
   checkStorageOptions(config.StorageOpt);
   checkCgroupParent(config.CgroupParent);
   checkDevices(config);

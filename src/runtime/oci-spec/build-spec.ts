@@ -2,6 +2,7 @@ import { EngineError } from '#base/errors';
 import type { ContainerConfig } from '#spec/docker/container-config';
 import type { HostConfig } from '#spec/docker/host-config';
 import type { OciProcess, OciSpec } from '#spec/oci/runtime-spec';
+import { harmlessAnnotations } from './annotations.ts';
 import { grantedCapabilities } from './capabilities.ts';
 import { deviceSettings } from './devices.ts';
 import { containerEnvironment } from './environment.ts';
@@ -169,7 +170,7 @@ function sharedMemory({ IpcMode, ShmSize }: HostConfig): SharedMemory {
 function annotations({ hostConfig, seccomp }: SpecInput): OciSpec['annotations'] {
   // Ours come last: an annotation must not take the filter away.
   return {
-    ...hostConfig.Annotations,
+    ...harmlessAnnotations(hostConfig.Annotations),
     ...(seccomp.kind === 'program' && { [SECCOMP_ANNOTATION]: seccomp.base64 }),
   };
 }
