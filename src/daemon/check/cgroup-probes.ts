@@ -29,7 +29,7 @@ function probeUnified(host: Host, path: string): Finding {
 }
 
 function probeSplit(host: Host, split: readonly CgroupMount[], unified: CgroupMount | undefined): Finding {
-  const controllers = split.flatMap(mount => mount.controllers).sort();
+  const controllers = [...new Set(split.flatMap(mount => mount.controllers))].sort();
   const leftOver = unified ? words(host.read(`${unified.path}/cgroup.controllers`)) : [];
   const kind = unified ? 'v1 with a v2 mount (hybrid)' : 'v1';
   if (leftOver.length > 0) {
