@@ -36,7 +36,7 @@ export function openStreams(connection: OwnedFd, { isAlive, onLeave }: StreamEve
       return hasRoom;
     },
   });
-  const input = createInputStream(() => adopt(new OwnedFd(dupAbove(spare.number, 0))));
+  const input = createInputStream(() => adopt(new OwnedFd(dupAbove(spare.number, 0)), 'none'));
   queue.setSource({
     resume: () => {
       stall.stop();

@@ -24,19 +24,19 @@ export interface PacketReader {
  * The socket gets one end of a stream pair, and before the event loop looks at it the number is made to mean the
  * given descriptor. From then on libuv only polls, reads, writes and shuts down, which is the same for all.
  *
- * @param reader absent: the socket only writes.
+ * @param reader `stream`: read as any stream, one packet a chunk; `none`: the socket only writes.
  */
-export function adopt(fd: OwnedFd, reader?: PacketReader): Socket {
+export function adopt(fd: OwnedFd, reader: PacketReader | 'stream' | 'none'): Socket {
   const pair = [-1, -1];
   check('socketpair', socketpair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, pair));
   const [inner = -1, other = -1] = pair;
   closeSync(other);
   const socket = new Socket({
     fd: inner,
-    readable: reader !== undefined,
+    readable: reader !== 'none',
     writable: true,
     allowHalfOpen: true,
-    ...(reader && { onread: readInto(reader) }),
+    ...(typeof reader === 'object' && { onread: readInto(reader) }),
   });
   check('dup3', dup3(fd.number, inner, O_CLOEXEC));
   fd[Symbol.dispose]();

@@ -9,7 +9,7 @@ export interface NotificationStream extends AsyncIterable<readonly NetlinkReply[
  * Does not keep the process alive. Ends with an error (`ENOBUFS`) when the kernel had to drop messages.
  */
 export function notificationStream(netlink: NetlinkSocket): NotificationStream {
-  const socket = adopt(netlink.take());
+  const socket = adopt(netlink.take(), 'stream');
   socket.unref();
   let isDisposed = false;
   return {
