@@ -3,6 +3,12 @@ import { execFile } from 'node:child_process';
 /** Folders that a user's PATH often lacks and that hold what we look for. */
 const ADMIN_FOLDERS = '/usr/local/sbin:/usr/sbin:/sbin';
 
+/** All that such programs get of an environment. */
+export const TOOL_ENVIRONMENT = {
+  PATH: `/usr/local/bin:/usr/bin:/bin:${ADMIN_FOLDERS}`,
+  LC_ALL: 'C',
+} as const;
+
 /**
  * Runs a small program to its end and returns what it said on both streams. Never throws: status 127 when
  * the program is not there, 124 when it took longer than `timeoutMs` (then it is killed). For checks and
@@ -18,7 +24,7 @@ export async function runTool(
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
     maxBuffer: 64 * 1024,
-    env: { PATH: `/usr/local/bin:/usr/bin:/bin:${ADMIN_FOLDERS}`, LC_ALL: 'C' },
+    env: TOOL_ENVIRONMENT,
   } as const;
   execFile(program, args, options, (error, stdout, stderr) => {
     resolve({ status: error ? statusOf(error) : 0, output: `${stdout}${stderr}` });
