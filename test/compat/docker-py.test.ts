@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { runProgram } from '../support/programs.ts';
+import { compatEngine, skip } from './compat-engine.ts';
+
+const engine = compatEngine();
+
+/** The library is a Debian package: `apt-get install python3-docker`. */
+const skipPython =
+  skip ||
+  (spawnSync('python3', ['-c', 'import docker']).status === 0
+    ? false
+    : 'no docker-py (apt-get install python3-docker)');
+
+/** Runs a program in which `client` is docker-py's client of the engine; gives its output. */
+async function python(program: string): Promise<string> {
+  const opening = `import docker, io, json\nclient = docker.DockerClient(base_url='unix://${engine.daemon.socketPath}', timeout=20)\n`;
+  const { code, stdout, stderr } = await runProgram('python3', ['-W', 'ignore', '-c', opening + program]);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+test('docker-py: ping, version, containers.run with output, status and errors (S003, S007)', {
+  skip: skipPython,
+}, async () => {
+  const output = await python(`
+print(client.ping(), client.version()['ApiVersion'] >= '1.24')
+print(client.containers.run('busybox', ['echo', 'hello'], remove=True).decode(), end='')
+try:
+    client.containers.run('busybox', ['sh', '-c', 'echo bad >&2; exit 3'], remove=True)
+except docker.errors.ContainerError as error:
+    print(error.exit_status, error.stderr)
+try:
+    client.containers.get('nosuch')
+except docker.errors.NotFound as error:
+    print(error.explanation)
+`);
+  assert.equal(output, "True True\nhello\n3 b'bad\\n'\nNo such container: nosuch\n");
+});
+
+test("docker-py: a container's life, logs, exec, stats of processes, events (S008)", {
+  skip: skipPython,
+}, async () => {
+  const output = await python(`
+events = client.events(decode=True, filters={'event': 'die'})
+container = client.containers.run('busybox', ['sh', '-c', 'echo first; sleep 100'], detach=True, name='py', labels={'a': 'b'}, environment={'X': '1'})
+result = container.exec_run(['sh', '-c', 'echo $X; echo err >&2; exit 6'], demux=True)
+print(result.exit_code, result.output)
+for line in container.logs(stream=True, follow=True):
+    print(line)
+    break
+print([c.name for c in client.containers.list(filters={'label': 'a=b'})], container.top()['Processes'] != [])
+container.pause(); container.reload(); print(container.status); container.unpause()
+container.rename('python')
+container.kill()
+print(container.wait()['StatusCode'])
+print(next(events)['Actor']['Attributes']['exitCode'])
+container.remove(v=True)
+`);
+  assert.equal(output, "6 (b'1\\n', b'err\\n')\nb'first\\n'\n['py'] True\npaused\n137\n137\n");
+});
+
+test('docker-py: attach socket, volumes, networks, ports and images (S008)', {
+  skip: skipPython,
+}, async () => {
+  const output = await python(`
+volume = client.volumes.create('py-data')
+container = client.containers.create('busybox', 'cat', stdin_open=True, tty=True, volumes={'py-data': {'bind': '/data', 'mode': 'rw'}}, ports={'80/tcp': None})
+socket = container.attach_socket(params={'stdin': 1, 'stdout': 1, 'stream': 1})
+container.start()
+socket._sock.send(b'typed\\n')
+got = b''
+while b'typed' not in got:
+    got += socket._sock.recv(100)
+container.reload()
+print(container.ports['80/tcp'][0]['HostPort'].isdigit(), container.attrs['Mounts'][0]['Name'])
+container.remove(force=True)
+volume.remove()
+network = client.networks.create('py-net')
+print(network.name); network.remove()
+image = client.images.get('busybox')
+image.tag('py/busybox', tag='1')
+print(client.images.get('py/busybox:1').id == image.id)
+client.images.remove('py/busybox:1')
+print(isinstance(client.df(), dict), client.info()['OSType'])
+`);
+  assert.equal(output, 'True py-data\npy-net\nTrue\nTrue linux\n');
+});
