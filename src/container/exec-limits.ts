@@ -4,8 +4,12 @@ import type { HostConfig } from '#spec/docker/host-config';
 import { shown } from './shown.ts';
 
 /** What runs: the entrypoint with the command as its arguments, or the command alone. */
-export interface MergedConfig {
+export interface MergedConfig extends Executed {
   readonly config: ContainerConfig;
+}
+
+interface Executed {
+  readonly config: { readonly Env: readonly string[] };
   readonly path: string;
   readonly args: readonly string[];
 }
@@ -25,7 +29,7 @@ const DEFAULT_STACK_BYTES = 8 * 1024 * 1024;
  * @throws {EngineError} `invalid`.
  */
 export function checkExecLimits(
-  { config, path, args }: MergedConfig,
+  { config, path, args }: Executed,
   { Ulimits }: Pick<HostConfig, 'Ulimits'>,
 ): void {
   const words = [path, ...args];

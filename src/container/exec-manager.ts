@@ -9,11 +9,13 @@ import { checkExec } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import { execNotFound } from './errors.ts';
+import { checkExecLimits } from './exec-limits.ts';
 import { frameHeader } from './stream-frames.ts';
 import { runStreamSession } from './stream-session.ts';
 
 /** Ended execs are kept for `inspect` this long, as clients ask for the exit code after the stream has closed. */
 const KEEP_ENDED_MS = 5 * 60_000;
+const LONGEST_COMMAND_TEXT = 4096;
 
 interface Entry {
   readonly id: ExecId;
@@ -45,10 +47,12 @@ export class ExecManager {
   create(container: Container, request: ExecRequest): ExecId {
     checkExec(container);
     if (request.command.length === 0) throw new EngineError('invalid', 'No exec command specified');
+    const [path = '', ...args] = request.command;
+    checkExecLimits({ config: { Env: request.env }, path, args }, container.hostConfig);
     parseDetachKeys(request.detachKeys);
     const id = newId<ExecId>();
     this.#entries.set(id, { id, containerId: container.id, request, isStarted: false });
-    emitContainerEvent(this.#context, container, `exec_create: ${request.command.join(' ')}`, { execID: id });
+    emitContainerEvent(this.#context, container, `exec_create: ${commandText(request)}`, { execID: id });
     return id;
   }
 
@@ -134,7 +138,6 @@ export class ExecManager {
 
   async #launch(entry: Entry, container: Container, isAttached: boolean): Promise<StartedExec> {
     const { request, id } = entry;
-    const command = request.command.join(' ');
     try {
       const started = await this.#context.runtime.exec({
         containerId: container.id,
@@ -149,7 +152,7 @@ export class ExecManager {
       entry.pid = started.pid;
       entry.started = started;
       if (entry.size && request.hasTerminal) this.#context.runtime.resize(started.paths, entry.size);
-      emitContainerEvent(this.#context, container, `exec_start: ${command}`, { execID: id });
+      emitContainerEvent(this.#context, container, `exec_start: ${commandText(request)}`, { execID: id });
       void started.exited.then(code => this.#ended(entry, container, code));
       return started;
     } catch (error) {
@@ -174,6 +177,12 @@ export class ExecManager {
     if (!entry) throw execNotFound(id);
     return entry;
   }
+}
+
+/** As events show it; they are kept, and a command may have megabytes. */
+function commandText({ command }: ExecRequest): string {
+  const text = command.join(' ');
+  return text.length <= LONGEST_COMMAND_TEXT ? text : `${text.slice(0, LONGEST_COMMAND_TEXT)}…`;
 }
 
 /** The request was answered before the process was made, so its failure is told on the stream (as Docker does). */

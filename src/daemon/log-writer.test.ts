@@ -37,3 +37,17 @@ test('the human format is one line, and quiet below its level', () => {
   logger.warn('shown', { container: 'abc', count: 2 });
   assert.deepEqual(lines, ['00:00:00.000 warn  shown container=abc count=2']);
 });
+
+test('what others say gets no line of its own, moves no cursor, and is cut where it is too long', () => {
+  const nasty = 'a\nb\r\u001b[2J\u009b1m\u2028\u202ec\td';
+  for (const format of ['json', 'human'] as const) {
+    const { out, lines } = capture();
+    createLogger(out, { format, level: 'info', now }).info(nasty, { name: nasty, error: new Error(nasty) });
+    assert.equal(lines.length, 1);
+    assert.doesNotMatch(lines[0] ?? '', /[\p{Cc}\u2028\u202e]/u);
+    if (format === 'json') assert.equal((JSON.parse(lines[0] ?? '') as { name: string }).name, nasty);
+  }
+  const { out, lines } = capture();
+  createLogger(out, { format: 'json', level: 'info', now }).info('long', { name: 'x'.repeat(100_000) });
+  assert.ok((lines[0] ?? '').length < 9000);
+});

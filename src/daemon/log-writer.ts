@@ -5,6 +5,14 @@ import type { LogLevel } from './daemon-config.ts';
 const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 /** Fields that could hold a secret are dropped here, not by care of the callers. */
 const SECRET = /^(authorization|x-registry-auth|x-registry-config|password|passwd|secret|token|env)$/i;
+/** Control characters, line ends of Unicode, and what turns the direction of writing. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);
+const LONGEST_VALUE = 8192;
 
 export interface LogWriterOptions {
   readonly format: 'json' | 'human';
@@ -29,21 +37,34 @@ export function createLogger(
 }
 
 function jsonLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
-  return JSON.stringify({ time: time.toISOString(), level, message, ...fields });
+  return printable(JSON.stringify({ time: time.toISOString(), level, message, ...fields }));
 }
 
 function humanLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
   const details = Object.entries(fields).map(
     ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
-  return `${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${message}${details.join('')}`;
+  return printable(`${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${message}${details.join('')}`);
 }
 
 function cleaned(fields: LogFields): LogFields {
   const entries = Object.entries(fields).filter(([key]) => !SECRET.test(key));
   return Object.fromEntries(
-    entries.map(([key, value]) => [key, value instanceof Error ? describe(value) : value]),
+    entries.map(([key, value]) => [key, bounded(value instanceof Error ? describe(value) : value)]),
   );
+}
+
+/** Requests and containers have a say in what is logged; they get no lines, and no say over the terminal, of their own. */
+function printable(line: string): string {
+  return line.replace(
+    UNPRINTABLE,
+    character => ESCAPES.get(character) ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function bounded(value: unknown): unknown {
+  if (typeof value !== 'string' || value.length <= LONGEST_VALUE) return value;
+  return `${value.slice(0, LONGEST_VALUE)}… (${value.length} characters)`;
 }
 
 function describe(error: Error): string {
