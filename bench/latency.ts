@@ -1,11 +1,10 @@
-import { createReadStream, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { makeBusyboxArchive } from '../test/support/busybox-image.ts';
 import { type RowResult, table } from './report.ts';
 import { ROWS, type Row } from './rows.ts';
 import { startRows } from './start-rows.ts';
 import { type Summary, summarize } from './statistics.ts';
-import { answers, type Target, target } from './target.ts';
+import { answers, loadImage, type Target, target } from './target.ts';
 
 const USAGE = `Usage: npm run bench -- --engine NAME=unix:///SOCKET [--engine …] [OPTIONS]
 
@@ -61,12 +60,15 @@ async function main(engines: readonly string[]): Promise<void> {
 async function runningRows(targets: readonly Target[], rounds: number): Promise<RowResult[]> {
   const running: Target[] = [];
   for (const each of targets) if (await answers(each)) running.push(each);
-  for (const each of targets)
-    if (!running.includes(each)) console.log(`${each.name} does not answer: only its start was measured`);
+  for (const each of targets) {
+    if (running.includes(each) || each.startCommand !== undefined) continue;
+    throw new Error(`${each.name} does not answer at ${each.socketPath}, and has no start command`);
+  }
   for (const each of running) await loadImage(each);
   const words = values.rows?.split(',') ?? [''];
   const wanted = ROWS.filter(row => words.some(word => row.name.includes(word)));
   const results: RowResult[] = [];
+  if (running.length === 0) return [];
   for (const row of wanted) {
     results.push(await measure(row, running, Math.max(3, Math.round(rounds * row.share))));
   }
@@ -113,14 +115,6 @@ function outcome(
 ): Summary | { readonly error: string } {
   const error = errors.get(on);
   return error === undefined ? summarize(figures.get(on) ?? []) : { error };
-}
-
-async function loadImage(on: Target): Promise<void> {
-  const archive = await makeBusyboxArchive();
-  await on.client.text('POST', '/images/load', {
-    headers: { 'Content-Type': 'application/x-tar' },
-    body: createReadStream(archive),
-  });
 }
 
 function pairs(words: readonly string[]): Map<string, string> {

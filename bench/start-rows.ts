@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { RowResult } from './report.ts';
 import { createMany, removeMany } from './rows.ts';
 import { type Summary, summarize } from './statistics.ts';
-import { answers, startEngine, type Target } from './target.ts';
+import { answers, loadImage, startEngine, type Target } from './target.ts';
 
 const COUNTS = [0, 100] as const;
 const MOST_ROUNDS = 10;
@@ -17,7 +17,7 @@ export async function startRows(targets: readonly Target[], rounds: number): Pro
   const results: RowResult[] = [];
   for (const count of COUNTS) {
     const figures = new Map<Target, number[]>(startable.map(each => [each, []]));
-    if (count > 0) for (const each of startable) await whileRunning(each, () => createMany(each, count));
+    if (count > 0) for (const each of startable) await whileRunning(each, () => fill(each, count));
     for (let round = 0; round < Math.min(rounds, MOST_ROUNDS); round += 1) {
       for (const each of startable) figures.get(each)?.push(await startAndStop(each));
     }
@@ -30,6 +30,11 @@ export async function startRows(targets: readonly Target[], rounds: number): Pro
     });
   }
   return results;
+}
+
+async function fill(on: Target, count: number): Promise<void> {
+  await loadImage(on);
+  await createMany(on, count);
 }
 
 async function startAndStop(on: Target): Promise<number> {

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { ApiClient } from '#client/api-client';
 import { HttpTransport } from '#client/http-transport';
+import { makeBusyboxArchive } from '../test/support/busybox-image.ts';
 
 /** An engine under measurement. */
 export interface Target {
@@ -84,6 +86,15 @@ export async function answers(on: Target): Promise<boolean> {
   } finally {
     transport.close();
   }
+}
+
+/** The `busybox` image of the tests, made of this machine's own binary. */
+export async function loadImage(on: Target): Promise<void> {
+  const archive = await makeBusyboxArchive();
+  await on.client.text('POST', '/images/load', {
+    headers: { 'Content-Type': 'application/x-tar' },
+    body: createReadStream(archive),
+  });
 }
 
 function environment(on: Target): NodeJS.ProcessEnv {
