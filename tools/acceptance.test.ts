@@ -40,10 +40,23 @@ test('docs/acceptance.md knows four states', () => {
 
 test('docs/acceptance.md names existing tests, and at least one for each row that is done', () => {
   const problems = readRows().flatMap(({ id, state, test: cell }) => {
-    const files = [...cell.matchAll(/[\w./-]+\.test\.ts/g)].map(match => match[0]);
+    const files = testFiles(cell);
     const absent = files.filter(file => !existsSync(new URL(file, root)));
     if (absent.length > 0) return [`${id} names ${absent.join(', ')}, which is not there`];
     return state === 'done' && files.length === 0 ? [`${id} is called done without a test`] : [];
   });
   assert.deepEqual(problems, []);
 });
+
+test('compat tests that docs/acceptance.md names say in a title which row they prove', () => {
+  const named = readRows().flatMap(({ id, test: cell }) =>
+    testFiles(cell).flatMap(file => (file.startsWith('test/compat/') ? [{ id, file }] : [])),
+  );
+  assert.ok(named.length >= 100, `only ${named.length} rows name a compat test`);
+  const silent = named.filter(({ id, file }) => !readFileSync(new URL(file, root), 'utf8').includes(id));
+  assert.deepEqual(silent, []);
+});
+
+function testFiles(cell: string): string[] {
+  return [...cell.matchAll(/[\w./-]+\.test\.ts/g)].map(match => match[0]);
+}
