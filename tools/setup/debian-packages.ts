@@ -30,6 +30,11 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   },
   { name: 'iproute2', why: 'shows and repairs links and name spaces', isThere: () => hasProgram('ip') },
   {
+    name: 'tini',
+    why: 'stands in front of the process of `--init` containers',
+    isThere: () => hasProgram('tini') || hasProgram('tini-static') || hasProgram('docker-init'),
+  },
+  {
     name: 'kmod',
     why: 'loads kernel modules (overlay, bridge, veth)',
     isThere: () => hasProgram('modprobe') || !existsSync('/lib/modules'),
@@ -45,6 +50,18 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     name: 'debootstrap',
     why: 'makes the Debian image of the tests',
     isThere: () => hasProgram('debootstrap'),
+    isForTests: true,
+  },
+  {
+    name: 'python3',
+    why: 'a second opinion on archives, and talks to containers in the tests',
+    isThere: () => existsSync('/usr/bin/python3'),
+    isForTests: true,
+  },
+  {
+    name: 'python3-docker',
+    why: 'a foreign client that drives our socket in the tests',
+    isThere: () => existsSync('/usr/lib/python3/dist-packages/docker'),
     isForTests: true,
   },
   {

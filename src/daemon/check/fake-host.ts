@@ -47,6 +47,7 @@ export const GOOD_HOST: Required<Pick<FakeHostOptions, 'files' | 'freeBytes' | '
     crun: { status: 0, output: 'crun version 1.29.1\ncommit: x\n' },
     runc: { status: 0, output: 'runc version 1.5.1\nspec: 1.3.0\n' },
     conmon: { status: 0, output: 'conmon version 2.2.1\n' },
+    tini: { status: 0, output: 'tini version 0.19.0\n' },
     nft: { status: 0, output: 'nftables v1.1.3 (Commodore Bullmoose #4)\n' },
     ip: { status: 0, output: 'ip utility, iproute2-6.15.0, libbpf 1.5.0\n' },
   },

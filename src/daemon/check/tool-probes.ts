@@ -36,6 +36,13 @@ const TOOLS: readonly Tool[] = [
     package: 'conmon',
   },
   {
+    program: 'tini',
+    args: ['--version'],
+    why: 'containers with `--init` need it',
+    package: 'tini',
+    isOptional: true,
+  },
+  {
     program: 'nft',
     args: ['--version'],
     why: 'it shows the rules when something is wrong',
