@@ -2,13 +2,21 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { type DaemonConfig, loadDaemonConfig } from './daemon-config.ts';
 
 function load(...args: readonly string[]): DaemonConfig {
   const config = loadDaemonConfig(args, false);
   assert.ok(!('usage' in config));
   return config;
+}
+
+function configFile(context: TestContext, content: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quai-config-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'daemon.json');
+  writeFileSync(file, JSON.stringify(content));
+  return file;
 }
 
 test('loadDaemonConfig() has defaults for everything', () => {
@@ -28,10 +36,11 @@ test('loadDaemonConfig() keeps engines with other roots apart', () => {
 });
 
 test('loadDaemonConfig() takes flags over the file over the defaults', context => {
-  const folder = mkdtempSync(join(tmpdir(), 'quai-config-'));
-  context.after(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'daemon.json');
-  writeFileSync(file, JSON.stringify({ 'log-level': 'debug', 'log-format': 'human', hosts: ['unix:///a'] }));
+  const file = configFile(context, {
+    'log-level': 'debug',
+    'log-format': 'human',
+    hosts: ['unix:///a'],
+  });
 
   const config = load('--config', file, '--log-level', 'warn', '-H', 'unix:///b', '-H', 'unix:///c');
 
@@ -40,8 +49,10 @@ test('loadDaemonConfig() takes flags over the file over the defaults', context =
   assert.deepEqual(config.hosts, ['unix:///b', 'unix:///c']);
 });
 
-test('loadDaemonConfig() refuses what it does not know, and says what is wrong', () => {
+test('loadDaemonConfig() refuses what it does not know, and says what is wrong', context => {
+  const file = configFile(context, { 'log-opts': { 'max-sise': '1m' } });
   const cases: readonly [args: readonly string[], message: RegExp][] = [
+    [['--config', file], /unknown log opt 'max-sise'/],
     [['--rot', '/x'], /Unknown option '--rot'[\s\S]*Usage: quai daemon/],
     [['--root', 'relative'], /root: must be an absolute path/],
     [['--host', 'tcp://0.0.0.0:2375'], /hosts\.0: must look like unix:/],

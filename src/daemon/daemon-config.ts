@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { EngineError, messageOf } from '#base/errors';
 import { FAULT_POINTS } from '#base/fault-points';
+import { parseLogConfig } from '#runtime/log/log-config';
 
 export const DEFAULT_ROOT = '/var/lib/quai';
 export const DEFAULT_HOST = 'unix:///run/quai.sock';
@@ -148,6 +149,7 @@ function readConfigFile(path: string): object {
 }
 
 function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boolean): DaemonConfig {
+  parseLogConfig({ Type: '', Config: given['log-opts'] ?? {} }); // a typo is told now, not with each container
   const root = resolve(given.root ?? DEFAULT_ROOT);
   const instanceKey =
     root === DEFAULT_ROOT ? '' : createHash('sha256').update(root).digest('hex').slice(0, 8);
