@@ -1,4 +1,4 @@
-import type { ResolvedSeccomp } from './seccomp.ts';
+import type { ResolvedSeccomp } from './resolved-seccomp.ts';
 
 /** Instructions of classic BPF (linux/filter.h) as seccomp uses them. */
 const LOAD_WORD = 0x20;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { arch } from 'node:os';
 import { test } from 'node:test';
 import { I386, runFilter } from './fake-seccomp-kernel.ts';
-import { loadSeccompCompiler, type ResolvedSeccomp } from './seccomp.ts';
+import type { ResolvedSeccomp } from './resolved-seccomp.ts';
+import { loadSeccompCompiler } from './seccomp.ts';
 import { prependSyscallTable } from './seccomp-bpf.ts';
 
 const compiler = loadSeccompCompiler();

@@ -3,33 +3,8 @@ import { arch } from 'node:os';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import koffi from 'koffi';
 import { check, declare } from './libc.ts';
+import type { ResolvedSeccomp, SeccompArgument, SeccompRule } from './resolved-seccomp.ts';
 import { prependSyscallTable } from './seccomp-bpf.ts';
-
-/** One comparison of a rule, as in `config.json` (OCI runtime spec, `linux.seccomp.syscalls[].args`). */
-export interface SeccompArgument {
-  readonly index: number;
-  readonly value: number | bigint;
-  readonly valueTwo: number | bigint;
-  readonly op: string;
-}
-
-export interface SeccompRule {
-  readonly names: readonly string[];
-  readonly action: string;
-  readonly errnoRet?: number;
-  readonly args?: readonly SeccompArgument[];
-}
-
-/** A profile with every condition decided: what `linux.seccomp` holds (OCI runtime spec 1.0.2). */
-export interface ResolvedSeccomp {
-  readonly defaultAction: string;
-  readonly defaultErrnoRet?: number;
-  readonly architectures: readonly string[];
-  readonly syscalls: readonly SeccompRule[];
-  readonly flags?: readonly string[];
-  readonly listenerPath?: string;
-  readonly listenerMetadata?: string;
-}
 
 /** Turns a resolved profile into the program for `seccomp(SECCOMP_SET_MODE_FILTER)`. */
 export interface SeccompCompiler {

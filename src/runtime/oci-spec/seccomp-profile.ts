@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { EngineError, messageOf } from '#base/errors';
-import type { ResolvedSeccomp, SeccompArgument, SeccompRule } from '#sys/seccomp';
+import type { ResolvedSeccomp, SeccompArgument, SeccompRule } from '#sys/resolved-seccomp';
 
 /** What a profile's conditions are decided by. */
 export interface SeccompSubject {
