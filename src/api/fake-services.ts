@@ -8,7 +8,7 @@ import type { Image } from '#image/image';
 import type { Endpoint, Network } from '#network/network';
 import { ContainerConfig } from '#spec/docker/container-config';
 import { HostConfig } from '#spec/docker/host-config';
-import type { Volume } from '#volume/volume-service';
+import type { Volume } from '#volume/volume';
 import type { ApiServerDeps } from './api-server.ts';
 import type { SystemInfo } from './system-info.ts';
 

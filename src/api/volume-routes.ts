@@ -14,7 +14,8 @@ import {
 import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag } from '#spec/docker/query';
 import { VolumeCreateRequest } from '#spec/docker/requests';
-import type { Volume, VolumeService } from '#volume/volume-service';
+import type { Volume } from '#volume/volume';
+import type { VolumeService } from '#volume/volume-service';
 import { volumeToWire } from './volume-wire.ts';
 
 export type VolumeApi = Pick<VolumeService, 'create' | 'get' | 'list' | 'remove' | 'prune' | 'usersOf'>;

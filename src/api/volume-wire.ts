@@ -1,4 +1,4 @@
-import type { Volume } from '#volume/volume-service';
+import type { Volume } from '#volume/volume';
 
 /** Engine API `Volume`. Docker sends `null` for labels and options that were not given. */
 export function volumeToWire(volume: Volume) {

@@ -6,8 +6,8 @@ import { copyUpAtOnce } from './copy-up.ts';
 import { volumeMountFailed } from './errors.ts';
 import { type LocalMount, localMount } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { Volume } from './volume.ts';
 import type { VolumeDirectories } from './volume-directories.ts';
-import type { Volume } from './volume-service.ts';
 import { VolumeSubpaths } from './volume-subpaths.ts';
 import type { VolumeTable } from './volume-table.ts';
 

@@ -8,24 +8,12 @@ import type { Database } from '#store/database';
 import { unknownVolumeDriver, volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { Volume } from './volume.ts';
 import { type StrayDirectory, VolumeDirectories } from './volume-directories.ts';
 import { VolumeMounting, type VolumeMountOptions } from './volume-mounting.ts';
 import { checkVolumeName } from './volume-name.ts';
 import { VolumeRemover } from './volume-remover.ts';
 import { VolumeTable } from './volume-table.ts';
-
-export interface Volume {
-  readonly name: string;
-  readonly driver: string;
-  /** host directory; `…/volumes/NAME/_data` for the local driver */
-  readonly mountpoint: string;
-  /** milliseconds since 1970 */
-  readonly createdAt: number;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly options: Readonly<Record<string, string>>;
-  readonly scope: 'local' | 'global';
-  readonly isAnonymous: boolean;
-}
 
 export interface VolumeCreateOptions {
   /** absent or empty: a random 64-digit name, and the volume is anonymous */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { mapOf } from '#spec/docker/lenient';
 import type { Database, Migration, Row } from '#store/database';
-import type { Volume } from './volume-service.ts';
+import type { Volume } from './volume.ts';
 
 export const volumeMigrations: readonly Migration[] = [
   {

@@ -1,0 +1,12 @@
+export interface Volume {
+  readonly name: string;
+  readonly driver: string;
+  /** host directory; `…/volumes/NAME/_data` for the local driver */
+  readonly mountpoint: string;
+  /** milliseconds since 1970 */
+  readonly createdAt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly scope: 'local' | 'global';
+  readonly isAnonymous: boolean;
+}
