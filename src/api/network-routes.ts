@@ -3,8 +3,8 @@ import { EngineError, isKind } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
 import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
-import type { Network } from '#network/network';
-import type { NetworkCreateOptions, NetworkService } from '#network/network-service';
+import type { Network, NetworkCreateOptions } from '#network/network';
+import type { NetworkService } from '#network/network-service';
 import {
   booleanFilter,
   type Filters,

@@ -1,6 +1,5 @@
 import { EngineError } from '#base/errors';
-import type { Network } from '#network/network';
-import type { SandboxOwner } from '#network/network-service';
+import type { Network, SandboxOwner } from '#network/network';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import type { ContainerContext } from './context.ts';

@@ -4,8 +4,7 @@ import { parseBridgeOptions } from './bridge-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { AssignedAddress } from './ipam.ts';
 import { macFor, parseMac } from './mac-address.ts';
-import type { EndpointRequest } from './network.ts';
-import type { SandboxOwner } from './network-service.ts';
+import type { EndpointRequest, SandboxOwner } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
 
 /** An endpoint as it will be, before it is decided whether it is the gateway. Touches nothing. @throws `invalid`. */

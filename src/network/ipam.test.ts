@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ipam } from './ipam.ts';
+import type { NetworkCreateOptions } from './network.ts';
 import { planNetwork } from './network-plan.ts';
-import type { NetworkCreateOptions } from './network-service.ts';
 import type { NetworkRecord } from './network-table.ts';
 import { DEFAULT_POOLS } from './subnet-choice.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseSubnet } from './ip-address.ts';
+import type { NetworkCreateOptions } from './network.ts';
 import { type PlanContext, planNetwork } from './network-plan.ts';
-import type { NetworkCreateOptions } from './network-service.ts';
 import { DEFAULT_POOLS } from './subnet-choice.ts';
 
 function context(taken: Record<string, string> = {}, pools = DEFAULT_POOLS): PlanContext {

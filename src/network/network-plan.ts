@@ -13,8 +13,7 @@ import {
   parseSubnet,
   type Subnet,
 } from './ip-address.ts';
-import type { IpamPool } from './network.ts';
-import type { NetworkCreateOptions } from './network-service.ts';
+import type { IpamPool, NetworkCreateOptions } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
 import { chooseIpv4Subnet, chooseIpv6Subnet, type DefaultPool } from './subnet-choice.ts';
 

@@ -16,7 +16,14 @@ import { Firewall } from './firewall.ts';
 import { ForwardWarning } from './forward-warning.ts';
 import { type EngineInstance, InstanceNames } from './instance-names.ts';
 import { Ipam } from './ipam.ts';
-import type { Endpoint, EndpointRequest, IpamPool, Network, PortRequest } from './network.ts';
+import type {
+  Endpoint,
+  EndpointRequest,
+  Network,
+  NetworkCreateOptions,
+  PortRequest,
+  SandboxOwner,
+} from './network.ts';
 import { firewallNetwork, type NetworkParts } from './network-parts.ts';
 import { planNetwork } from './network-plan.ts';
 import { NetworkRegistry, PREDEFINED } from './network-registry.ts';
@@ -26,27 +33,6 @@ import { describeConflict } from './port-conflict.ts';
 import { PortPublisher } from './port-publisher.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
-
-export interface NetworkCreateOptions {
-  readonly name: string;
-  readonly driver?: string;
-  readonly isInternal?: boolean;
-  readonly isAttachable?: boolean;
-  readonly hasIpv4?: boolean;
-  readonly hasIpv6?: boolean;
-  readonly pools?: readonly IpamPool[];
-  readonly ipamDriver?: string;
-  readonly ipamOptions?: Readonly<Record<string, string>>;
-  readonly options?: Readonly<Record<string, string>>;
-  readonly labels?: Readonly<Record<string, string>>;
-}
-
-/** Who a sandbox belongs to, for names and messages. */
-export interface SandboxOwner {
-  readonly containerId: string;
-  readonly containerName: string;
-  readonly hostname: string;
-}
 
 export interface NetworkServiceDeps {
   /** with `networkMigrations` applied */

@@ -28,12 +28,33 @@ export interface Network {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export interface NetworkCreateOptions {
+  readonly name: string;
+  readonly driver?: string;
+  readonly isInternal?: boolean;
+  readonly isAttachable?: boolean;
+  readonly hasIpv4?: boolean;
+  readonly hasIpv6?: boolean;
+  readonly pools?: readonly IpamPool[];
+  readonly ipamDriver?: string;
+  readonly ipamOptions?: Readonly<Record<string, string>>;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 /** One published port as it is now. `hostIp` is `0.0.0.0`, `::` or an address. */
 export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly containerPort: number;
   readonly hostIp: string;
   readonly hostPort: number;
+}
+
+/** Who a sandbox belongs to, for names and messages. */
+export interface SandboxOwner {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly hostname: string;
 }
 
 /** A container's attachment to a network. */
