@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ApiClient } from '#client/api-client';
 import type { HostChoice } from './endpoint.ts';
+import type { Env } from './env.ts';
 
 export interface InputStream extends Readable {
   readonly isTTY?: boolean;
@@ -12,8 +13,6 @@ export interface OutputStream extends Writable {
   readonly columns?: number;
   readonly rows?: number;
 }
-
-export type Env = Readonly<Record<string, string | undefined>>;
 
 /** What a command gets to work with. Tests give their own streams. */
 export interface CliContext {

@@ -1,6 +1,6 @@
 import type { HttpTarget } from '#client/http-transport';
 import { CliError } from './cli-error.ts';
-import type { Env } from './context.ts';
+import type { Env } from './env.ts';
 
 export const DEFAULT_HOST = 'unix:///run/quai.sock';
 

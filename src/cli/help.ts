@@ -1,7 +1,6 @@
 import type { Command, Flag, FlagSet } from './command.ts';
 import {
   type CommandEntry,
-  commands,
   commonCommands,
   findCommand,
   groups,
@@ -10,7 +9,8 @@ import {
 } from './command-table.ts';
 import { nameOf } from './error-report.ts';
 import { globalFlags } from './global-flags.ts';
-import type { Surroundings } from './main.ts';
+import { type Name, nameList } from './name-list.ts';
+import type { Surroundings } from './surroundings.ts';
 import { unknownCommand } from './unknown-command.ts';
 import { versionLine } from './version-line.ts';
 
@@ -58,32 +58,10 @@ async function overview(columns: number | undefined): Promise<string> {
   return `${lines.join('\n')}\n`;
 }
 
-type Name = readonly [name: string, summary: string];
-
 /** Names of one word; the commands themselves know what they do. */
 async function summaries(entries: readonly CommandEntry[]): Promise<Name[]> {
   const single = entries.filter(one => !one.paths[0]?.includes(' '));
   return Promise.all(single.map(async one => [one.paths[0] ?? '', (await one.load()).summary] as const));
-}
-
-export async function groupHelp(group: string, around: Surroundings): Promise<number> {
-  const members: Name[] = [];
-  for (const { paths, load } of commands) {
-    const path = paths.find(candidate => candidate.startsWith(`${group} `));
-    if (path) members.push([path.slice(group.length + 1), (await load()).summary]);
-  }
-  const lines = [
-    `Usage:  quai ${group} COMMAND`,
-    '',
-    groups[group] ?? '',
-    '',
-    'Commands:',
-    ...nameList(members.sort(([a], [b]) => (a < b ? -1 : 1))),
-    '',
-    `Run 'quai ${group} COMMAND --help' for more information on a command.`,
-  ];
-  around.stdout.write(`${lines.join('\n')}\n`);
-  return 0;
 }
 
 export function commandHelp(command: Command, entry: CommandEntry, around: Surroundings): number {
@@ -101,11 +79,6 @@ export function commandHelp(command: Command, entry: CommandEntry, around: Surro
   }
   around.stdout.write(`${lines.join('\n')}\n`);
   return 0;
-}
-
-function nameList(names: readonly Name[]): string[] {
-  const width = Math.max(11, ...names.map(([name]) => name.length + 1));
-  return names.map(([name, summary]) => `  ${name.padEnd(width)} ${summary}`);
 }
 
 function flagLines(flags: FlagSet, columns = 80): string[] {

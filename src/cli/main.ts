@@ -1,22 +1,12 @@
 import { ApiClient } from '#client/api-client';
-import type { Transport } from '#client/transport';
 import { CliError } from './cli-error.ts';
 import type { Command, Invocation } from './command.ts';
 import { findCommand } from './command-table.ts';
-import type { CliContext, Env, InputStream, OutputStream } from './context.ts';
-import { chooseHost, type HostChoice, targetOf } from './endpoint.ts';
+import type { CliContext, OutputStream } from './context.ts';
+import { chooseHost, targetOf } from './endpoint.ts';
 import { parseFlags } from './flag-parser.ts';
 import { globalFlags } from './global-flags.ts';
-
-/** What the program takes from outside; the default is the process's own. */
-export interface Surroundings {
-  readonly stdin: InputStream;
-  readonly stdout: OutputStream;
-  readonly stderr: OutputStream;
-  readonly env: Env;
-  readonly now: () => number;
-  readonly connect: (host: HostChoice) => Promise<Transport>;
-}
+import type { Surroundings } from './surroundings.ts';
 
 /**
  * Runs one command line, without the program's name: `['run', '-it', 'debian']`.

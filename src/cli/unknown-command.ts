@@ -2,8 +2,9 @@ import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { commands, groups, launcherCommands, missingCommands } from './command-table.ts';
 import { chooseHost } from './endpoint.ts';
-import type { Surroundings } from './main.ts';
+import { groupHelp } from './group-help.ts';
 import { nearest } from './spelling.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Says what is wrong with a command that we do not have, and what may have been meant. @returns 0 for a group's help, else 1. */
 export async function unknownCommand(
@@ -13,7 +14,7 @@ export async function unknownCommand(
 ): Promise<number> {
   const [first = '', second] = words;
   if (Object.hasOwn(groups, first) && (second === undefined || second === '--help' || second === '-h')) {
-    return (await import('./help.ts')).groupHelp(first, around);
+    return groupHelp(first, around);
   }
   const name = Object.hasOwn(groups, first) ? `${first} ${second}` : first;
   around.stderr.write(

@@ -4,7 +4,8 @@ import { filtersQuery } from '../filters.ts';
 import { byName } from '../format/by-name.ts';
 import { formatHelp } from '../format/format-help.ts';
 import { localTime } from '../format/human.ts';
-import { type Listing, type Row, renderRows } from '../format/row-writer.ts';
+import type { Row } from '../format/row.ts';
+import { type Listing, renderRows } from '../format/row-writer.ts';
 
 const listing: Listing = {
   headers: {

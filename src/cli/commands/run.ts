@@ -1,7 +1,7 @@
 import { messageOf } from '#base/errors';
 import { ApiError } from '#client/api-error';
 import { CliError, UsageError } from '../cli-error.ts';
-import { command, type Invocation } from '../command.ts';
+import { command } from '../command.ts';
 import { createFlags } from '../run/create-flags.ts';
 import { toCreateRequest } from '../run/create-request.ts';
 import { localFiles } from '../run/local-files.ts';
@@ -14,8 +14,6 @@ const flags = {
   'detach-keys': { type: 'string', help: 'Override the key sequence for detaching a container' },
   'sig-proxy': { type: 'bool', on: true, help: 'Proxy received signals to the process (default true)' },
 } as const;
-
-export type RunInvocation = Invocation<typeof flags>;
 
 export const run = command({
   usage: 'run [OPTIONS] IMAGE [COMMAND] [ARG...]',

@@ -2,7 +2,8 @@ import { at, type Json, listAt, numberAt, objectAt, textAt, textsAt } from '#cli
 import { goQuote } from './go-quote.ts';
 import { ellipsis, humanDuration, humanSize, localTime } from './human.ts';
 import { portText } from './port-text.ts';
-import type { Listing, Row } from './row-writer.ts';
+import type { Row } from './row.ts';
+import type { Listing } from './row-writer.ts';
 
 export const containerListing: Listing = {
   headers: {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { imageRows } from './image-row.ts';
-import type { Row } from './row-writer.ts';
+import type { Row } from './row.ts';
 
 const options = { now: Date.UTC(2026, 0, 2), truncate: true, digests: false };
 const digest = `sha256:${'a'.repeat(64)}`;

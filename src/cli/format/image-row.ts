@@ -1,6 +1,7 @@
 import { type Json, numberAt, textAt, textsAt } from '#client/json';
 import { humanDuration, humanSize, localTime } from './human.ts';
-import type { Listing, Row } from './row-writer.ts';
+import type { Row } from './row.ts';
+import type { Listing } from './row-writer.ts';
 
 export const imageListing: Listing = {
   headers: {

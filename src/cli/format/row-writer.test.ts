@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Listing, type Row, renderRows } from './row-writer.ts';
+import type { Row } from './row.ts';
+import { type Listing, renderRows } from './row-writer.ts';
 
 const listing: Listing = {
   headers: { ID: 'CONTAINER ID', Names: 'NAMES', Ports: 'PORTS', Labels: 'LABELS' },

@@ -1,8 +1,5 @@
-import type { Json } from '#client/json';
+import type { Row } from './row.ts';
 import { alignTable } from './table.ts';
-
-/** What one object offers to tables and templates. Functions are called with the arguments in the template. */
-export type Row = Readonly<Record<string, Json | ((...args: readonly unknown[]) => string)>>;
 
 export interface Listing {
   /** Header of each field, by name. A field without one has its name, upper case. */

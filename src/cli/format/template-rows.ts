@@ -1,5 +1,5 @@
 import { compileTemplate, TemplateError, UnknownNameError } from './go-template.ts';
-import type { Row } from './row-writer.ts';
+import type { Row } from './row.ts';
 import { alignTable } from './table.ts';
 import { headerFunctions, jsonText } from './template-functions.ts';
 

@@ -3,7 +3,7 @@ import { isStatus } from '#client/api-error';
 import { textAt, textsAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
-import type { CreateBody } from './create-request.ts';
+import type { CreateBody } from './create-body.ts';
 
 export interface CreateChoice {
   readonly name: string;

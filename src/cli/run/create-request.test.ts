@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import * as v from 'valibot';
 import { ContainerCreateRequest } from '#spec/docker/container-create';
 import { parseFlags } from '../flag-parser.ts';
+import type { CreateBody } from './create-body.ts';
 import { createFlags } from './create-flags.ts';
-import { type CreateBody, type LocalFiles, toCreateRequest } from './create-request.ts';
+import { toCreateRequest } from './create-request.ts';
+import type { LocalFiles } from './local-files.ts';
 
 const FILES: Readonly<Record<string, string>> = {
   'env.list': '\ufeff# comment\n\nA=1\n  B=two words\nFOO\nUNSET\n',

@@ -1,11 +1,11 @@
-import type * as v from 'valibot';
-import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import { attachedStreams } from './attach-streams.ts';
+import type { CreateBody } from './create-body.ts';
 import type { CreateInvocation } from './create-flags.ts';
 import { readDevices } from './devices.ts';
 import { readEnv, readLabels } from './env-files.ts';
 import { readHealthcheck } from './healthcheck.ts';
 import { checkHostOnlyOptions, readHostOptions } from './host-options.ts';
+import type { LocalFiles } from './local-files.ts';
 import { readMounts } from './mounts.ts';
 import { readNetworks } from './networks.ts';
 import { readPorts } from './ports.ts';
@@ -13,18 +13,6 @@ import { readResources, readSwappiness } from './resources.ts';
 import { readSecurity } from './security.ts';
 import { readVolumes } from './volumes.ts';
 import { withoutEmpty } from './without-empty.ts';
-
-/** Body of `POST /containers/create` as it goes over the wire. */
-export type CreateBody = v.InferInput<typeof ContainerCreateRequest>;
-
-/** What the options may refer to on this side: the caller's environment, files and folder. */
-export interface LocalFiles {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** @throws when there is no such file. */
-  readFile(path: string): string;
-  /** Makes a path absolute. */
-  resolve(path: string): string;
-}
 
 /**
  * The options of `run` and `create`, the image and its command, as the engine takes them. What was not said is left out,

@@ -1,7 +1,7 @@
 import { CliError } from '../cli-error.ts';
 import { systemMessage } from '../system-message.ts';
-import type { LocalFiles } from './create-request.ts';
 import { invalidOption } from './invalid-option.ts';
+import type { LocalFiles } from './local-files.ts';
 
 /**
  * Files first, then single variables. A bare `NAME` takes the caller's value; when the caller has none, it is left out

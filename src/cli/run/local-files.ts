@@ -1,5 +1,13 @@
-import type { Env } from '../context.ts';
-import type { LocalFiles } from './create-request.ts';
+import type { Env } from '../env.ts';
+
+/** What the options may refer to on this side: the caller's environment, files and folder. */
+export interface LocalFiles {
+  readonly env: Env;
+  /** @throws when there is no such file. */
+  readFile(path: string): string;
+  /** Makes a path absolute. */
+  resolve(path: string): string;
+}
 
 /** As in the HTTP transport: `import 'node:fs'` would load all that hangs on it, 2 ms for files that few options name. */
 const fs = process.getBuiltinModule('node:fs');

@@ -1,7 +1,8 @@
 import { readBool, readBytes } from '../flag-values.ts';
-import type { CreateBody, LocalFiles } from './create-request.ts';
+import type { CreateBody } from './create-body.ts';
 import { csvFields, cutPair } from './csv.ts';
 import { invalidOption } from './invalid-option.ts';
+import type { LocalFiles } from './local-files.ts';
 
 type Defined<T> = NonNullable<T>;
 export type MountBody = Defined<Defined<Defined<CreateBody['HostConfig']>['Mounts']>[number]>;

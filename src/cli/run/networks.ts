@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { CliError } from '../cli-error.ts';
+import type { CreateBody } from './create-body.ts';
 import type { CreateOptions } from './create-flags.ts';
-import type { CreateBody } from './create-request.ts';
 import { csvFields, cutPair } from './csv.ts';
 import { invalidOption } from './invalid-option.ts';
 

@@ -1,16 +1,20 @@
 import { messageOf } from '#base/errors';
 import type { Hijacked } from '#client/transport';
 import { CliError } from '../cli-error.ts';
-import type { RunInvocation } from '../commands/run.ts';
 import type { CliContext } from '../context.ts';
 import { parseDetachKeys } from '../terminal/detach-keys.ts';
 import { proxySignals } from '../terminal/signal-proxy.ts';
 import { followWindowSize, windowSize } from '../terminal/window-size.ts';
+import type { CreateBody } from './create-body.ts';
 import { createContainer } from './create-container.ts';
-import type { CreateBody } from './create-request.ts';
+import type { CreateOptions } from './create-flags.ts';
 import { waitForExit } from './exit-waiter.ts';
 
-type RunFlags = RunInvocation['flags'];
+type RunFlags = CreateOptions & {
+  readonly detach: boolean;
+  readonly 'detach-keys': string;
+  readonly 'sig-proxy': boolean;
+};
 
 /**
  * Creates a container and runs it: in the background, or joined to this terminal until it ends.

@@ -1,7 +1,7 @@
 import { messageOf } from '#base/errors';
 import { CliError } from '../cli-error.ts';
 import { systemMessage } from '../system-message.ts';
-import type { LocalFiles } from './create-request.ts';
+import type { LocalFiles } from './local-files.ts';
 
 export interface SecurityOptions {
   readonly options: string[];

@@ -1,5 +1,5 @@
 import { CliError } from '../cli-error.ts';
-import type { LocalFiles } from './create-request.ts';
+import type { LocalFiles } from './local-files.ts';
 
 export interface VolumeOptions {
   /** `source:target[:options]`, where source is a path or the name of a volume */
