@@ -39,7 +39,9 @@ export function compatEngine(options: DaemonOptions = {}): CompatEngine {
     if (daemon?.isRunning) await removeContainers(daemon);
   });
   after(async () => {
+    const errors = daemon?.log.split('\n').filter(line => line.includes('"level":"error"'));
     await daemon?.[Symbol.asyncDispose]();
+    assert.deepEqual(errors ?? [], [], 'the engine met no error of its own');
   });
   const docker: CompatEngine['docker'] = (words, programOptions) => current().docker(words, programOptions);
   const ok: CompatEngine['ok'] = async (...words) => {

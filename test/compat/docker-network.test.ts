@@ -236,3 +236,38 @@ test('an address, a network or a port that does not exist is refused', { skip },
     /bridge is a pre-defined network and cannot be removed/,
   );
 });
+
+test('docker network create makes a network with addresses of its own; containers join one or several (S079, S196, S203, S205)', {
+  skip,
+}, async () => {
+  await engine.ok('network', 'create', '--subnet', '10.213.0.0/24', '--label', 'tier=web', 'front');
+  await engine.ok('network', 'create', 'back');
+  assert.equal(await engine.ok('network', 'ls', '--format', '{{.Name}}', '-f', 'label=tier=web'), 'front');
+  await engine.started('web', '-h', 'web', '--network', 'front', ...WEB);
+  await engine.started('fixed', '--network', 'front', '--ip', '10.213.0.77', 'busybox', 'sleep', '100');
+  assert.equal(await engine.inspect('web', ADDRESS), '10.213.0.2');
+  assert.equal(await engine.inspect('fixed', ADDRESS), '10.213.0.77');
+  const url = 'http://10.213.0.2:8123/';
+  await until(
+    'the page',
+    async () => (await engine.docker(['exec', 'fixed', 'wget', '-qO-', url])).stdout === 'page of web\n',
+  );
+
+  await engine.ok('network', 'connect', 'back', 'fixed');
+  assert.deepEqual((await engine.ok('exec', 'fixed', 'ls', '/sys/class/net')).split('\n'), [
+    'eth0',
+    'eth1',
+    'lo',
+  ]);
+  const both = '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}';
+  assert.equal(await engine.inspect('fixed', both), 'back front ');
+  await engine.ok('network', 'disconnect', 'front', 'fixed');
+  assert.notEqual((await engine.docker(['exec', 'fixed', 'sh', '-c', `timeout 1 wget -qO- ${url}`])).code, 0);
+
+  assert.match(
+    (await engine.refused('network', 'rm', 'back')).stderr,
+    /network back has active endpoints \(name:"fixed" id:"[0-9a-f]{12}"\)/,
+  );
+  await engine.ok('rm', '-f', 'web', 'fixed');
+  assert.equal(await engine.ok('network', 'rm', 'front', 'back'), 'front\nback');
+});

@@ -230,10 +230,11 @@ test("docker run: 125 for the engine's errors, 126 and 127 for commands that can
   assert.equal(missing.code, 127, missing.stderr);
   assert.match(missing.stderr, /exec: "\/no\/such": stat \/no\/such: no such file or directory/);
   for (const path of ['/etc', '/etc/passwd']) {
-    const { code, stderr } = await failing('--rm', 'busybox', path);
+    const { code, stderr } = await failing('--rm', '--name', 'brief', '-v', '/data', 'busybox', path);
     assert.equal(code, 126, stderr);
     assert.match(stderr, path === '/etc' ? /is a directory/ : /permission denied/);
     assert.doesNotMatch(stderr, /waiting for container/i);
+    assert.equal(await engine.ok('ps', '-aq', '-f', 'name=brief'), '');
   }
   const folder = await failing('--rm', '-w', '/etc/passwd', 'busybox', 'true');
   assert.notEqual(folder.code, 0);

@@ -176,3 +176,72 @@ test('docker exec: detach keys leave the process running; a resized window reach
   await terminal.ended();
   assert.match(await engine.ok('top', 'host'), /sleep 99/);
 });
+
+test('docker start -ai comes back to a shell that had ended (S046, S070)', { skip }, async () => {
+  await engine.ok('create', '-it', '--name', 'shell', 'busybox', 'sh');
+  for (const code of [3, 4]) {
+    await using terminal = dockerTerminal(engine.daemon, 'start', '-ai', 'shell');
+    await terminal.shows(PROMPT);
+    terminal.write(`stty size; exit ${code}\r`);
+    assert.equal(await terminal.ended(), code);
+    assert.match(terminal.stdout, /\r\n40 120\r\n/);
+  }
+});
+
+test('a terminal passes on what is typed, half a detach sequence too', { skip }, async () => {
+  await using terminal = dockerTerminal(
+    engine.daemon,
+    'run',
+    '--rm',
+    '-it',
+    'busybox',
+    'sh',
+    '-c',
+    'stty raw -echo; head -c 4 | xxd -p; stty sane',
+  );
+  await new Promise(resolve => setTimeout(resolve, 300));
+  terminal.write('\x10ab\x03');
+  await terminal.shows(/10616203/);
+  assert.equal(await terminal.ended(), 0);
+});
+
+test('a terminal loses nothing of a long output', { skip }, async () => {
+  const lines = (await engine.docker(['run', '--rm', '-t', 'busybox', 'seq', '1', '50000'])).stdout.split(
+    '\r\n',
+  );
+  assert.equal(lines.length, 50_001);
+  assert.ok(lines.slice(0, -1).every((line, index) => line === String(index + 1)));
+});
+
+test('docker exec -t sets TERM, as run does; -e wins', { skip }, async () => {
+  await engine.started('main', 'busybox', 'sleep', '100');
+  assert.equal(
+    (await engine.docker(['exec', '-t', 'main', 'sh', '-c', 'tty; echo $TERM'])).stdout,
+    '/dev/pts/0\r\nxterm\r\n',
+  );
+  assert.equal(
+    (await engine.docker(['exec', '-t', '-e', 'TERM=vt100', 'main', 'sh', '-c', 'echo $TERM'])).stdout,
+    'vt100\r\n',
+  );
+});
+
+test('a terminal goes on after the engine was killed: attach, input, resize', { skip }, async () => {
+  await engine.ok('run', '-itd', '--name', 'kept', 'busybox', 'sh');
+  await engine.daemon.kill9();
+  await engine.daemon.start();
+  await using terminal = dockerTerminal(engine.daemon, 'attach', 'kept');
+  terminal.write('\r');
+  await terminal.shows(PROMPT);
+  terminal.write('stty size; exit 9\r');
+  assert.equal(await terminal.ended(), 9);
+  assert.match(terminal.stdout, /\r\n40 120\r\n/);
+});
+
+test('a closed terminal leaves the container running', { skip }, async () => {
+  await using terminal = dockerTerminal(engine.daemon, 'run', '-it', '--name', 'left', 'busybox', 'sh');
+  await terminal.shows(PROMPT);
+  terminal.signal('SIGKILL');
+  await terminal.ended();
+  await new Promise(resolve => setTimeout(resolve, 200));
+  assert.equal(await engine.inspect('left', '{{.State.Running}}'), 'true');
+});
