@@ -11,6 +11,12 @@ const HELPERS = new Set([
   'aardvark-dns',
 ]);
 
+/** Proportional set size, in MB, of the engine's own processes. @throws when the command line does not name them */
+export function ownMemoryOf(on: Target): number {
+  if (on.pids.length === 0) throw new Error(`${on.name}: its memory needs --pid ${on.name}=PID[,PID…]`);
+  return on.pids.reduce((sum, pid) => sum + pssBytes(String(pid)), 0) / 1_000_000;
+}
+
 /**
  * Proportional set size, in MB, of the engine's processes and of every helper on the machine: measured while only
  * one engine has containers, the difference is what these cost besides their own processes.

@@ -1,5 +1,5 @@
 import { textAt } from '#client/json';
-import { memoryOf } from './memory.ts';
+import { memoryOf, ownMemoryOf } from './memory.ts';
 import { docker, dockerCounted, type Target } from './target.ts';
 
 /** One line of the table: how to get ready, what is measured, how to clean up. */
@@ -66,12 +66,18 @@ export const ROWS: readonly Row[] = [
     measure: on => outputRate(on, ['logs', nameOn(on)]),
     tidy: removeOne,
   },
-  { name: 'memory, idle engine', unit: 'MB', isRate: false, share: 0.15, measure: async on => memoryOf(on) },
+  {
+    name: 'memory, idle engine',
+    unit: 'MB',
+    isRate: false,
+    share: 0.15,
+    measure: async on => ownMemoryOf(on),
+  },
   { name: 'memory per idle container', unit: 'MB', isRate: false, share: 0.15, measure: memoryPerContainer },
 ];
 
-const LINES_BYTES = 200_000_000;
-/** 200 MB in lines of 40 bytes; the log is large enough to keep all of it in one file */
+const LINES_BYTES = 50_000_000;
+/** 50 MB in lines of 40 bytes, which peers read in ten seconds; the log is large enough to keep all of it in one file */
 const TALKER = [
   '--log-opt',
   'max-size=1g',
