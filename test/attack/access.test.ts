@@ -63,13 +63,9 @@ test('other users read nothing of what the engine keeps, and cannot use its sock
     join(daemon.runDir, 'records', id),
     join(daemon.runDir, 'c', id, 'config.json'),
   ];
-  for (const path of known.flatMap(each => each.split(':'))) {
-    assert.ok(existsSync(path) || path.includes('/work/'), `${path} is there for root`);
-    assert.equal(
-      await asNobody(`cat ${path} | head -c 1; [ -x ${path} ] && echo runs; ls ${path}`),
-      '',
-      path,
-    );
+  for (const path of known) {
+    assert.ok(existsSync(path), `${path} is there for root`);
+    assert.equal(await asNobody(`head -c 1 ${path}; [ -x ${path} ] && echo passes`), '', path);
   }
   assert.equal(
     await asNobody(`${Mounts[0]?.Source}/suid id -u`),
