@@ -1,6 +1,7 @@
 import { EngineError } from '#base/errors';
 import type { ContainerConfig } from '#spec/docker/container-config';
 import type { HostConfig } from '#spec/docker/host-config';
+import { DEFAULT_READONLY_PATHS } from '#spec/docker/protected-paths';
 import type { OciProcess, OciSpec } from '#spec/oci/runtime-spec';
 import { harmlessAnnotations } from './annotations.ts';
 import { grantedCapabilities } from './capabilities.ts';
@@ -47,8 +48,6 @@ export interface SpecInput {
 const OCI_VERSION = '1.0.2';
 /** crun only; takes the program that `seccomp(SECCOMP_SET_MODE_FILTER)` takes, base64 */
 const SECCOMP_ANNOTATION = 'run.oci.seccomp_bpf_data';
-
-const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /**
  * The `config.json` of a container, as Docker would have it.
@@ -193,7 +192,7 @@ function systemPaths(
   const isOpen = Privileged || security.hasOpenSystemPaths;
   return {
     maskedPaths: MaskedPaths ?? (isOpen ? [] : host.maskedPaths),
-    readonlyPaths: ReadonlyPaths ?? (isOpen ? [] : READONLY_PATHS),
+    readonlyPaths: ReadonlyPaths ?? (isOpen ? [] : DEFAULT_READONLY_PATHS),
   };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, release } from 'node:os';
 import type { HostConfig } from '#spec/docker/host-config';
+import { DEFAULT_MASKED_PATHS } from '#spec/docker/protected-paths';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
 import { capabilitiesOf } from './capabilities.ts';
 import { defaultUlimits } from './rlimits.ts';
@@ -36,22 +37,6 @@ const NETWORK_SYSCTLS = {
   'net.ipv4.ip_unprivileged_port_start': '0',
 };
 
-/** Kernel data that tells about the host, or about other containers (moby advisories GHSA-6fw5-f8r9-fgfm, GHSA-jq35-85cj-fj4p). */
-const MASKED_PATHS = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
-
 export function readHostFacts(): HostFacts {
   const [major = 0, minor = 0] = release()
     .split('.')
@@ -79,7 +64,7 @@ export function readHostFacts(): HostFacts {
 export function defaultMaskedPaths(cpuRoot = '/sys/devices/system/cpu'): readonly string[] {
   const cpus = existsSync(cpuRoot) ? readdirSync(cpuRoot).filter(name => /^cpu\d+$/.test(name)) : [];
   const thermal = cpus.map(name => `/sys/devices/system/cpu/${name}/thermal_throttle`);
-  return [...MASKED_PATHS, ...thermal.filter(path => existsSync(path))];
+  return [...DEFAULT_MASKED_PATHS, ...thermal.filter(path => existsSync(path))];
 }
 
 function boundingMask(): bigint {

@@ -1,4 +1,7 @@
-/** Hidden from a container that is not privileged (moby `daemon/pkg/oci/defaults.go`). */
+/**
+ * Kernel data that tells about the host, or about other containers (moby advisories GHSA-6fw5-f8r9-fgfm, GHSA-jq35-85cj-fj4p):
+ * hidden from a container that is not privileged (moby `daemon/pkg/oci/defaults.go`).
+ */
 export const DEFAULT_MASKED_PATHS: readonly string[] = [
   '/proc/acpi',
   '/proc/asound',
