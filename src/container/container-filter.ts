@@ -2,7 +2,7 @@ import { EngineError } from '#base/errors';
 import { LinearPattern } from '#base/linear-pattern';
 import { invalidFilter, matchesLabels, matchesNoLabel } from '#spec/docker/filters';
 import { parseTimestamp } from '#spec/docker/timestamp';
-import type { Container, ContainerFilter, ContainerStatus, ContainerView } from './container.ts';
+import { CONTAINER_STATUSES, type Container, type ContainerFilter, type ContainerView } from './container.ts';
 import { containerNotFound } from './errors.ts';
 import { parseContainerPorts, parsePortRange } from './port-spec.ts';
 
@@ -16,15 +16,6 @@ export interface FilterLookups {
 type Filters = ContainerFilter['filters'];
 type Test = (container: ContainerView) => boolean;
 
-const STATUSES: readonly ContainerStatus[] = [
-  'created',
-  'running',
-  'paused',
-  'restarting',
-  'removing',
-  'exited',
-  'dead',
-];
 const NANOS_PER_MS = 1_000_000n;
 const HEALTHS: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy'];
 
@@ -87,7 +78,7 @@ const TESTS: Readonly<Record<string, (values: readonly string[], lookups: Filter
     return ({ state }) => hasEnded(state) && codes.includes(state.exitCode);
   },
   status: values => {
-    for (const value of values) requireKnown('status', value, STATUSES);
+    for (const value of values) requireKnown('status', value, CONTAINER_STATUSES);
     return ({ state }) => values.includes(state.status);
   },
   health: values => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ContainerState, ContainerStatus } from './container.ts';
+import { CONTAINER_STATUSES, type ContainerState, type ContainerStatus } from './container.ts';
 import {
   type ContainerEvent,
   checkAttach,
@@ -15,16 +15,6 @@ import {
   nextState,
 } from './container-machine.ts';
 
-const STATUSES: readonly ContainerStatus[] = [
-  'created',
-  'running',
-  'paused',
-  'restarting',
-  'removing',
-  'exited',
-  'dead',
-];
-
 const EVENTS: Readonly<Record<string, ContainerEvent>> = {
   started: { type: 'started', pid: 7, at: 1000, hasHealthcheck: false },
   startFailed: { type: 'startFailed', exitCode: 127, error: 'no such file' },
@@ -38,7 +28,7 @@ const EVENTS: Readonly<Record<string, ContainerEvent>> = {
   health: { type: 'health', health: { status: 'healthy', failingStreak: 0, log: [] } },
 };
 
-// One column per status, in the order of STATUSES; `-` cannot happen.
+// One column per status, in the order of CONTAINER_STATUSES; `-` cannot happen.
 const TRANSITIONS: Readonly<Record<string, string>> = {
   started: 'running - - running - running -',
   startFailed: 'created - - exited - exited -',
@@ -54,7 +44,7 @@ const TRANSITIONS: Readonly<Record<string, string>> = {
 
 for (const [name, event] of Object.entries(EVENTS)) {
   test(`nextState(): ${name} in every status`, () => {
-    const row = STATUSES.map(status => {
+    const row = CONTAINER_STATUSES.map(status => {
       try {
         return nextState({ ...NEW_STATE, status }, event).status;
       } catch (error) {
@@ -116,7 +106,7 @@ function subject(status: ContainerStatus): Subject {
 
 for (const [name, check, expected] of REQUESTS) {
   test(`${name}: allowed or refused in every status`, () => {
-    const row = STATUSES.map(status => refusal(() => check(subject(status)))?.kind ?? 'ok');
+    const row = CONTAINER_STATUSES.map(status => refusal(() => check(subject(status)))?.kind ?? 'ok');
     assert.equal(row.join(' '), expected);
   });
 }

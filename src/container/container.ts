@@ -2,14 +2,16 @@ import type { ContainerId, Digest, ExecId } from '#base/ids';
 import type { ContainerConfig, NetworkingConfig } from '#spec/docker/container-config';
 import type { HostConfig } from '#spec/docker/host-config';
 
-export type ContainerStatus =
-  | 'created'
-  | 'running'
-  | 'paused'
-  | 'restarting'
-  | 'removing'
-  | 'exited'
-  | 'dead';
+export const CONTAINER_STATUSES = [
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'removing',
+  'exited',
+  'dead',
+] as const;
+export type ContainerStatus = (typeof CONTAINER_STATUSES)[number];
 
 export interface HealthProbe {
   readonly startedAt: number;
