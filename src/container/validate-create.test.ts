@@ -1,41 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
+import { fakeHostFacts } from '#runtime/oci-spec/fake-host-facts';
 import { ContainerCreateRequest } from '#spec/docker/container-create';
 import { type CreateFacts, validateCreate } from './validate-create.ts';
 
 const FACTS: CreateFacts = {
   runtimes: ['crun', 'runc'],
-  host: {
-    architecture: 'amd64',
-    kernel: [6, 18],
-    capabilities: ['CAP_CHOWN', 'CAP_KILL', 'CAP_SYS_ADMIN'],
-    cpuCount: 2,
-    hasApparmor: false,
-    maskedPaths: [],
-    networkSysctls: {},
-    hasRecursiveReadOnly: true,
-    cgroups: {
-      version: 2,
-      isHybrid: false,
-      hierarchies: new Map(),
-      hasNamespaces: true,
-      hasMemoryLimit: true,
-      hasMemoryReservation: true,
-      hasSwapLimit: true,
-      hasSwappiness: true,
-      hasOomKillDisable: true,
-      hasPidsLimit: true,
-      hasCpuShares: true,
-      hasCpuQuota: true,
-      hasCpuset: true,
-      hasBlkioWeight: true,
-      hasBlkioWeightDevice: true,
-      hasBlkioThrottle: true,
-      cpus: '0-1',
-      memoryNodes: '0',
-    },
-  },
+  host: fakeHostFacts(
+    { capabilities: ['CAP_CHOWN', 'CAP_KILL', 'CAP_SYS_ADMIN'], cpuCount: 2 },
+    { cpus: '0-1' },
+  ),
 };
 
 function check(request: object, facts: CreateFacts = FACTS): ReturnType<typeof validateCreate> {
