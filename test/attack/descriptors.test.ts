@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { attackEngine, skip, until } from './attack-engine.ts';
+import { until } from '../support/until.ts';
+import { attackEngine, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
 

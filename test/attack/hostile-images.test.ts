@@ -3,7 +3,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LayerEntry } from '../support/image-archive.ts';
-import { attackEngine, skip, until } from './attack-engine.ts';
+import { until } from '../support/until.ts';
+import { attackEngine, skip } from './attack-engine.ts';
 
 // What the engine itself has must reach no container.
 const engine = attackEngine({ env: { AWS_SECRET: 'engine', QUAI_CANARY: 'engine' } });

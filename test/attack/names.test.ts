@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { attackEngine, skip, until } from './attack-engine.ts';
+import { until } from '../support/until.ts';
+import { attackEngine, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
 

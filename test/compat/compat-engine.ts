@@ -66,19 +66,6 @@ export function compatEngine(options: DaemonOptions = {}): CompatEngine {
   };
 }
 
-/** Polls until `isTrue`, or fails with what was awaited. */
-export async function until(
-  what: string,
-  isTrue: () => Promise<boolean> | boolean,
-  limitMs = 10_000,
-): Promise<void> {
-  const deadline = Date.now() + limitMs;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) assert.fail(`not within ${limitMs} ms: ${what}`);
-    await new Promise(resolve => setTimeout(resolve, 25));
-  }
-}
-
 /** Through the API: a second process for each test would only cost time. */
 async function removeContainers(daemon: TestDaemon): Promise<void> {
   const { status, body } = await daemon.call('GET', '/containers/json?all=1');

@@ -3,7 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { runProgram } from '../support/programs.ts';
-import { compatEngine, loadImage, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, loadImage, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 

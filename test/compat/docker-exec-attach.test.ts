@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { compatEngine, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, skip } from './compat-engine.ts';
 import { liveDocker } from './live-program.ts';
 
 const engine = compatEngine();

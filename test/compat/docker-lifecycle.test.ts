@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compatEngine, loadImage, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, loadImage, skip } from './compat-engine.ts';
 import { liveDocker } from './live-program.ts';
 
 const engine = compatEngine();

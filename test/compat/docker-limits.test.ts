@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { compatEngine, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 

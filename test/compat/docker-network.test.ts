@@ -4,7 +4,8 @@ import { readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { compatEngine, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 const ADDRESS = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { dockerArchive, sharedFixture, writeShared } from '../support/image-archive.ts';
-import { compatEngine, loadImage, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, loadImage, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { compatEngine, loadImage, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, loadImage, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 const WEB = [

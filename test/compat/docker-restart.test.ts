@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compatEngine, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 

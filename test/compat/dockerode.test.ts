@@ -6,7 +6,8 @@ import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { makeBusyboxArchive } from '../support/busybox-image.ts';
-import { compatEngine, skip, until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
+import { compatEngine, skip } from './compat-engine.ts';
 
 /** The part of dockerode that is used here; it ships no types. */
 interface Dockerode {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dockerProgram, type TestDaemon } from '../support/daemon.ts';
-import { until } from './compat-engine.ts';
+import { until } from '../support/until.ts';
 
 const docker = dockerProgram() ?? 'docker';
 

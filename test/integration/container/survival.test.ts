@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
+import { until } from '../../support/until.ts';
 
 const skip = cannotRunContainers;
 
@@ -30,14 +31,6 @@ async function inspect(daemon: TestDaemon, name: string): Promise<Inspected> {
   const { status, body } = await daemon.call('GET', `/containers/${name}/json`);
   assert.equal(status, 200, `${name} is gone`);
   return body as Inspected;
-}
-
-async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) assert.fail(`not within 10 s: ${what}`);
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
 }
 
 /** The log's lines, without Docker's frames: a terminal's log is raw. */
