@@ -1,5 +1,4 @@
 import { flushCompileCache } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { trimMemory } from '#sys/trim-memory';
@@ -78,4 +77,4 @@ function fail(message: string): never {
   process.exit(1);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));
+if (import.meta.main) await main(process.argv.slice(2));
