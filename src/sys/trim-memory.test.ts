@@ -16,5 +16,5 @@ test('codeMappings() takes the executable parts of one file, and nothing that co
 
 test('trimMemory() leaves a process that works', () => {
   trimMemory();
-  assert.equal([3, 1, 2].toSorted().join(), '1,2,3');
+  assert.deepEqual(JSON.parse('{"still":"here"}'), { still: 'here' });
 });

@@ -105,7 +105,7 @@ test('containers, volumes, networks and labels may be called what objects inheri
       Config: { Labels: object };
       NetworkSettings: { Networks: Record<string, { IPAddress: string }> };
     };
-    assert.deepEqual(Object.entries(Config.Labels).toSorted(), Object.entries(labels).toSorted());
+    assert.deepEqual(new Map(Object.entries(Config.Labels)), new Map(Object.entries(labels)));
     assert.match(NetworkSettings.Networks[name]?.IPAddress ?? '', /^\d/);
     const filters = encodeURIComponent(
       JSON.stringify({ label: [`${name}=value`, '__proto__=proto'], name: [name] }),
