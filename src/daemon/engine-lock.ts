@@ -1,13 +1,24 @@
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
-import { tryLockFile } from '#sys/file-lock';
+import { tryLockFile, tryLockFolder } from '#sys/file-lock';
 
 /** One engine per data root. @throws {EngineError} `conflict` while another one uses it. */
 export function lockRoot(root: string): Disposable {
-  const lock = tryLockFile(join(root, 'engine.lock'));
-  if (lock) return lock;
+  return tryLockFile(join(root, 'engine.lock')) ?? refuse(root, '--root');
+}
+
+/**
+ * One engine per folder of run-time files: to another root's engine, all containers there would be left-overs.
+ *
+ * @throws {EngineError} `conflict` while another one uses it.
+ */
+export function lockRunDir(runDir: string): Disposable {
+  return tryLockFolder(runDir) ?? refuse(runDir, '--run-dir');
+}
+
+function refuse(folder: string, flag: string): never {
   throw new EngineError(
     'conflict',
-    `another engine already uses ${root}: stop it, or choose another folder with --root`,
+    `another engine already uses ${folder}: stop it, or choose another folder with ${flag}`,
   );
 }

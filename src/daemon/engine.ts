@@ -4,11 +4,11 @@ import type { HttpServer } from '#http/http-server';
 import { linuxMounts } from '#sys/mount';
 import { ENGINE_BUILD } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
-import { lockRoot } from './engine-lock.ts';
+import { lockRoot, lockRunDir } from './engine-lock.ts';
 import { watchEventLoop } from './loop-watch.ts';
 import { ensureRunDir, releaseRunDir } from './run-dir.ts';
 import { createServices } from './services.ts';
-import { listenOnUnixSocket, removeSocketFile } from './socket-listener.ts';
+import { listenOnUnixSocket, refuseUsedSocket, removeSocketFile } from './socket-listener.ts';
 
 export interface Engine {
   /** Stops serving. Containers run on; clean-up under way is finished. */
@@ -23,7 +23,9 @@ export interface Engine {
 export async function startEngine(config: DaemonConfig, logger: Logger): Promise<Engine> {
   await using undo = new AsyncDisposableStack();
   undo.use(lockRoot(config.root));
+  for (const host of config.hosts) await refuseUsedSocket(socketPath(host)); // before anything is changed
   ensureRunDir(config.runDir, linuxMounts, logger);
+  undo.use(lockRunDir(config.runDir));
   if (config.logLevel === 'debug') undo.use(watchEventLoop(logger));
   const services = undo.use(createServices(config, logger));
   const { containers, networks, images, volumes } = services;
@@ -65,7 +67,11 @@ async function listen(
   group: string,
   undo: AsyncDisposableStack,
 ): Promise<void> {
-  const path = host.slice('unix://'.length);
+  const path = socketPath(host);
   await listenOnUnixSocket(server.server, path, group);
   undo.defer(() => removeSocketFile(path));
+}
+
+function socketPath(host: string): string {
+  return host.slice('unix://'.length);
 }

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, readFileSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { codeOf, EngineError, messageOf } from '#base/errors';
 
@@ -8,15 +8,10 @@ const SOCKET_MODE = 0o660;
  * Listens on a Unix socket that root and a group may use. A socket file left by an engine that died is replaced;
  * one that answers is not.
  *
- * @throws {EngineError} `conflict` when another engine listens there, `internal` when the path cannot be used.
+ * @throws {EngineError} as {@link refuseUsedSocket}, and `internal` when the path cannot be used.
  */
 export async function listenOnUnixSocket(server: Server, path: string, group: string): Promise<void> {
-  if (await answers(path)) {
-    throw new EngineError(
-      'conflict',
-      `another engine already listens on ${path}: stop it, or choose another socket with --host`,
-    );
-  }
+  await refuseUsedSocket(path);
   removeSocketFile(path);
   const umask = process.umask(0o177); // nobody but root gets in before the mode is set
   try {
@@ -27,6 +22,23 @@ export async function listenOnUnixSocket(server: Server, path: string, group: st
   const gid = groupId(group);
   if (gid !== undefined) chownSync(path, 0, gid);
   chmodSync(path, SOCKET_MODE);
+}
+
+/** @throws {EngineError} `conflict` when another engine listens there, or the path is something else than a socket. */
+export async function refuseUsedSocket(path: string): Promise<void> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (!stat) return;
+  if (!stat.isSocket()) {
+    throw new EngineError(
+      'conflict',
+      `${path} is there and is no socket: move it away, or choose another path with --host`,
+    );
+  }
+  if (!(await answers(path))) return;
+  throw new EngineError(
+    'conflict',
+    `another engine already listens on ${path}: stop it, or choose another socket with --host`,
+  );
 }
 
 function listen(server: Server, path: string): Promise<void> {

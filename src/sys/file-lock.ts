@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { check, declare } from './libc.ts';
 import { isErrno } from './sys-error.ts';
 
@@ -12,7 +12,15 @@ const LOCK_NB = 4;
  * @returns undefined when another process holds it.
  */
 export function tryLockFile(path: string): Disposable | undefined {
-  const fd = openSync(path, 'a', 0o600);
+  return tryLock(openSync(path, 'a', 0o600), path);
+}
+
+/** Takes the exclusive lock of a folder that is there, as {@link tryLockFile} does: no file has to be kept in it. */
+export function tryLockFolder(path: string): Disposable | undefined {
+  return tryLock(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), path);
+}
+
+function tryLock(fd: number, path: string): Disposable | undefined {
   try {
     check('flock', cFlock(fd, LOCK_EX | LOCK_NB), path);
   } catch (error) {
