@@ -32,6 +32,17 @@ test('detectCgroups() understands v1, and v2 beside it', () => {
   assert.equal(cgroupDirectory(support, 'quai/c', 'rdma'), undefined);
 });
 
+test('detectCgroups() keeps to the mounts of the host when a chroot has copies of them', () => {
+  using host = legacyHost();
+  const path = join(host.sources.proc, 'self/mountinfo');
+  const own = readFileSync(path, 'utf8');
+  writeFileSync(path, own + own.replaceAll(`${host.root}/cgroup/`, `${host.root}/chroot/sys/fs/cgroup/`));
+  const support = detectCgroups(host.sources);
+
+  for (const directory of cgroupDirectories(support, 'quai/c')) assert.doesNotMatch(directory, /chroot/);
+  assert.equal(cgroupDirectory(support, 'quai/c', 'memory'), join(host.root, 'cgroup/memory/quai/c'));
+});
+
 test('the root group is nobody’s container', () => {
   using host = unifiedHost();
   const support = detectCgroups(host.sources);

@@ -94,6 +94,10 @@ interface CgroupMounts {
 
 function cgroupMounts({ proc }: CgroupSources): CgroupMounts {
   const legacy = new Map<string, string>();
+  // The host's own mounts come first; later ones are copies, as in a chroot with the host's /sys, and may go.
+  const add = (name: string, target: string): void => {
+    if (!legacy.has(name)) legacy.set(name, target);
+  };
   let unified: string | undefined;
   for (const line of readText(join(proc, 'self/mountinfo')).split('\n')) {
     const [left = '', right = ''] = line.split(' - ');
@@ -103,10 +107,10 @@ function cgroupMounts({ proc }: CgroupSources): CgroupMounts {
     if (type !== 'cgroup') continue;
     for (const option of options.split(',')) {
       if (option !== 'rw' && option !== 'ro' && !option.startsWith('xattr') && !option.includes('=')) {
-        legacy.set(option, target);
+        add(option, target);
       }
     }
-    if (options.includes('name=systemd')) legacy.set('systemd', target);
+    if (options.includes('name=systemd')) add('systemd', target);
   }
   legacy.delete('clone_children');
   // `name=systemd` alone limits nothing: such a host is unified.
