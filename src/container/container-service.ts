@@ -18,7 +18,7 @@ import type {
 import { filterContainers, prunable } from './container-filter.ts';
 import { checkExec, checkPause, checkUnpause, isAlive, nextState } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
-import { containerView } from './container-view.ts';
+import { containerView, detailedView } from './container-view.ts';
 import { type ContainerContext, type ContainerDeps, createContext, emitContainerEvent } from './context.ts';
 import { createContainer } from './creator.ts';
 import { nameInUse } from './errors.ts';
@@ -83,7 +83,8 @@ export class ContainerService {
 
   /** @throws `notFound` with Docker's wording `No such container: x`. */
   inspect(reference: string): ContainerView {
-    return this.#view(this.#context.index.get(reference));
+    const container = this.#context.index.get(reference);
+    return detailedView(this.#context, container, this.#execs.of(container.id));
   }
 
   /** Sizes of the writable layer and of the whole root file system, in bytes. */

@@ -11,7 +11,7 @@ export function containerView(
   execIds: ContainerView['execIds'],
 ): ContainerView {
   const { id, state } = container;
-  const { paths, networks, snapshots } = context;
+  const { paths, networks } = context;
   const live = networks.endpointsOf(id);
   const isUp = state.status === 'running' || state.status === 'paused';
   const hasSandbox = isUp && ['networks', 'none'].includes(networkModeOf(container).kind);
@@ -35,8 +35,18 @@ export function containerView(
     hostsPath: paths.file(id, 'hosts'),
     hostnamePath: paths.file(id, 'hostname'),
     resolvConfPath: paths.file(id, 'resolv.conf'),
-    snapshotDirectories: { ...snapshots.directories(id), merged: paths.rootfs(id) },
   };
+}
+
+/** As inspect has it: with the places of its file system, which are looked up in the database. */
+export function detailedView(
+  context: ContainerContext,
+  container: Container,
+  execIds: ContainerView['execIds'],
+): ContainerView {
+  const { id } = container;
+  const snapshotDirectories = { ...context.snapshots.directories(id), merged: context.paths.rootfs(id) };
+  return { ...containerView(context, container, execIds), snapshotDirectories };
 }
 
 function toEndpoint(endpoint: Endpoint): ContainerEndpoint {
