@@ -8,10 +8,23 @@ import { fileURLToPath } from 'node:url';
 import { missingPackages } from './npm-packages.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const modes = ['setup', 'start', 'test', 'check'];
+const modes = {
+  setup: `npm run setup
+Installs what is missing: the npm packages and the pinned Node; with sudo also Debian packages.`,
+  start: `npm start
+Installs what is missing, starts the engine at unix:///run/quai.sock unless one answers there, and runs a web page in a
+container \`hello\` of it. For an engine elsewhere: ./quai daemon --help`,
+  test: `npm test [-- WORD...]
+Installs what is missing and runs all tests, or those in files whose path holds a word.`,
+  check: `npm run check
+Lists what the engine needs of this machine, with the cure for what is missing.`,
+};
 
 function main([mode = 'setup', ...rest]) {
-  if (!modes.includes(mode)) fail(`no such mode "${mode}"; there are ${modes.join(', ')}`);
+  if (!Object.hasOwn(modes, mode)) fail(`no such mode "${mode}"; there are ${Object.keys(modes).join(', ')}`);
+  if (rest.includes('--help') || rest.includes('-h')) return say(`Usage: ${modes[mode]}`);
+  if (mode !== 'test' && rest.length > 0)
+    fail(`"${rest.join(' ')}" is not understood`, '', modes[mode].split('\n')[0]);
   refuseForeignMachines();
   ensureNpmPackages();
   handOver(mode, rest);

@@ -38,3 +38,24 @@ test('quai says how to set up a fresh clone', async () => {
   assert.equal(code, 127);
   assert.match(stderr, /not set up yet; run this first: cd .*with space && sudo npm run setup/);
 });
+
+test('quai setup and quai check tell what they do without doing it, and refuse what they do not know', async () => {
+  const quai = `${repository}/quai`;
+  const ways: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [['setup', '--help'], 0, /^Usage: npm run setup\n/],
+    [['setup', '--frce'], 1, /^✗ "--frce" is not understood\n {2}cure: npm run setup\n$/],
+    [['check', '--help'], 0, /^Usage: quai check /],
+    [['check', '--rot'], 1, /^quai check: Unknown option '--rot'[^]*\nUsage: quai check /],
+  ];
+  for (const [words, status, output] of ways) {
+    const { code, stdout, stderr } = await runProgram(quai, words);
+    assert.equal(code, status, `${words.join(' ')}: ${stderr}`);
+    assert.match(stdout + stderr, output);
+  }
+});
+
+test('quai check ends quietly when nobody reads on', async () => {
+  const { stdout, stderr } = await runProgram('sh', ['-c', `${repository}/quai check | head -n 1`]);
+  assert.match(stdout, /^. kernel/);
+  assert.equal(stderr, '');
+});
