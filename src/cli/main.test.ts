@@ -51,7 +51,7 @@ test('a command that we lack points to the docker CLI where it is installed', as
     );
     assert.match(
       err,
-      /\nThe docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock save a -o b\n$/,
+      /\nWhere the engine serves it, the docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock save a -o b\n$/,
     );
   } finally {
     rmSync(folder, { recursive: true });

@@ -32,7 +32,9 @@ function explanation(name: string, words: readonly string[], host: string, aroun
   if (missingCommands.includes(name)) {
     const lines = [`not implemented: quai ${name}`];
     if (hasProgram('docker', around.env['PATH'])) {
-      lines.push(`The docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`);
+      lines.push(
+        `Where the engine serves it, the docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`,
+      );
     }
     return lines;
   }
