@@ -17,6 +17,8 @@ export interface RotationOptions {
 /** How often a log is looked at: the faster it grows, the more often. */
 const SHORTEST_MS = 50;
 const LONGEST_MS = 2000;
+/** A writer that fills files faster than this has passed the limit again by then: the less later, the better. */
+const AFTER_REOPEN_MS = 15;
 /** A log nobody writes to reports the first write by itself; this is in case the report gets lost. */
 const IDLE_MS = 60_000;
 const AFTER_ERROR_MS = 5000;
@@ -95,7 +97,7 @@ export class RotatedLog implements Disposable {
 
   #reopen(): void {
     this.#reopenAt = performance.now() + REOPEN_AGAIN_MS;
-    this.#schedule(SHORTEST_MS);
+    this.#schedule(AFTER_REOPEN_MS);
     this.#options.reopen();
   }
 
