@@ -68,8 +68,7 @@ async function receive(
     for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       for (const event of decoder.push(chunk)) {
         if (event.type === 'data' && !incoming.write(event.data)) await whenRoomy(incoming);
-        else if (event.type === 'ping')
-          socket.write(Buffer.concat([frameHead(PONG, event.data.length), event.data]));
+        else if (event.type === 'ping') await answerPing(socket, event.data);
         else if (event.type === 'close') return sayGoodbye(NORMAL_CLOSURE);
       }
     }
@@ -78,6 +77,12 @@ async function receive(
   } finally {
     incoming.end();
   }
+}
+
+/** A client that sends pings and reads no answers is not read from any more. */
+async function answerPing(socket: Duplex, data: Buffer): Promise<void> {
+  const isRoomy = socket.write(Buffer.concat([frameHead(PONG, data.length), data]));
+  if (!isRoomy && !socket.destroyed) await whenRoomy(socket);
 }
 
 /** Resolves when `stream` takes more, or takes nothing any more. */
