@@ -195,3 +195,13 @@ test('docker version, info and the reference of images that are not here (S003, 
   const pulled = await engine.refused('run', 'nosuch:9', 'true');
   assert.match(pulled.stderr, /^Unable to find image 'nosuch:9' locally$/m);
 });
+
+test('docker history shows the layers of an image, newest first (S104, S369)', { skip }, async () => {
+  await loadImage(engine, { tags: ['layers:1'], extra: [{ path: 'big', content: 'x'.repeat(5000) }] });
+  const [head = '', ...rows] = (await engine.ok('history', 'layers:1')).split('\n');
+  assert.match(head, /^IMAGE +CREATED +CREATED BY +SIZE +COMMENT$/);
+  assert.equal(rows.length, 2);
+  assert.match(rows[0] ?? '', /^[0-9a-f]{12} .* layer 1 +\S+B/);
+  assert.match(rows[1] ?? '', /^<missing> .* layer 0 +1\.\d+MB/);
+  await engine.ok('rmi', 'layers:1');
+});

@@ -14,7 +14,7 @@ async function control(name: string, unified: string, legacy: string): Promise<s
 
 const isUnified = existsSync('/sys/fs/cgroup/cgroup.controllers');
 
-test("-m and --memory-swap are the kernel's limits, and a ceiling, not a reservation (S313, S318)", {
+test("-m and --memory-swap are the kernel's limits, and a ceiling, not a reservation (S298, S313, S318)", {
   skip,
 }, async () => {
   await engine.started(

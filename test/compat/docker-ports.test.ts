@@ -233,3 +233,14 @@ test('a published port answers while the engine is killed and started again (S22
   assert.equal(await page(`http://127.0.0.1:${port}/`), 'page of web');
   assert.equal(await page(`http://[::1]:${port}/`), 'page of web');
 });
+
+test('versions of one program, by tag, run side by side (S028, S406)', { skip }, async () => {
+  const first = await freePorts(2);
+  for (const version of ['1', '2']) {
+    const script = `echo version ${version} > /tmp/index.html; exec httpd -f -p 80 -h /tmp`;
+    await loadImage(engine, { tags: [`app:${version}`], config: { Cmd: ['sh', '-c', script] } });
+    await engine.started(`app-${version}`, '-p', `${first + Number(version) - 1}:80`, `app:${version}`);
+  }
+  assert.equal(await page(`http://127.0.0.1:${first}/`), 'version 1');
+  assert.equal(await page(`http://127.0.0.1:${first + 1}/`), 'version 2');
+});

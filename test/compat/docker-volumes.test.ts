@@ -316,3 +316,36 @@ test('paths that make no sense are refused (S071)', { skip }, async () => {
     /Duplicate mount point: \/x/,
   );
 });
+
+test('a data container holds a volume; helpers back it up and bring it back, owners and modes kept (S184, S185, S186, S366)', {
+  skip,
+}, async () => {
+  const backups = hostFolder('backups');
+  await loadImage(engine, {
+    tags: ['graphite-data'],
+    config: { Cmd: ['true'], User: '4321:4322', Volumes: { '/store': {} } },
+    extra: [{ path: 'store/', type: 'directory', mode: 0o750, uid: 4321, gid: 4322 }],
+  });
+  await engine.ok('run', '--name', 'data', 'graphite-data');
+  await engine.ok(
+    'run',
+    '--rm',
+    '--volumes-from',
+    'data',
+    'graphite-data',
+    'sh',
+    '-c',
+    'umask 027; echo metric > /store/file',
+  );
+  const helper = ['--rm', '-u', '0', '-v', `${backups}:/backup`, '--volumes-from'];
+  await engine.ok('run', ...helper, 'data', 'graphite-data', 'tar', '-cf', '/backup/backup.tar', '/store');
+  await engine.ok('rm', '-v', 'data');
+
+  await engine.ok('run', '--name', 'new', 'graphite-data');
+  await engine.ok('run', ...helper, 'new', 'graphite-data', 'tar', '-xf', '/backup/backup.tar', '-C', '/');
+  const show = ['sh', '-c', 'cat /store/file; stat -c "%u:%g %a" /store /store/file'];
+  assert.equal(
+    await engine.run('--volumes-from', 'new', 'graphite-data', ...show),
+    'metric\n4321:4322 750\n4321:4322 640',
+  );
+});
