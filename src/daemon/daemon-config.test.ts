@@ -49,6 +49,15 @@ test('loadDaemonConfig() takes flags over the file over the defaults', context =
   assert.deepEqual(config.hosts, ['unix:///b', 'unix:///c']);
 });
 
+test('loadDaemonConfig() names the options of the file when one is not known', context => {
+  const file = configFile(context, { host: ['unix:///a'] });
+  assert.throws(() => load('--config', file), {
+    kind: 'invalid',
+    message:
+      /not valid: host: there is no such option; there are root, run-dir, hosts, .*, log-opts, labels$/,
+  });
+});
+
 test('loadDaemonConfig() refuses what it does not know, and says what is wrong', context => {
   const file = configFile(context, { 'log-opts': { 'max-sise': '1m' } });
   const cases: readonly [args: readonly string[], message: RegExp][] = [

@@ -72,23 +72,25 @@ const USAGE = `Usage: quai daemon [OPTIONS]
 The engine, in the foreground.
 
 Options:
-      --config FILE          JSON file with these options by their long names
+      --config FILE          JSON file with these options by their long names; instead of host: hosts, a list
       --root DIR             Where images, volumes and the database are kept (default ${DEFAULT_ROOT})
-      --run-dir DIR          Where run-time files are kept, a tmpfs (default /run/quai)
+      --run-dir DIR          Where run-time files are kept, a tmpfs (default /run/quai; with another root /run/quai-KEY)
   -H, --host unix://PATH     Socket to listen on, may be given several times (default ${DEFAULT_HOST})
       --group NAME           Group that may use the socket, if it exists (default quai)
       --log-format FORMAT    json or human (default: human on a terminal, otherwise json)
       --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
       --default-runtime NAME crun or runc (default crun)
       --init-path FILE       Program for --init containers
-      --bridge NAME          Name of the default bridge (default quai0)
+      --bridge NAME          Name of the default bridge (default quai0; with another root qKEY0)
 
 Only in the file:
       default-pids-limit     Processes a container may have that sets no limit (default ${DEFAULT_PIDS_LIMIT}, -1: no limit)
       log-opts               Options of every container's log: max-size (default 10m), max-file (default 5), …
       labels                 Labels that \`docker info\` shows
 
-      --help                 Print this`;
+      --help                 Print this
+
+An engine of its own beside another one takes a --root and a --host; KEY follows from the root.`;
 
 const FLAGS = {
   config: { type: 'string' },
@@ -121,11 +123,17 @@ export function loadDaemonConfig(
   const parsed = v.safeParse(ConfigFile, { ...fromFile, ...flags, ...(hosts ? { hosts } : {}) });
   if (!parsed.success) {
     const problems = parsed.issues.map(
-      issue => `${v.getDotPath(issue) ?? 'configuration'}: ${issue.message}`,
+      issue =>
+        `${v.getDotPath(issue) ?? 'configuration'}: ${issue.type === 'strict_object' ? noSuchOption() : issue.message}`,
     );
     throw new EngineError('invalid', `the daemon's configuration is not valid: ${problems.join('; ')}`);
   }
   return withDefaults(parsed.output, isTerminal);
+}
+
+function noSuchOption(): string {
+  const known = Object.keys(ConfigFile.entries).filter(name => name !== 'fault');
+  return `there is no such option; there are ${known.join(', ')}`;
 }
 
 function parseFlags(args: readonly string[]) {
