@@ -57,6 +57,12 @@ function explainConnection({ address, code }: ConnectionError): string {
       'Use sudo, or become a member of the group that owns the socket: sudo usermod -aG quai $USER, then log in again.',
     ].join('\n');
   }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return [
+      `Cannot connect to the Quai daemon at ${address}: no host of that name is known`,
+      'The address of a socket on this machine is written unix:///path/to.sock.',
+    ].join('\n');
+  }
   return [
     `Cannot connect to the Quai daemon at ${address}. Is the quai daemon running?`,
     'Start it with: sudo quai daemon. Another engine can be chosen with --host, QUAI_HOST or DOCKER_HOST.',

@@ -64,6 +64,10 @@ for (const [code, expected] of [
     /^Cannot connect to the Quai daemon at unix:\/\/\/x\. Is the quai daemon running\?\nStart it with: sudo quai daemon/,
   ],
   ['ECONNREFUSED', /^Cannot connect to the Quai daemon/],
+  [
+    'ENOTFOUND',
+    /^Cannot connect to the Quai daemon at unix:\/\/\/x: no host of that name is known\n.+ unix:\/\/\//,
+  ],
   ['EACCES', /^permission denied while trying to connect .+\nUse sudo, or become a member of the group/],
 ] as const) {
   test(`${code} at the socket says what to do`, async () => {

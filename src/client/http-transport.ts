@@ -124,8 +124,8 @@ export class HttpTransport implements Transport {
   #explain(cause: unknown, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason;
     const code = codeOf(cause);
-    const isConnecting =
-      typeof cause === 'object' && cause !== null && 'syscall' in cause && cause.syscall === 'connect';
+    const syscall = typeof cause === 'object' && cause !== null && 'syscall' in cause && cause.syscall;
+    const isConnecting = syscall === 'connect' || syscall === 'getaddrinfo';
     return code && isConnecting ? new ConnectionError(this.address, code, { cause }) : cause;
   }
 }
