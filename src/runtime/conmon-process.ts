@@ -32,6 +32,12 @@ export interface AttachGate {
 const START_FD = 3;
 const ATTACH_FD = 4;
 const SYNC_FD = 5;
+/**
+ * conmon (2.1.6, src/conn_sock.c, `terminate_remote_sock`) looks once more at a client it has freed, when that one went
+ * away while it was being written to. After a few of them the C library would have given the memory back to the kernel,
+ * and conmon would die of that, and its container with it.
+ */
+const KEEP_FREED_MEMORY = { MALLOC_TRIM_THRESHOLD_: String(2 ** 40) };
 /** conmon prints only what it cannot put into a report. */
 const MAX_MESSAGE_BYTES = 4096;
 
@@ -54,6 +60,7 @@ export function startConmon(
   const env: Record<string, string> = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     _OCI_SYNCPIPE: `${SYNC_FD}`,
+    ...KEEP_FREED_MEMORY,
   };
   if (consoleDir !== undefined) env['TMPDIR'] = consoleDir;
   const fds = new Map([
