@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { attackEngine, type ExecResult, skip } from './attack-engine.ts';
+
+const engine = attackEngine();
+
+const EXECS = 200;
+const AT_A_TIME = 8;
+
+/** What the container makes of its account file and of a folder, over and over, each by a rename. */
+const SWAPPING = `
+cd /etc; cp passwd good
+truncate -s 5000000 huge; mkdir -p folder; mkfifo fifo; ln -s ../../../../../../../../../etc/shadow up
+ln -s /proc/1/root/etc/passwd process; ln -s loop loop; ln -s /dev/zero endless
+mkdir /real; ln -s /real /spot
+put() { rm -rf next; cp -a $1 next; rm -rf passwd; mv next passwd; }
+while :; do
+  for kind in up fifo good huge folder good process loop good endless; do
+    put $kind
+    ln -sfn /proc/self/fd/7 /spot; ln -sfn /proc/self/fd/9 /spot; ln -sfn /real /spot
+  done
+done`;
+
+test('200 execs in a container that swaps its account file and their working directory meanwhile', {
+  skip,
+}, async () => {
+  await engine.start('swaps', { Cmd: ['sh', '-c', SWAPPING] });
+  const results: ExecResult[] = [];
+  let slowestMs = 0;
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) {
+      const begun = performance.now();
+      assert.equal((await engine.daemon.call('GET', '/_ping')).status, 200);
+      slowestMs = Math.max(slowestMs, performance.now() - begun);
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+  })();
+  const workers = Array.from({ length: AT_A_TIME }, async (_, worker) => {
+    for (let round = worker; round < EXECS; round += AT_A_TIME) {
+      const script = 'pwd -P; grep Uid /proc/self/status';
+      const place = round % 2 === 0 ? { WorkingDir: '/spot' } : {};
+      results.push(await engine.exec('swaps', { Cmd: ['sh', '-c', script], User: 'daemon', ...place }));
+    }
+  });
+  await Promise.all(workers);
+  isOver = true;
+  await watching;
+
+  const ran = results.filter(({ code }) => code === 0);
+  for (const { output } of ran) assert.match(output, /^(\/|\/real)\nUid:\t1\t1\t1\t1\n$/);
+  for (const { code, output } of results) {
+    if (code === 0) continue;
+    assert.match(output, /passwd|chdir|Uid|user daemon|No such|not permitted|directory/, output);
+    assert.doesNotMatch(output, /Uid:\t0|root:|canary/);
+  }
+  assert.ok(ran.length > 0, 'some execs found the file as it should be');
+  assert.ok(ran.length < EXECS, 'some execs met another one');
+  assert.ok(slowestMs < 1500, `another client waited for ${slowestMs} ms`);
+  await engine.remove('swaps');
+  await engine.assertUnharmed();
+});
+
+test('a restart reads the account file of the image as the container left it', { skip }, async () => {
+  const kinds: Readonly<Record<string, string>> = {
+    fifo: 'mkfifo /etc/passwd',
+    device: 'mknod /etc/passwd c 10 130',
+    endless: 'ln -s /dev/zero /etc/passwd',
+    folder: 'mkdir /etc/passwd',
+    out: 'ln -s ../../../../../../../../../../etc/shadow /etc/passwd',
+    huge: 'truncate -s 100000000000 /etc/passwd',
+  };
+  for (const [kind, command] of Object.entries(kinds)) {
+    await engine.start(`left-${kind}`, {
+      Cmd: ['sh', '-c', `rm -f /etc/passwd; ${command}; exec sleep 1000`],
+    });
+  }
+  for (const kind of Object.keys(kinds)) {
+    const begun = performance.now();
+    const { status } = await engine.daemon.call('POST', `/containers/left-${kind}/restart?t=0`);
+    assert.ok([204, 400].includes(status), `${kind}: ${status}`);
+    assert.ok(performance.now() - begun < 5000, kind);
+  }
+  for (const kind of Object.keys(kinds)) await engine.remove(`left-${kind}`);
+  await engine.assertUnharmed();
+});
