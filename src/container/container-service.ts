@@ -132,7 +132,7 @@ export class ContainerService {
   async kill(reference: string, { signalName }: { readonly signalName?: string } = {}): Promise<void> {
     const container = this.#context.index.get(reference);
     if (this.#cancelRestart(container)) return;
-    killContainer(this.#context, container, signalName);
+    await killContainer(this.#context, container, signalName);
   }
 
   async pause(reference: string): Promise<void> {

@@ -43,28 +43,32 @@ export async function stopContainer(
     context.logger.info('container did not stop in time, killing it', { container: id, seconds });
     killAtOnce(context, container);
     if (!(await endsWithin(ended, KILL_WAIT_MS))) {
-      throw new EngineError(
-        'internal',
-        `cannot stop container: ${id}: tried to kill container, but did not receive an exit event`,
-      );
+      throw survived('stop', id);
     }
   }
   context.faults.reach('stop.3-exited');
   emitContainerEvent(context, container, 'stop');
 }
 
-/** @throws {EngineError} `conflict` when it does not run, `invalid` for a signal nobody knows. */
-export function killContainer(
+/**
+ * Sends a signal. After SIGKILL it waits for the end, because clients take the container for ended then.
+ *
+ * @throws {EngineError} `conflict` when it does not run, `invalid` for a signal nobody knows, `internal` when it
+ *   outlives SIGKILL.
+ */
+export async function killContainer(
   context: ContainerContext,
   container: Container,
   signalName: string | undefined,
-): void {
+): Promise<void> {
   const number = signalNumber(signalName || 'SIGKILL');
   checkKill(container);
+  const ended = number === SIGKILL ? context.waiters.wait(container.id, 'not-running') : undefined;
   const isEnd = number === SIGKILL || number === stopSignalOf(container.config);
   if (isEnd) context.index.update(container.id, { isManuallyStopped: true });
   sendSignal(context, container, number);
   if (isEnd) wake(context, container.id);
+  if (ended && !(await endsWithin(ended, KILL_WAIT_MS))) throw survived('kill', container.id);
 }
 
 /** SIGKILL, also to a container that is paused. */
@@ -85,6 +89,13 @@ function wake(context: ContainerContext, id: string): void {
   context.runtime.resume(id);
   const state = nextState(current.state, { type: 'unpaused' });
   emitContainerEvent(context, context.index.update(id, { state }), 'unpause');
+}
+
+function survived(action: 'stop' | 'kill', id: string): EngineError {
+  return new EngineError(
+    'internal',
+    `cannot ${action} container: ${id}: tried to kill container, but did not receive an exit event`,
+  );
 }
 
 /** @returns whether it ended; `undefined` as time means no limit. */
