@@ -86,10 +86,17 @@ test('docker stop sends the signal of --stop-signal, of the image, or of -s (S04
 test('docker kill sends SIGKILL, or the signal of -s by name or number (S048)', { skip }, async () => {
   await engine.started('plain', 'busybox', 'sleep', '100');
   assert.equal(await engine.ok('kill', 'plain'), 'plain');
-  await until(
-    'the end',
-    async () => (await engine.inspect('plain', '{{.State.Status}} {{.State.ExitCode}}')) === 'exited 137',
+  assert.equal(
+    await engine.inspect('plain', '{{.State.Status}} {{.State.ExitCode}}'),
+    'exited 137',
+    'at once',
   );
+  for (let round = 0; round < 5; round += 1) {
+    await engine.ok('start', 'plain');
+    await engine.ok('kill', 'plain');
+    await engine.ok(...(round < 4 ? ['start', 'plain'] : ['rm', 'plain']));
+    if (round < 4) await engine.ok('kill', '-s', 'KILL', 'plain');
+  }
   const script = 'trap "echo usr1" USR1; trap "exit 6" INT; echo ready; while :; do sleep 0.05; done';
   await engine.started('trapped', 'busybox', 'sh', '-c', script);
   await until('ready', async () => (await engine.ok('logs', 'trapped')) === 'ready');
