@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { hostname as hostName } from 'node:os';
 import type { Abortable } from '#base/abortable';
@@ -97,14 +97,20 @@ interface Names {
   readonly links: readonly LinkedHost[];
 }
 
-/** The runtime binds these into the container: they must exist before they have their content. */
+/**
+ * The runtime binds these into the container: they must exist before they have their content. New ones each time:
+ * a container that shares them and still runs could hold a lease on the old ones, for which we would wait (fcntl(2)).
+ */
 function ensureFiles({ paths }: ContainerContext, id: string): NetworkSetup['files'] {
   const files = {
     resolvConf: paths.file(id, 'resolv.conf'),
     hosts: paths.file(id, 'hosts'),
     hostname: paths.file(id, 'hostname'),
   };
-  for (const file of Object.values(files)) writeFileSync(file, '', { flag: 'a' });
+  for (const file of Object.values(files)) {
+    rmSync(file, { force: true });
+    writeFileSync(file, '', { flag: 'wx' });
+  }
   return files;
 }
 

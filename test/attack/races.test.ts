@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { until } from '../support/until.ts';
 import { attackEngine, type ExecResult, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
@@ -82,5 +84,38 @@ test('a restart reads the account file of the image as the container left it', {
     assert.ok(performance.now() - begun < 5000, kind);
   }
   for (const kind of Object.keys(kinds)) await engine.remove(`left-${kind}`);
+  await engine.assertUnharmed();
+});
+
+const PERL = '/usr/bin/perl';
+const HOST_TOOLS = ['/usr:/usr:ro', '/lib:/lib:ro', ...(existsSync('/lib64') ? ['/lib64:/lib64:ro'] : [])];
+/** Takes a lease: whoever opens the file then waits for up to 45 seconds (fcntl(2), F_SETLEASE 1024, F_WRLCK 1). */
+const HOLD = `
+$SIG{IO} = "IGNORE"; my @held;
+for my $path (@ARGV) { open(my $file, "+<", $path) or die "$path: $!"; fcntl($file, 1024, 1) or die "lease: $!"; push @held, $file; }
+$| = 1; print "held\\n"; sleep 1000;`;
+
+test('a container that holds leases on its files makes the engine wait for none of them', {
+  skip: skip || (existsSync(PERL) ? false : 'needs perl'),
+}, async () => {
+  await engine.start('owner');
+  const files = ['/etc/hosts', '/etc/resolv.conf', '/etc/hostname', '/etc/passwd', '/etc/group'];
+  await engine.start('holder', {
+    Cmd: ['perl', '-e', HOLD, ...files],
+    HostConfig: { NetworkMode: 'container:owner', Binds: HOST_TOOLS },
+  });
+  await until('the leases', async () => {
+    const { body } = await engine.daemon.call('GET', '/containers/holder/logs?stdout=1&stderr=1');
+    assert.doesNotMatch(String(body), /lease:|No such file/);
+    return String(body).includes('held');
+  });
+  const begun = performance.now();
+  const restarted = await engine.daemon.call('POST', '/containers/owner/restart?t=0');
+  assert.equal(restarted.status, 204, JSON.stringify(restarted.body));
+  const { output } = await engine.exec('holder', { Cmd: ['true'], User: 'daemon' });
+  assert.doesNotMatch(output, /internal/);
+  assert.ok(performance.now() - begun < 5000, 'the engine waited');
+  await engine.remove('holder');
+  await engine.remove('owner');
   await engine.assertUnharmed();
 });

@@ -1,4 +1,4 @@
-import { EngineError } from '#base/errors';
+import { codeOf, EngineError } from '#base/errors';
 import { readFileInRoot } from '#sys/openat2';
 
 /** Who a process runs as. */
@@ -178,6 +178,11 @@ function readText(root: string, path: string): string | undefined {
   try {
     return readFileInRoot(root, path, { maxBytes: MAX_FILE_BYTES })?.toString('utf8');
   } catch (error) {
+    if (codeOf(error) === 'EAGAIN') {
+      throw new EngineError('conflict', `a process of the container holds its ${path} locked`, {
+        cause: error,
+      });
+    }
     if (!(error instanceof RangeError)) throw error;
     throw new EngineError('invalid', `${path} of the image is larger than ${MAX_FILE_BYTES} bytes`, {
       cause: error,
