@@ -25,11 +25,17 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   undo.use(lockRoot(config.root));
   for (const host of config.hosts) await refuseUsedSocket(socketPath(host)); // before anything is changed
   ensureRunDir(config.runDir, linuxMounts, logger);
+  let isIdle = (): boolean => false; // until the database has told, containers may run
+  undo.defer(() => {
+    if (isIdle()) releaseRunDir(config.runDir, linuxMounts);
+  });
   undo.use(lockRunDir(config.runDir));
   if (config.logLevel === 'debug') undo.use(watchEventLoop(logger));
   const services = undo.use(createServices(config, logger));
   const { containers, networks, images, volumes } = services;
+  undo.defer(() => networks.shutdown()); // also when the rest of the start fails
   const known = await containers.restore();
+  isIdle = () => containers.counts().running + containers.counts().paused === 0;
   await volumes.restore(known);
   await networks.restore(known.running);
   const server = createApiServer(services.api);
@@ -53,10 +59,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await containers.close();
       await catchUp;
       await volumes.settled();
-      const isIdle = containers.counts().running + containers.counts().paused === 0;
-      await networks.shutdown();
       await owned.disposeAsync();
-      if (isIdle) releaseRunDir(config.runDir, linuxMounts);
     },
   };
 }

@@ -56,7 +56,10 @@ function listen(server: Server, path: string): Promise<void> {
 function answers(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
-  socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  // Only these two mean that nobody listens; an engine that is too busy to accept is one.
+  socket
+    .once('connect', () => resolve(true))
+    .once('error', error => resolve(!['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')));
   return promise.finally(() => socket.destroy());
 }
 

@@ -32,7 +32,11 @@ export interface OciProcess {
     readonly inheritable: readonly string[];
     readonly ambient: readonly string[];
   };
-  readonly rlimits: readonly { readonly type: string; readonly hard: OciInteger; readonly soft: OciInteger }[];
+  readonly rlimits: readonly {
+    readonly type: string;
+    readonly hard: OciInteger;
+    readonly soft: OciInteger;
+  }[];
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
   readonly apparmorProfile?: string;
