@@ -99,8 +99,9 @@ function commandLine({ path, args }: ContainerView): string {
 }
 
 function portList(view: ContainerView) {
-  const isPublished = (port: string): boolean =>
-    view.ports.some(({ containerPort, protocol }) => port === `${containerPort}/${protocol}`);
+  const publishedPorts = new Set(
+    view.ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
+  );
   const published = view.ports.map(({ hostIp, hostPort, containerPort, protocol }) => ({
     IP: hostIp,
     PrivatePort: containerPort,
@@ -108,7 +109,7 @@ function portList(view: ContainerView) {
     Type: protocol,
   }));
   const exposed = exposedPorts(view)
-    .filter(port => !isPublished(port))
+    .filter(port => !publishedPorts.has(port))
     .map(port => ({ PrivatePort: Number.parseInt(port, 10), Type: port.slice(port.indexOf('/') + 1) }));
   return [...exposed, ...published];
 }

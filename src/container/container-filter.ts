@@ -4,7 +4,7 @@ import { invalidFilter, matchesLabels, matchesNoLabel } from '#spec/docker/filte
 import { parseTimestamp } from '#spec/docker/timestamp';
 import { CONTAINER_STATUSES, type Container, type ContainerFilter, type ContainerView } from './container.ts';
 import { containerNotFound } from './errors.ts';
-import { parseContainerPorts, parsePortRange } from './port-spec.ts';
+import { type PortRange, parseContainerPorts, parsePortRange } from './port-spec.ts';
 
 export interface FilterLookups {
   /** the ID of an image by any reference to it */
@@ -100,15 +100,18 @@ const TESTS: Readonly<Record<string, (values: readonly string[], lookups: Filter
           values.includes(networkName) || values.some(value => value !== '' && networkId.startsWith(value)),
       ),
   publish: values => {
-    const wanted = portSet('publish', values);
+    const wanted = portRanges('publish', values);
     return ({ hostConfig, ports }) =>
       Object.entries(hostConfig.PortBindings).some(
-        ([port, bindings]) => bindings.length > 0 && includesPort(wanted, port),
-      ) || ports.some(({ containerPort, protocol }) => wanted.has(`${containerPort}/${protocol}`));
+        ([port, bindings]) => bindings.length > 0 && overlaps(wanted, parseContainerPorts(port)),
+      ) ||
+      ports.some(({ containerPort, protocol }) =>
+        overlaps(wanted, { first: containerPort, last: containerPort, protocol }),
+      );
   },
   expose: values => {
-    const wanted = portSet('expose', values);
-    return ({ config }) => config.ExposedPorts.some(port => includesPort(wanted, port));
+    const wanted = portRanges('expose', values);
+    return ({ config }) => config.ExposedPorts.some(port => overlaps(wanted, parseContainerPorts(port)));
   },
   'is-task': values => {
     for (const value of values) requireKnown('is-task', value, ['true', 'false', '1', '0']);
@@ -178,24 +181,22 @@ function exitCodeOf(value: string): number {
   return Number(value);
 }
 
-/** `port/proto` for each port of each value (`80`, `80/udp`, `8000-8010/tcp`). */
-function portSet(filter: string, values: readonly string[]): ReadonlySet<string> {
-  const ports = new Set<string>();
-  for (const value of values) {
+interface Ports extends PortRange {
+  readonly protocol: string;
+}
+
+/** `80`, `80/udp`, `8000-8010/tcp`. */
+function portRanges(filter: string, values: readonly string[]): readonly Ports[] {
+  return values.map(value => {
     const [numbers = '', protocol = 'tcp'] = value.split('/');
     const range = parsePortRange(numbers);
     if (!range) throw invalidFilter(`${filter}=${value}`);
-    for (let port = range.first; port <= range.last; port += 1) ports.add(`${port}/${protocol}`);
-  }
-  return ports;
+    return { ...range, protocol };
+  });
 }
 
-function includesPort(wanted: ReadonlySet<string>, spec: string): boolean {
-  const { first, last, protocol } = parseContainerPorts(spec);
-  for (let port = first; port <= last; port += 1) {
-    if (wanted.has(`${port}/${protocol}`)) return true;
-  }
-  return false;
+function overlaps(wanted: readonly Ports[], { first, last, protocol }: Ports): boolean {
+  return wanted.some(range => range.protocol === protocol && range.first <= last && first <= range.last);
 }
 
 function untilOf(values: readonly string[], now: number): number | undefined {

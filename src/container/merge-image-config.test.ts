@@ -196,3 +196,16 @@ for (const [request, expected] of hints) {
     assert.equal(misplacedOptionHint(merge(request)) !== undefined, expected);
   });
 }
+
+test('mergeImageConfig() passes over what an image calls a port and is none', () => {
+  const ExposedPorts = JSON.parse(
+    '{"80/tcp":{},"abc":{},"__proto__":{},"70000":{},"9-8":{},"53/udp":{}}',
+  ) as object;
+  const { config } = merge({ Cmd: ['x'] }, { ExposedPorts });
+  assert.deepEqual(config.ExposedPorts, ['80/tcp', '53/udp']);
+});
+
+test('mergeImageConfig() refuses an image with more volumes than anybody needs', () => {
+  const Volumes = Object.fromEntries(Array.from({ length: 501 }, (_, index) => [`/v/${index}`, {}]));
+  assert.throws(() => merge({ Cmd: ['x'] }, { Volumes }), { kind: 'invalid', message: /501 volumes/ });
+});

@@ -1,7 +1,11 @@
-import { EngineError } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import type { ContainerConfig, HealthConfig } from '#spec/docker/container-config';
 import type { HostConfig } from '#spec/docker/host-config';
 import { checkExecLimits, type MergedConfig } from './exec-limits.ts';
+import { parseContainerPorts } from './port-spec.ts';
+
+/** Each becomes a directory and a mount. */
+const MOST_IMAGE_VOLUMES = 500;
 
 /**
  * A request with what it leaves open taken from its image, by Docker's rules (moby: daemon/commit.go, `merge`):
@@ -29,13 +33,19 @@ export function mergeImageConfig(
 }
 
 function merged(request: ContainerConfig, image: ContainerConfig): ContainerConfig {
+  if (image.Volumes.length > MOST_IMAGE_VOLUMES) {
+    throw new EngineError(
+      'invalid',
+      `the image declares ${image.Volumes.length} volumes, at most ${MOST_IMAGE_VOLUMES} are allowed`,
+    );
+  }
   return {
     ...request,
     ...mergedCommand(request, image),
     User: request.User || image.User,
     WorkingDir: request.WorkingDir || image.WorkingDir,
     StopSignal: request.StopSignal || image.StopSignal,
-    ExposedPorts: united(request.ExposedPorts, image.ExposedPorts),
+    ExposedPorts: united(request.ExposedPorts, image.ExposedPorts.filter(isPort)),
     Volumes: united(request.Volumes, image.Volumes),
     Env: mergedEnv(request.Env, image.Env),
     Labels: { ...image.Labels, ...request.Labels },
@@ -82,6 +92,17 @@ function mergedHealthcheck(
     StartPeriod: request.StartPeriod || image.StartPeriod,
     StartInterval: request.StartInterval || image.StartInterval,
   };
+}
+
+/** Nobody has checked what an image says; what is no port is passed over, as everything that lists ports would stumble. */
+function isPort(text: string): boolean {
+  try {
+    parseContainerPorts(text);
+    return true;
+  } catch (error) {
+    if (!isKind(error, 'invalid')) throw error;
+    return false;
+  }
 }
 
 function united(request: readonly string[], image: readonly string[]): string[] {

@@ -85,3 +85,11 @@ for (const [port, HostIp, HostPort, message] of refused) {
 test('parseContainerPorts() reads ranges', () => {
   assert.deepEqual(parseContainerPorts('1-65535/sctp'), { first: 1, last: 65_535, protocol: 'sctp' });
 });
+
+test('-P refuses more ports than the host has to spare, however the image names them', () => {
+  const ranges = Array.from({ length: 20_000 }, (_, index) => `1-${65_535 - index}/tcp`);
+  const begun = performance.now();
+  assert.throws(() => plan({}, { exposed: ranges, all: true }), { kind: 'invalid', message: /4096 ports/ });
+  assert.equal(plan({}, { exposed: Array.from({ length: 20_000 }, () => '1-4000'), all: true }).length, 4000);
+  assert.ok(performance.now() - begun < 2000);
+});

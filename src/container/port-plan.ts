@@ -4,6 +4,11 @@ import type { PortRequest } from '#network/network';
 import type { HostConfig } from '#spec/docker/host-config';
 import { parseContainerPorts, parsePortRange } from './port-spec.ts';
 
+/** numbers a port can have */
+const PORTS = 65_536;
+/** Each takes an ephemeral port of the host, of which there are some 28,000 for everybody. */
+const MOST_EXPOSED = 4096;
+
 /**
  * What to publish: every binding the client named, and with `PublishAllPorts` each exposed port without one.
  * In order of protocol and container port. `hostIp` is empty for both families, as asked for.
@@ -51,15 +56,25 @@ function hostAddress(text: string): string {
 }
 
 function exposedRequests(exposed: readonly string[], bound: readonly PortRequest[]): PortRequest[] {
-  const known = new Set(bound.map(({ protocol, containerPort }) => `${containerPort}/${protocol}`));
+  const known = { tcp: new Uint8Array(PORTS), udp: new Uint8Array(PORTS), sctp: new Uint8Array(PORTS) };
+  for (const { protocol, containerPort } of bound) known[protocol][containerPort] = 1;
   const requests: PortRequest[] = [];
   for (const port of exposed) {
     const { first, last, protocol } = parseContainerPorts(port);
-    for (let containerPort = first; containerPort <= last; containerPort += 1) {
-      const key = `${containerPort}/${protocol}`;
-      if (known.has(key)) continue;
-      known.add(key);
-      requests.push({ protocol, containerPort, hostIp: '', hostPortFirst: 0, hostPortLast: 0 });
+    // An image names as many ranges as it likes, all over each other: only what is new may cost anything.
+    for (
+      let at = known[protocol].indexOf(0, first);
+      at >= 0 && at <= last;
+      at = known[protocol].indexOf(0, at)
+    ) {
+      known[protocol][at] = 1;
+      requests.push({ protocol, containerPort: at, hostIp: '', hostPortFirst: 0, hostPortLast: 0 });
+    }
+    if (requests.length > MOST_EXPOSED) {
+      throw new EngineError(
+        'invalid',
+        `more than ${MOST_EXPOSED} ports are exposed: they cannot all be published, name those you need with --publish`,
+      );
     }
   }
   return requests;
