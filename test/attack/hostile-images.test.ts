@@ -238,3 +238,31 @@ test('an image whose stop signal and health check are nonsense can still be stop
   assert.equal(stopped.status, 204, JSON.stringify(stopped.body));
   await engine.remove('nonsense');
 });
+
+test('an image that exposes and declares without end costs nobody anything', { skip }, async () => {
+  const ExposedPorts = Object.fromEntries(
+    Array.from({ length: 20_000 }, (_, index) => [`1-${65_535 - index}/tcp`, {}]),
+  );
+  await engine.image('endless:ports', [], { ExposedPorts: { abc: {}, ...ExposedPorts } });
+  const begun = performance.now();
+  const published = await engine.run({
+    Image: 'endless:ports',
+    Cmd: ['true'],
+    HostConfig: { NetworkMode: 'bridge', PublishAllPorts: true },
+  });
+  assert.equal(published.started?.status, 400);
+  await engine.start('exposes', { Image: 'endless:ports', HostConfig: { NetworkMode: 'bridge' } });
+  for (const filter of ['expose', 'publish']) {
+    const filters = encodeURIComponent(JSON.stringify({ [filter]: ['1/udp', '1-65535/sctp'] }));
+    const { status, body } = await engine.daemon.call('GET', `/containers/json?filters=${filters}`);
+    assert.deepEqual([status, body], [200, []]);
+  }
+  await engine.daemon.call('GET', '/containers/exposes/json');
+  await engine.daemon.call('GET', '/containers/json');
+  assert.ok(performance.now() - begun < 3000);
+  await engine.remove('exposes');
+  const Volumes = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`/v/${index}`, {}]));
+  await engine.image('endless:volumes', [], { Volumes });
+  assert.equal((await engine.run({ Image: 'endless:volumes', Cmd: ['true'] })).created.status, 400);
+  await engine.assertUnharmed();
+});
