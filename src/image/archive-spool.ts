@@ -17,6 +17,8 @@ type Member = { readonly file: StagedFile } | { readonly link: string };
 /** An image archive has a few files per layer; more means something else was sent. */
 const MAX_ENTRIES = 100_000;
 const MAX_LINKS = 16;
+/** A thousand images of honest size have a tenth of it. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
 const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
 const RESERVE_BYTES = 64 * 1024 * 1024;
 
@@ -28,6 +30,8 @@ export class ArchiveSpool implements AsyncDisposable {
   readonly #content: ContentStore;
   readonly #members = new Map<string, Member>();
   readonly #files: StagedFile[] = [];
+  readonly #contents = new Map<StagedBlob, Buffer>();
+  #readBytes = 0;
 
   constructor(content: ContentStore) {
     this.#content = content;
@@ -71,13 +75,25 @@ export class ArchiveSpool implements AsyncDisposable {
     return file;
   }
 
-  /** The content of a small file. @throws {EngineError} `invalid`. */
+  /** The content of a small file, which stays in memory. @throws {EngineError} `invalid`. */
   async read(name: string): Promise<Buffer> {
-    const { path, sizeBytes } = this.get(name);
+    const file = this.get(name);
+    const known = this.#contents.get(file);
+    if (known) return known;
+    const { path, sizeBytes } = file;
     if (sizeBytes > MAX_JSON_BYTES) {
       throw new EngineError('invalid', `invalid archive: ${name} is larger than ${MAX_JSON_BYTES} bytes`);
     }
-    return await readFile(path);
+    this.#readBytes += sizeBytes;
+    if (this.#readBytes > MAX_READ_BYTES) {
+      throw new EngineError(
+        'invalid',
+        `invalid archive: its manifests and configurations are larger than ${MAX_READ_BYTES} bytes together`,
+      );
+    }
+    const content = await readFile(path);
+    this.#contents.set(file, content);
+    return content;
   }
 
   /** Takes in bytes that the archive does not have as a file. */

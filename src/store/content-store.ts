@@ -181,12 +181,13 @@ class BlobWriter implements ContentWriter {
     if (this.#digest) return this.#digest;
     this.#digest = `sha256:${this.#hash.digest('hex')}`;
     await this.#writePending();
+    await this.#deps.handle.close(); // an archive can have more files than a process may have open
     return this.#digest;
   }
 
   async flush(): Promise<void> {
     await this.seal();
-    this.#flushed ??= this.#deps.handle.datasync();
+    this.#flushed ??= syncFile(this.#deps.path);
     await this.#flushed;
   }
 
@@ -247,6 +248,12 @@ function after(buffers: readonly Buffer[], count: number): Buffer[] {
 
 function sha256(bytes: Buffer): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** Also what was written by a descriptor that is closed by now (fsync(2) is about the file). */
+async function syncFile(path: string): Promise<void> {
+  await using handle = await open(path, 'r+');
+  await handle.datasync();
 }
 
 /** Makes the renaming last through a power cut. */

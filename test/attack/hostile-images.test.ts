@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { LayerEntry } from '../support/image-archive.ts';
+import { gzipSync } from 'node:zlib';
+import { type LayerEntry, tarOf } from '../support/image-archive.ts';
 import { until } from '../support/until.ts';
 import { attackEngine, skip } from './attack-engine.ts';
 
@@ -264,5 +265,73 @@ test('an image that exposes and declares without end costs nobody anything', { s
   const Volumes = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`/v/${index}`, {}]));
   await engine.image('endless:volumes', [], { Volumes });
   assert.equal((await engine.run({ Image: 'endless:volumes', Cmd: ['true'] })).created.status, 400);
+  await engine.assertUnharmed();
+});
+
+/** Loads what need not be an image, as a gzip; the highest of what was measured meanwhile. */
+async function loadMeasured(
+  archive: Buffer,
+  measure: () => number,
+): Promise<{ body: string; highest: number }> {
+  let highest = 0;
+  const timer = setInterval(() => (highest = Math.max(highest, measure())), 5);
+  const { body } = await engine.daemon.call('POST', '/images/load', gzipSync(archive), {
+    headers: { 'content-type': 'application/x-tar' },
+  });
+  clearInterval(timer);
+  return { body: JSON.stringify(body), highest };
+}
+
+test('an archive of very many files keeps none of them open', { skip }, async () => {
+  const files = Array.from(
+    { length: 3000 },
+    (_, index): LayerEntry => ({ path: `f${index}`, content: `${index}` }),
+  );
+  const open = (): number => readdirSync(`/proc/${engine.daemon.pid}/fd`).length;
+  const before = open();
+  const { body, highest } = await loadMeasured(tarOf(files), open);
+  assert.match(body, /invalid archive/);
+  assert.ok(highest - before < 200, `${highest - before} files were open`);
+});
+
+test('an archive that names the same large description a thousand times takes the memory of one', {
+  skip,
+}, async () => {
+  const config = JSON.stringify({
+    os: 'linux',
+    architecture: 'amd64',
+    author: 'x'.repeat(4_000_000),
+    rootfs: {},
+  });
+  const images = (count: number, nameOf: (index: number) => string): object[] =>
+    Array.from({ length: count }, (_, index) => ({
+      Config: nameOf(index),
+      RepoTags: [],
+      Layers: ['nosuch'],
+    }));
+  const resident = (): number => {
+    const status = readFileSync(`/proc/${engine.daemon.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+  };
+  const before = resident();
+  const same = tarOf([
+    { path: 'c.json', content: config },
+    {
+      path: 'manifest.json',
+      content: JSON.stringify(images(1000, () => 'c.json')).replaceAll('nosuch', 'c.json'),
+    },
+  ]);
+  const many = tarOf([
+    ...Array.from({ length: 100 }, (_, index): LayerEntry => ({ path: `${index}.json`, content: config })),
+    {
+      path: 'manifest.json',
+      content: JSON.stringify(images(100, index => `${index}.json`)).replaceAll('nosuch', '0.json'),
+    },
+  ]);
+  for (const archive of [same, many]) {
+    const { body, highest } = await loadMeasured(archive, resident);
+    assert.match(body, /invalid/);
+    assert.ok(highest - before < 300, `memory grew by ${Math.round(highest - before)} MB`);
+  }
   await engine.assertUnharmed();
 });
