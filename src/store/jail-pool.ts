@@ -26,6 +26,8 @@ export interface JailPoolOptions {
 
 const MAX_THREADS = 4;
 const DEFAULT_IDLE_MS = 10_000;
+/** An archive decides how many names have to be remembered. A thread that needs more ends, and nothing else does. */
+const MAX_HEAP_MB = 1024;
 /** The main thread's own suffix: `.ts` here, `.js` in a release. */
 const ENTRY = new URL(`./jail-worker${extname(import.meta.url)}`, import.meta.url);
 
@@ -165,7 +167,12 @@ export class JailPool implements AsyncDisposable {
       warm.worker.ref();
       return warm.worker;
     }
-    const worker = new Worker(ENTRY, { name: 'quai-jail', trackUnmanagedFds: false, stdin: false });
+    const worker = new Worker(ENTRY, {
+      name: 'quai-jail',
+      trackUnmanagedFds: false,
+      stdin: false,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    });
     this.#workers.add(worker);
     worker.once('exit', () => this.#forget(worker));
     worker.on('error', () => this.#forget(worker)); // whoever waits for it gets the error
