@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { codeOf } from '#base/errors';
 import type { Logger } from '#base/logger';
@@ -122,7 +122,9 @@ export class RotatedLog implements Disposable {
       };
       this.#watcher = watch(this.#options.path, { persistent: false }, onWrite);
       this.#watcher.on('error', () => this.#schedule(LONGEST_MS));
-      this.#schedule(IDLE_MS);
+      // What was written just before it watched is not reported.
+      const isAsSeen = statSync(this.#options.path).size === this.#lastSize;
+      this.#schedule(isAsSeen ? IDLE_MS : SHORTEST_MS);
     } catch {
       this.#schedule(LONGEST_MS); // gone, or no watches left on this host
     }
