@@ -7,7 +7,7 @@ import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daem
 import { makeBusyboxArchive } from '../support/busybox-image.ts';
 import type { DaemonOptions, TestDaemon } from '../support/daemon.ts';
 import type { Answer } from '../support/engine-client.ts';
-import { dockerArchive, type LayerEntry } from '../support/image-archive.ts';
+import { dockerArchive, type LayerEntry, type TestImage } from '../support/image-archive.ts';
 
 export const skip: string | false = cannotRunContainers;
 
@@ -129,14 +129,9 @@ async function load(daemon: TestDaemon, archive: Buffer): Promise<void> {
   assert.doesNotMatch(JSON.stringify(body), /errorDetail/);
 }
 
-/** An image of these layers and nothing else. */
-export async function loadBare(
-  daemon: TestDaemon,
-  tag: string,
-  layers: readonly (readonly LayerEntry[])[],
-  config: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await load(daemon, dockerArchive([{ tags: [tag], layers, config }]));
+/** Loads an image as it is given. */
+export async function loadImageOf(daemon: TestDaemon, image: TestImage): Promise<void> {
+  await load(daemon, dockerArchive([image]));
 }
 
 async function create(

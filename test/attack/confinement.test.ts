@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, release } from 'node:os';
 import { test } from 'node:test';
-import { attackEngine, skip } from './attack-engine.ts';
+import { attackEngine, loadImageOf, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
 
@@ -274,5 +274,23 @@ test('an exec as another user is that user, with nothing of root left', { skip }
       assert.doesNotMatch(output, /^[01]\n/);
     }
     await engine.remove('users');
+  }
+});
+
+test('every container has the kernel of the host, and guests of other systems are refused', {
+  skip,
+}, async () => {
+  assert.equal(await engine.script('uname -sr'), `Linux ${release()}\n`);
+  assert.equal(
+    await engine.script('uname -sr', { HostConfig: { Privileged: true } }),
+    `Linux ${release()}\n`,
+  );
+  for (const os of ['windows', 'freebsd', 'darwin']) {
+    const tag = `guest:${os}`;
+    const layers = [[{ path: 'Windows/System32/cmd.exe', mode: 0o755, content: 'MZ' }]];
+    await loadImageOf(engine.daemon, { tags: [tag], layers, os, config: { Cmd: ['cmd.exe'] } });
+    const { created } = await engine.run({ Image: tag });
+    assert.equal(created.status, 400, os);
+    assert.match(JSON.stringify(created.body), new RegExp(`made for ${os}/`));
   }
 });
