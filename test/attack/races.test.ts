@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
 import { attackEngine, type ExecResult, skip } from './attack-engine.ts';
@@ -117,5 +117,49 @@ test('a container that holds leases on its files makes the engine wait for none 
   assert.ok(performance.now() - begun < 5000, 'the engine waited');
   await engine.remove('holder');
   await engine.remove('owner');
+  await engine.assertUnharmed();
+});
+
+const PROGRAMS = ['conmon', 'crun', 'runc', 'tini', 'tini-static']
+  .flatMap(name => ['/usr/bin', '/usr/sbin', '/usr/local/bin'].map(folder => `${folder}/${name}`))
+  .filter(path => existsSync(path));
+
+/** Writes to the program of whatever process it can see, as often as it can. */
+const OVERWRITING = `
+cp /bin/busybox /tmp/b; ln -sf /proc/self/exe /bin/again
+while :; do for exe in /proc/[0-9]*/exe; do
+  (printf '#!/bin/sh\\necho owned > /owned\\n' > $exe) 2>/dev/null; done; done`;
+
+test('runtime, supervisor and init stay as they are while a container writes to all it can see of them', {
+  skip,
+}, async () => {
+  const contents = new Map(PROGRAMS.map(path => [path, readFileSync(path)]));
+  assert.ok(contents.size >= 2, 'the programs are found');
+  const hasInit = PROGRAMS.some(path => path.includes('tini'));
+  await engine.image('self:exe', [
+    { path: 'bin/self', mode: 0o755, content: '#!/proc/self/exe\n' },
+    { path: 'bin/link', type: 'symlink', linkPath: '/proc/self/exe' },
+  ]);
+  try {
+    for (const Runtime of ['crun', 'runc']) {
+      await engine.start('writer', {
+        Image: 'self:exe',
+        Cmd: ['sh', '-c', OVERWRITING],
+        HostConfig: { Runtime, Init: hasInit },
+      });
+      for (let round = 0; round < 6; round += 1) {
+        await engine.exec('writer', { Cmd: [round % 2 === 0 ? '/bin/self' : '/bin/link', 'x'] });
+        await engine.run({ Image: 'self:exe', Cmd: ['/proc/self/exe'], HostConfig: { Runtime } });
+        await engine.run({ Image: 'self:exe', Cmd: ['/bin/self'], HostConfig: { Runtime } });
+      }
+      await engine.remove('writer');
+    }
+    for (const [path, content] of contents)
+      assert.ok(readFileSync(path).equals(content), `${path} was changed`);
+  } finally {
+    for (const [path, content] of contents) {
+      if (!readFileSync(path).equals(content)) writeFileSync(path, content, { mode: 0o755 });
+    }
+  }
   await engine.assertUnharmed();
 });
