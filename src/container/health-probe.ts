@@ -12,6 +12,9 @@ const SIGKILL = 9;
 const KEPT_BYTES = 8192;
 /** After the command's end its children may still hold the output open: they are not waited for. */
 const OUTPUT_GRACE_MS = 100;
+/** What prints more is slowed down: an image must not keep the engine busy with output that nobody will see. */
+const FREE_BYTES = 1024 * 1024;
+const PACE_MS = 10;
 
 /** Runs one health check inside a container; it is killed after `timeoutMs` or when the signal fires. */
 export async function runHealthProbe(
@@ -72,6 +75,7 @@ function collect({ streams }: StartedExec): { readonly ended: Promise<void>; tex
     for await (const { data } of streams?.output ?? []) {
       if (size < KEPT_BYTES) chunks.push(data.subarray(0, KEPT_BYTES - size));
       size += data.length;
+      if (size > FREE_BYTES) await delay(PACE_MS);
     }
   };
   // What was read until the streams broke is the output.

@@ -14,6 +14,14 @@ function residentBytes(): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
 }
 
+/** Processor time of the engine: fields 14 and 15 of proc_pid_stat(5), in ticks of 10 ms. */
+function cpuMs(): number {
+  const fields = readFileSync(`/proc/${engine.daemon.pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
 /** A connection by which nothing is read. */
 async function mute(text: string): Promise<Socket> {
   const socket = connect(engine.daemon.socketPath);
@@ -191,6 +199,20 @@ test('output as fast as can be stays within the bounds of its log on the disk', 
   // Between two looks at a log there is time for some more, in each of its files.
   for (const bytes of largest)
     assert.ok(bytes < 200_000_000, `${largest.map(each => Math.round(each / 1e6))} MB`);
+});
+
+test('a health check that prints without end takes next to nothing of the engine', { skip }, async () => {
+  const [Interval, Timeout] = [50_000_000, 20_000_000_000];
+  for (const name of ['sick1', 'sick2', 'sick3']) {
+    await engine.start(name, { Healthcheck: { Test: ['CMD', 'cat', '/dev/zero'], Interval, Timeout } });
+  }
+  await wait(500);
+  const before = cpuMs();
+  await wait(1000);
+  const used = cpuMs() - before;
+  assert.ok(used < 400, `${used} ms of a second`);
+  await answersWithin(500);
+  for (const name of ['sick1', 'sick2', 'sick3']) await engine.remove(name);
 });
 
 test('what a container prints stays in its log, byte for byte, and out of that of the engine', {
