@@ -91,8 +91,13 @@ export function forwardUdp(
     client.socket.close();
   };
   const admit = (key: string, address: string, port: number): UdpClient => {
-    const socket = createSocket(isIPv6(current.address) ? 'udp6' : 'udp4');
-    socket.on('message', answer => server.send(answer, port, address, () => undefined));
+    const asked = current;
+    const socket = createSocket(isIPv6(asked.address) ? 'udp6' : 'udp4');
+    socket.on('message', (answer, from) => {
+      // Its port is open to everybody: only the container may answer.
+      const isAnswer = from.port === asked.port && from.address === asked.address;
+      if (isAnswer) server.send(answer, port, address, () => undefined);
+    });
     socket.on('error', () => forget(key));
     const client = { socket, timer: setTimeout(() => forget(key), UDP_IDLE_MS).unref() };
     clients.set(key, client);
