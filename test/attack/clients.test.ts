@@ -195,10 +195,12 @@ test('output as fast as can be stays within the bounds of its log on the disk', 
       largest[index] = Math.max(largest[index] ?? 0, bytesIn(folder));
   }
   await answersWithin(1000);
+  const files = folders.map(folder => readdirSync(folder).filter(name => /^ctr\.log(\.\d+)?$/.test(name)));
   for (const index of bombs.keys()) await engine.remove(`bomb${index}`);
-  // Between two looks at a log there is time for some more, in each of its files.
+  for (const names of files) assert.ok(names.length >= 2 && names.length <= 3, names.join()); // rotated, and not kept
+  // Between two looks at a log there is time for some more, in each of its files: how much is the machine's affair.
   for (const bytes of largest)
-    assert.ok(bytes < 200_000_000, `${largest.map(each => Math.round(each / 1e6))} MB`);
+    assert.ok(bytes < 600_000_000, `${largest.map(each => Math.round(each / 1e6))} MB`);
 });
 
 test('a health check that prints without end takes next to nothing of the engine', { skip }, async () => {
