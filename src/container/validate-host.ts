@@ -5,6 +5,9 @@ import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { HostConfig } from '#spec/docker/host-config';
 import { shown } from './shown.ts';
 
+/** NAME_MAX of linux/limits.h; and a fourth of PATH_MAX, as the hierarchy's and the container's own names are added. */
+const LONGEST_FILE_NAME = 255;
+const LONGEST_CGROUP_PATH = 1024;
 const POLICIES = ['no', 'always', 'on-failure', 'unless-stopped'];
 
 /** Settings that stand for themselves. @throws {EngineError} `invalid`, in Docker's words. */
@@ -79,9 +82,13 @@ function checkStorageOptions(options: Readonly<Record<string, string>>): void {
   }
 }
 
-/** A path below the root of the control groups: it must not lead out of it. */
+/** A path below the root of the control groups: it must not lead out of it, and be one that the kernel takes. */
 function checkCgroupParent(path: string): void {
-  if (path.split('/').includes('..') || path.includes('\0')) {
+  const names = path.split('/');
+  const isTooLong =
+    Buffer.byteLength(path) > LONGEST_CGROUP_PATH ||
+    names.some(name => Buffer.byteLength(name) > LONGEST_FILE_NAME);
+  if (isTooLong || names.includes('..') || /\p{Cc}/u.test(path)) {
     throw invalid(`invalid cgroup parent: ${shown(path)}`);
   }
 }

@@ -42,7 +42,7 @@ function cpu(config: HostConfig): Readonly<Record<string, unknown>> {
   const hasCpus = config.NanoCpus > 0;
   return {
     shares: positive(config.CpuShares),
-    quota: hasCpus ? Math.floor((config.NanoCpus * QUOTA_PERIOD_MICROS) / 1e9) : nonZero(config.CpuQuota),
+    quota: hasCpus ? Math.floor((config.NanoCpus * QUOTA_PERIOD_MICROS) / 1e9) : positive(config.CpuQuota), // below 0 is no limit, which crun cannot write
     period: hasCpus ? QUOTA_PERIOD_MICROS : positive(config.CpuPeriod),
     realtimePeriod: positive(config.CpuRealtimePeriod),
     realtimeRuntime: nonZero(config.CpuRealtimeRuntime),
