@@ -4,6 +4,7 @@ import { grantedCapabilities } from '#runtime/oci-spec/capabilities';
 import { execEnvironment } from '#runtime/oci-spec/environment';
 import type { ResolvedMount, SharedMemory } from '#runtime/oci-spec/mounts';
 import { type NamespacePaths, sharedContainer } from '#runtime/oci-spec/namespaces';
+import { checkProcessPaths } from '#runtime/oci-spec/path-limits';
 import { rlimits } from '#runtime/oci-spec/rlimits';
 import type { SeccompSetting } from '#runtime/oci-spec/seccomp-filters';
 import { parseSecurityOptions } from '#runtime/oci-spec/security-options';
@@ -72,7 +73,7 @@ export function buildExecProcess(
   const granted = grantedCapabilities({ ...hostConfig, Privileged: isPrivileged }, context.host.capabilities);
   const security = parseSecurityOptions(hostConfig.SecurityOpt);
   const size = request.consoleSize;
-  return {
+  const process: OciProcess = {
     terminal: request.hasTerminal,
     ...(size ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
@@ -87,6 +88,8 @@ export function buildExecProcess(
     noNewPrivileges: security.hasNoNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj,
   };
+  checkProcessPaths(process);
+  return process;
 }
 
 async function seccompOf(

@@ -209,6 +209,37 @@ test('requests that are too deep, too large, or broken are refused, and cost nob
   await engine.assertUnharmed();
 });
 
+test('paths longer than the kernel takes are refused before a runtime complains of them without end', {
+  skip,
+}, async () => {
+  const long = `/${'x'.repeat(100_000)}`;
+  for (const Runtime of ['crun', 'runc']) {
+    const base = { Runtime, NetworkMode: 'none' };
+    const requests = [
+      { Cmd: [long] },
+      { Cmd: ['true'], WorkingDir: long },
+      { Cmd: ['true'], HostConfig: { ...base, Tmpfs: { [long]: '' } } },
+      { Cmd: ['true'], HostConfig: { ...base, Binds: [`/tmp:${long}`] } },
+      { Cmd: ['true'], HostConfig: { ...base, MaskedPaths: [long] } },
+      { Cmd: ['true'], HostConfig: { ...base, CgroupParent: long } },
+    ];
+    for (const request of requests) {
+      const begun = performance.now();
+      const { created, started } = await engine.run({ HostConfig: base, ...request });
+      assert.equal((started ?? created).status, 400, JSON.stringify(request).slice(0, 100));
+      assert.ok(performance.now() - begun < 3000);
+    }
+    await engine.start('patient', { HostConfig: base });
+    for (const request of [{ Cmd: [long] }, { Cmd: ['true'], WorkingDir: long }]) {
+      const begun = performance.now();
+      assert.notEqual((await engine.exec('patient', request)).code, 0);
+      assert.ok(performance.now() - begun < 3000);
+    }
+    await engine.remove('patient');
+  }
+  await engine.assertUnharmed();
+});
+
 test('what clients send cannot write lines of its own into the log of the engine', { skip }, async () => {
   const forged = '{"time":"x","level":"info","message":"forged"}';
   const nasty = `a\n${forged}\r\n\u001b[2J\u009b31m\u2028`;

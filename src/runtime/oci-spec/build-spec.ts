@@ -11,6 +11,7 @@ import { sysctlScope } from './fit-host-config.ts';
 import type { HostFacts } from './host-facts.ts';
 import { cleanDestination, INIT_PATH, ociMounts, type ResolvedMount, type SharedMemory } from './mounts.ts';
 import { type NamespacePaths, namespaces, sharedContainer } from './namespaces.ts';
+import { checkSpecPaths } from './path-limits.ts';
 import { resources } from './resources.ts';
 import { rlimits } from './rlimits.ts';
 import type { SeccompSetting } from './seccomp-filters.ts';
@@ -63,7 +64,7 @@ export function buildSpec(input: SpecInput): OciSpec {
   const hasOwnUts = hostConfig.UTSMode !== 'host';
   const limited = { ...hostConfig, PidsLimit: hostConfig.PidsLimit ?? input.defaultPidsLimit };
   const { mounts, rootfsPropagation } = specMounts(input);
-  return {
+  const spec: OciSpec = {
     ociVersion: OCI_VERSION,
     ...(hasOwnUts && { hostname: input.hostname }),
     process: specProcess(input, security),
@@ -81,6 +82,8 @@ export function buildSpec(input: SpecInput): OciSpec {
       ...(rootfsPropagation !== undefined && { rootfsPropagation }),
     },
   };
+  checkSpecPaths(spec);
+  return spec;
 }
 
 function specProcess(input: SpecInput, security: SecurityOptions): OciProcess {
