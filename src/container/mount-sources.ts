@@ -181,7 +181,8 @@ function kindInRoot(rootfs: string, path: string): Kind {
   try {
     fd = openInRoot(rootfs, path, O_PATH);
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return 'missing'; // the runtime makes it, or says why not
+    const isMissing = isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG');
+    if (isMissing) return 'missing'; // the runtime makes it, or says why not
     throw error;
   }
   try {

@@ -36,6 +36,8 @@ export interface MountSpec {
 
 const PROPAGATIONS = new Set(['private', 'rprivate', 'slave', 'rslave', 'shared', 'rshared']);
 const DEFAULT_PROPAGATION = 'rprivate';
+/** PATH_MAX of linux/limits.h, with the zero at the end */
+const LONGEST_PATH = 4096;
 /** Words of a mode; at most one of each group. */
 const MODE_GROUPS: readonly ReadonlySet<string>[] = [
   new Set(['ro', 'rw']),
@@ -129,6 +131,7 @@ export function parseMount(mount: Mount): MountSpec {
  */
 export function parseDestination(path: string): string {
   if (path.includes('\0')) throw new TypeError('mount path must not have NUL characters');
+  if (Buffer.byteLength(path) >= LONGEST_PATH) throw new TypeError('mount path is too long');
   const clean = posix.normalize(path).replace(/(.)\/+$/, '$1');
   if (clean === '/') throw new TypeError("invalid specification: destination can't be '/'");
   if (!path.startsWith('/')) throw new TypeError(`invalid mount path: '${path}' mount path must be absolute`);
