@@ -53,9 +53,12 @@ async function run(name: string, [program = '', ...args]: readonly string[]): Pr
   return { name, isOk: code === 0, output: Buffer.concat(output).toString() };
 }
 
-/** The first mistakes matter; the rest may go with them. */
+/** The first mistakes matter; the rest may go with them. Dots of tests that pass tell nothing. */
 function head(output: string): string {
-  const lines = output.trim().split('\n');
+  const lines = output
+    .trim()
+    .split('\n')
+    .filter(line => !/^\.+$/.test(line));
   const more = lines.length - MOST_LINES;
   return [...lines.slice(0, MOST_LINES), ...(more > 0 ? [`… ${more} more lines`] : [])].join('\n');
 }

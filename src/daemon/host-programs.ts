@@ -38,13 +38,15 @@ export function findPrograms({ initPath }: { readonly initPath: string | undefin
   if (conmon === undefined) throw missing('conmon', 'it supervises each container');
   if (runtimes.size === 0) throw missing('crun', 'it starts the processes of containers');
   const versions = new Map<string, string>();
+  const init = initPath ?? INITS.find(isExecutable);
+  const programs = [['conmon', conmon] as const, ...runtimes, ...(init ? [['init', init] as const] : [])];
   return {
     conmon,
     runtimes,
-    init: initPath ?? INITS.find(isExecutable),
+    init,
     version: name => versions.get(name) ?? '',
     readVersions: async () => {
-      for (const [name, path] of [['conmon', conmon] as const, ...runtimes]) {
+      for (const [name, path] of programs) {
         const { output } = await runTool(path, ['--version'], { timeoutMs: VERSION_TIMEOUT_MS });
         versions.set(name, /\d+\.\d+(\.\d+)*\S*/.exec(output)?.[0] ?? '');
       }

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, hostname, version as kernelBuild, machine, release, totalmem } from 'node:os';
+import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import type { EngineBuild, EngineComponent, HostReport, SystemInfo } from '#api/system-info';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
+import { fileSystemName } from '#sys/file-system';
 import type { DaemonConfig } from './daemon-config.ts';
 import type { HostPrograms } from './host-programs.ts';
 
@@ -51,7 +52,7 @@ export class SystemReport implements SystemInfo {
       memoryBytes: totalmem(),
       rootDir: config.root,
       storageDriver,
-      storageStatus: [['Kernel', kernelBuild()]],
+      storageStatus: [['Backing Filesystem', fileSystemName(config.root)]],
       cgroupVersion: cgroups.version,
       cgroupDriver: 'cgroupfs',
       limits: {
@@ -69,7 +70,7 @@ export class SystemReport implements SystemInfo {
       defaultRuntime: config.defaultRuntime,
       runtimeVersion: programs.version(config.defaultRuntime),
       initBinary: programs.init ?? '',
-      initVersion: '',
+      initVersion: programs.version('init'),
       securityOptions: ['name=seccomp,profile=builtin', ...(cgroups.version === 2 ? ['name=cgroupns'] : [])],
       logDriver: 'json-file',
       logDrivers: ['json-file', 'k8s-file', 'local', 'none'],
