@@ -8,7 +8,7 @@ export interface Layer {
 }
 
 const GROUND = ['base', 'spec', 'sys', 'store'] as const;
-const SERVICES = ['image', 'container', 'network', 'volume', 'build', 'cluster'] as const;
+const SERVICES = ['image', 'container', 'network', 'volume', 'plugin', 'build', 'cluster'] as const;
 const ENGINE = [
   ...GROUND,
   'http',
@@ -32,8 +32,9 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   store: { purpose: 'database, blobs by digest, leases', imports: ['base', 'spec', 'sys'] },
   snapshot: { purpose: 'file-system states and their drivers', imports: GROUND },
   distribution: { purpose: 'registry client', imports: GROUND },
-  network: { purpose: 'networks, endpoints, addresses, names, ports', imports: GROUND },
-  volume: { purpose: 'volumes and their drivers', imports: GROUND },
+  plugin: { purpose: 'plugins of other vendors, over their sockets', imports: GROUND },
+  network: { purpose: 'networks, endpoints, addresses, names, ports', imports: [...GROUND, 'plugin'] },
+  volume: { purpose: 'volumes and their drivers', imports: [...GROUND, 'plugin'] },
   runtime: { purpose: 'processes in OCI bundles', imports: GROUND },
   registry: { purpose: 'registry server', imports: [...GROUND, 'http'] },
   image: { purpose: 'tags, manifests, layers', imports: [...GROUND, 'snapshot', 'distribution'] },

@@ -11,6 +11,7 @@ import type { EventSource } from './event-source.ts';
 import { type ExecApi, execRoutes } from './exec-routes.ts';
 import { type ImageRouteDeps, imageRoutes } from './image-routes.ts';
 import { type NetworkRouteDeps, networkRoutes } from './network-routes.ts';
+import { type PluginApi, pluginRoutes } from './plugin-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
 import { unservedRoutes } from './unserved-routes.ts';
 import { type VolumeApi, volumeRoutes } from './volume-routes.ts';
@@ -25,6 +26,7 @@ export interface ApiServerDeps {
   readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'];
   readonly volumes: VolumeApi & SystemRouteDeps['volumes'];
   readonly networks: NetworkRouteDeps['networks'];
+  readonly plugins: PluginApi;
   readonly system: SystemRouteDeps['system'];
   readonly events: EventSource & EventSink;
   readonly logger: Logger;
@@ -46,6 +48,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...imageRoutes(deps),
     ...volumeRoutes(deps.volumes),
     ...networkRoutes(deps),
+    ...pluginRoutes(deps.plugins),
   ];
 }
 

@@ -89,14 +89,19 @@ test('every route served is in the description, and every one of them is tried h
   const served = servedRoutes(fakeApiDeps()).map(({ method, pattern }) => `${method} ${pattern}`);
   const known = new Set([...DOCKER_ROUTES, ...UNDESCRIBED_ROUTES]);
   assert.deepEqual(
-    served.filter(endpoint => !known.has(endpoint)),
+    served.filter(endpoint => !known.has(endpoint) && !isOurs(endpoint)),
     [],
   );
   assert.deepEqual(
-    served.filter(endpoint => !UNTRIED.includes(endpoint)).toSorted(),
+    served.filter(endpoint => !UNTRIED.includes(endpoint) && !isOurs(endpoint)).toSorted(),
     Object.keys(REQUESTS).toSorted(),
   );
 });
+
+/** What Docker's API does not have is under a name that it will not take. */
+function isOurs(endpoint: string): boolean {
+  return endpoint.split(' ')[1]?.startsWith('/quai/') ?? false;
+}
 
 test('every described route answers, and one that is not served says so by name', async () => {
   await using probe = await ServerProbe.start(createApiServer(fakeApiDeps()));

@@ -389,6 +389,7 @@ export function fakeApiDeps(change: Partial<ApiServerDeps> = {}): ApiServerDeps 
     images: fakeImages(),
     volumes: fakeVolumes(),
     networks: fakeNetworks(),
+    plugins: { list: async () => [] },
     system: fakeSystem,
     events: {
       emit: () => undefined,

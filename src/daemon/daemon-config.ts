@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { EngineError, messageOf } from '#base/errors';
 import { FAULT_POINTS } from '#base/fault-points';
+import { DOCKER_PLUGIN_PLACES, type PluginPlaces } from '#plugin/plugin-discovery';
 import { parseLogConfig } from '#runtime/log/log-config';
 
 export const DEFAULT_ROOT = '/var/lib/quai';
@@ -44,6 +45,8 @@ const ConfigFile = v.strictObject({
   'default-pids-limit': v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1))),
   'log-opts': v.optional(v.record(v.string(), v.string())),
   labels: v.optional(v.array(v.string())),
+  'plugin-sockets': v.optional(v.array(absolutePath)),
+  'plugin-specs': v.optional(v.array(absolutePath)),
   fault: v.optional(v.picklist(FAULT_POINTS)),
 });
 
@@ -60,6 +63,8 @@ export interface DaemonConfig {
   readonly defaultPidsLimit: number | undefined;
   readonly logOptions: Readonly<Record<string, string>>;
   readonly labels: readonly string[];
+  /** folders where plugins are looked for */
+  readonly pluginPlaces: PluginPlaces;
   /** kills the engine when it gets there: for tests */
   readonly fault: (typeof FAULT_POINTS)[number] | undefined;
   /** tells engines on one machine apart in names of links, rules and directories; empty for the default root */
@@ -87,6 +92,8 @@ Only in the file:
       default-pids-limit     Processes a container may have that sets no limit (default ${DEFAULT_PIDS_LIMIT}, -1: no limit)
       log-opts               Options of every container's log: max-size (default 10m), max-file (default 5), …
       labels                 Labels that \`docker info\` shows
+      plugin-sockets         Folders with sockets of plugins (default ${DOCKER_PLUGIN_PLACES.sockets.join(', ')})
+      plugin-specs           Folders that say where plugins listen (default ${DOCKER_PLUGIN_PLACES.specs.join(', ')})
 
       --help                 Print this
 
@@ -173,6 +180,10 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
     defaultPidsLimit: pidsLimit(given['default-pids-limit'] ?? DEFAULT_PIDS_LIMIT),
     logOptions: given['log-opts'] ?? {},
     labels: given.labels ?? [],
+    pluginPlaces: {
+      sockets: given['plugin-sockets'] ?? DOCKER_PLUGIN_PLACES.sockets,
+      specs: given['plugin-specs'] ?? DOCKER_PLUGIN_PLACES.specs,
+    },
     fault: given.fault,
     instanceKey,
     bridgeName: given.bridge ?? (instanceKey === '' ? 'quai0' : `q${instanceKey}0`),

@@ -13,6 +13,7 @@ import { ImageService } from '#image/image-service';
 import { imageMigrations } from '#image/image-table';
 import { networkMigrations } from '#network/network-migrations';
 import { NetworkService } from '#network/network-service';
+import { Plugins } from '#plugin/plugins';
 import { ConmonRuntime } from '#runtime/conmon-runtime';
 import { type HostFacts, readHostFacts } from '#runtime/oci-spec/host-facts';
 import { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
@@ -65,6 +66,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   db.migrate(MIGRATIONS, logger);
   const events = new EventLog();
   const jail = new JailPool();
+  const plugins = new Plugins({ logger, places: config.pluginPlaces });
   const shared = { db, jail, events, logger };
   const storage = createStorage(config, shared, () => containers);
   const networks = new NetworkService({
@@ -90,9 +92,10 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     host,
     programs,
     storageDriver: storage.snapshots.driver,
+    plugins,
   });
   return {
-    api: { ...storage, containers, networks, system, events, logger },
+    api: { ...storage, containers, networks, plugins, system, events, logger },
     ...storage,
     containers,
     networks,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import type { EngineBuild, EngineComponent, HostReport, SystemInfo } from '#api/system-info';
+import type { Plugins } from '#plugin/plugins';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import { fileSystemName } from '#sys/file-system';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -13,6 +14,7 @@ export interface SystemReportDeps {
   readonly host: HostFacts;
   readonly programs: HostPrograms;
   readonly storageDriver: string;
+  readonly plugins: Pick<Plugins, 'activeNames'>;
 }
 
 /** What `docker info` and `docker version` say about the host and the engine. */
@@ -38,7 +40,7 @@ export class SystemReport implements SystemInfo {
   }
 
   report(): HostReport {
-    const { config, host, programs, engineId, storageDriver } = this.#deps;
+    const { config, host, programs, engineId, storageDriver, plugins } = this.#deps;
     const { cgroups } = host;
     const os = osRelease();
     return {
@@ -74,8 +76,8 @@ export class SystemReport implements SystemInfo {
       securityOptions: ['name=seccomp,profile=builtin', ...(cgroups.version === 2 ? ['name=cgroupns'] : [])],
       logDriver: 'json-file',
       logDrivers: ['json-file', 'k8s-file', 'local', 'none'],
-      networkDrivers: ['bridge', 'host', 'null'],
-      volumeDrivers: ['local'],
+      networkDrivers: ['bridge', 'host', 'null', ...plugins.activeNames('NetworkDriver')],
+      volumeDrivers: ['local', ...plugins.activeNames('VolumeDriver')],
       labels: config.labels,
       warnings: warnings(host),
       isDebug: config.logLevel === 'debug',
