@@ -1,16 +1,16 @@
 import { messageOf } from '#base/errors';
 import type { BackgroundChores } from './background-chores.ts';
-import { parseBridgeOptions } from './bridge-options.ts';
+import type { NetworkDriver } from './drivers/network-driver.ts';
 import { planEndpoint } from './endpoint-plan.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { endpointExists, notConnected } from './errors.ts';
-import type { FirewallEndpoint } from './firewall-rules.ts';
 import { chooseGateway } from './gateway-choice.ts';
 import type { AssignedAddress } from './ipam.ts';
 import type { EndpointRequest, PortRequest, SandboxOwner } from './network.ts';
-import { firewallEndpoint, type NetworkParts } from './network-parts.ts';
+import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
 import type { NetworkRecord } from './network-table.ts';
 import { PortConflict, type Reservation } from './port-book.ts';
+import { setDefaultRoute } from './sandbox-interface.ts';
 import { forgetUdpFlows } from './udp-flows.ts';
 
 /** A port that could not be had, with the endpoint that wanted it. */
@@ -81,7 +81,7 @@ export class Attachment {
 
   /** Takes a running container off one network. Its ports move to the next gateway, or close. */
   async detach(containerId: string, network: NetworkRecord): Promise<void> {
-    const { endpoints, firewall, links, publisher, names, sandboxes } = this.#parts;
+    const { drivers, endpoints, firewall, publisher, sandboxes } = this.#parts;
     const gone = endpoints.ofContainer(containerId).find(endpoint => endpoint.networkId === network.id);
     if (!gone) throw notConnected(containerId, network.name);
     const rest = endpoints.ofContainer(containerId).filter(endpoint => endpoint !== gone);
@@ -93,26 +93,26 @@ export class Attachment {
     firewall.remove([gone.id]);
     if (heir) {
       publisher.move(gone.id, heir.id, heir);
-      firewall.setEndpoints(this.#rulesOf([heir]));
+      firewall.setEndpoints(firewallEndpoints([heir], this.#parts));
       this.#allowLoopback(heir);
     } else publisher.release(gone.id);
     this.#freeAddresses(gone);
-    if (network.driver !== 'bridge') return;
-    links.cutOff([gone.id]);
-    await links.delete([names.veth(gone.id)]);
-    if (heir && sandboxes.exists(containerId)) links.setDefaultRoute(heir, sandboxes.path(containerId));
+    if (gone.interfaceName === '') return;
+    const driver = drivers.of(network);
+    driver.cutOff([gone]);
+    await driver.unplug(gone, sandboxes.path(containerId));
+    if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, sandboxes.path(containerId));
     this.#forgetUdpFlows([gone], 'released');
     if (heir) this.#forgetUdpFlows([heir], 'published');
   }
 
   /** Frees everything a container holds. Never throws: what cannot be undone is logged, and swept at the next start. */
   release(containerId: string): void {
-    const { endpoints, firewall, links, networks, publisher, sandboxes } = this.#parts;
+    const { endpoints, firewall, networks, publisher, sandboxes } = this.#parts;
     const gone = endpoints.ofContainer(containerId);
     const ids = gone.map(endpoint => endpoint.id);
     for (const id of ids) this.#attempt('closing ports', () => publisher.release(id));
-    const linked = gone.filter(endpoint => endpoint.interfaceName !== '').map(endpoint => endpoint.id);
-    if (linked.length > 0) this.#attempt('cutting off links', () => links.cutOff(linked));
+    this.#attempt('cutting off links', () => this.#cutOff(gone));
     this.#attempt('removing rules', () => firewall.remove(ids));
     this.#attempt('deleting endpoints', () => endpoints.delete(gone));
     for (const endpoint of gone) {
@@ -155,13 +155,14 @@ export class Attachment {
     others: readonly EndpointRecord[],
     undo: DisposableStack,
   ): EndpointRecord {
-    const { ipam } = this.#parts;
+    const { drivers, ipam } = this.#parts;
     const network = this.#parts.networks.get(request.network);
+    const driver = drivers.of(network);
     if (others.some(endpoint => endpoint.networkId === network.id)) {
       throw endpointExists(owner.containerName, network.name);
     }
     const assign = (family: 4 | 6, asked: string | undefined): AssignedAddress | undefined => {
-      if (network.driver !== 'bridge') return undefined;
+      if (!driver.hasInterfaces) return undefined;
       const assigned = ipam.assign(network, family, asked);
       if (assigned) undo.defer(() => ipam.release(network.id, assigned.address));
       return assigned;
@@ -169,14 +170,15 @@ export class Attachment {
     const ipv4 = assign(4, request.ipv4Address);
     const ipv6 = assign(6, request.ipv6Address);
     const usedNames = new Set(others.map(endpoint => endpoint.interfaceName));
-    return planEndpoint(owner, request, { network, ipv4, ipv6, usedNames });
+    return planEndpoint(owner, request, { network, driver, ipv4, ipv6, usedNames });
   }
 
   #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {
-    const { networks, publisher } = this.#parts;
-    const { defaultHostIp } = parseBridgeOptions(networks.get(gateway.networkId).options);
+    const { publisher } = this.#parts;
+    const { driver, network } = this.#at(gateway);
+    if (!driver.canPublish) return [];
     try {
-      const reservations = publisher.reserve(gateway.containerId, ports, defaultHostIp);
+      const reservations = publisher.reserve(gateway.containerId, ports, driver.defaultHostIp(network));
       undo.defer(() => publisher.cancel(reservations));
       return reservations;
     } catch (error) {
@@ -196,39 +198,39 @@ export class Attachment {
 
   #setRules({ added, changed, before }: Plan, undo: DisposableStack): void {
     const { firewall } = this.#parts;
-    const rules = this.#rulesOf([...changed, ...added]);
+    const rules = firewallEndpoints([...changed, ...added], this.#parts);
     if (rules.size === 0) return;
     firewall.setEndpoints(rules);
     undo.defer(() => {
       firewall.remove(added.map(endpoint => endpoint.id));
-      firewall.setEndpoints(this.#rulesOf(before));
+      firewall.setEndpoints(firewallEndpoints(before, this.#parts));
     });
   }
 
   #plugIn(plan: Plan, undo: DisposableStack): void {
-    const { links, names, networks, sandboxes } = this.#parts;
-    const bridged = plan.added.filter(endpoint => endpoint.interfaceName !== '');
-    if (bridged.length === 0) return;
+    const { sandboxes } = this.#parts;
+    const interfaced = plan.added.filter(endpoint => endpoint.interfaceName !== '');
+    if (interfaced.length === 0) return;
     const netns = sandboxes.create(plan.owner.containerId);
     const { previous, gateway } = plan;
-    if (previous && previous.id !== gateway?.id) undo.defer(() => links.setDefaultRoute(previous, netns));
-    for (const endpoint of bridged) {
+    if (previous && previous.id !== gateway?.id) undo.defer(() => setDefaultRoute(previous, netns));
+    for (const endpoint of interfaced) {
+      const { driver, network } = this.#at(endpoint);
       undo.defer(() => {
-        links.cutOff([endpoint.id]);
-        this.#chores.run('deleting links', () => links.delete([names.veth(endpoint.id)]));
+        driver.cutOff([endpoint]);
+        this.#chores.run('deleting links', () => driver.unplug(endpoint, netns));
       });
-      const network = networks.get(endpoint.networkId);
-      if (links.connect(endpoint, network, netns)) this.#replugOthers(network);
+      if (driver.plug(endpoint, network, netns)) this.#replugOthers(driver, network);
     }
     if (gateway?.ports.length) this.#allowLoopback(gateway);
   }
 
   /** Somebody deleted the bridge: the containers that were on it come back to the new one. */
-  #replugOthers(network: NetworkRecord): void {
-    const { endpoints, links } = this.#parts;
-    const present = new Map(links.list().map(link => [link.name, link]));
+  #replugOthers(driver: NetworkDriver, network: NetworkRecord): void {
+    const { endpoints, hostLinks } = this.#parts;
+    const present = new Map(hostLinks.list().map(link => [link.name, link]));
     for (const endpoint of endpoints.onNetwork(network.id)) {
-      links.replug(endpoint, network, present);
+      driver.replug(endpoint, network, present);
       if (endpoint.ports.length > 0) this.#allowLoopback(endpoint);
     }
   }
@@ -241,17 +243,19 @@ export class Attachment {
   }
 
   #allowLoopback(gateway: EndpointRecord): void {
-    if (gateway.ipv4) this.#parts.links.allowLoopback(this.#parts.networks.get(gateway.networkId));
+    const { driver, network } = this.#at(gateway);
+    if (gateway.ipv4) driver.allowLoopback(network);
   }
 
-  #rulesOf(endpoints: readonly EndpointRecord[]): Map<string, FirewallEndpoint> {
-    const rules = new Map<string, FirewallEndpoint>();
-    for (const endpoint of endpoints) {
-      if (endpoint.interfaceName === '') continue;
-      const network = this.#parts.networks.get(endpoint.networkId);
-      rules.set(endpoint.id, firewallEndpoint(endpoint, network, this.#parts.names));
-    }
-    return rules;
+  #at(endpoint: EndpointRecord): { readonly driver: NetworkDriver; readonly network: NetworkRecord } {
+    const network = this.#parts.networks.get(endpoint.networkId);
+    return { driver: this.#parts.drivers.of(network), network };
+  }
+
+  #cutOff(endpoints: readonly EndpointRecord[]): void {
+    const plugged = endpoints.filter(endpoint => endpoint.interfaceName !== '');
+    for (const [driver, own] of Map.groupBy(plugged, endpoint => this.#at(endpoint).driver))
+      driver.cutOff(own);
   }
 
   #forgetUdpFlows(endpoints: readonly EndpointRecord[], when: 'published' | 'released'): void {

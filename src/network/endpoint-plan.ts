@@ -1,6 +1,6 @@
 import { EngineError } from '#base/errors';
 import { type EndpointId, newId, shortId } from '#base/ids';
-import { parseBridgeOptions } from './bridge-options.ts';
+import type { NetworkDriver } from './drivers/network-driver.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { AssignedAddress } from './ipam.ts';
 import { macFor, parseMac } from './mac-address.ts';
@@ -13,25 +13,24 @@ export function planEndpoint(
   request: EndpointRequest,
   where: {
     readonly network: NetworkRecord;
+    readonly driver: Pick<NetworkDriver, 'hasInterfaces' | 'interfacePrefix'>;
     readonly ipv4: AssignedAddress | undefined;
     readonly ipv6: AssignedAddress | undefined;
     /** interface names in use in the container */
     readonly usedNames: ReadonlySet<string>;
   },
 ): EndpointRecord {
-  const { network, ipv4, ipv6 } = where;
-  const isBridge = network.driver === 'bridge';
+  const { network, driver, ipv4, ipv6 } = where;
+  const hasInterface = driver.hasInterfaces;
   return {
     id: newId<EndpointId>(),
     networkId: network.id,
     networkName: network.name,
     containerId: owner.containerId,
-    interfaceName: isBridge
-      ? freeName(parseBridgeOptions(network.options).interfacePrefix, where.usedNames)
-      : '',
-    macAddress: isBridge ? chooseMac(request.macAddress, ipv4) : '',
+    interfaceName: hasInterface ? freeName(driver.interfacePrefix(network), where.usedNames) : '',
+    macAddress: hasInterface ? chooseMac(request.macAddress, ipv4) : '',
     aliases: request.aliases,
-    dnsNames: dnsNames(owner, request, network),
+    dnsNames: hasInterface ? dnsNames(owner, request, network) : [],
     ports: [],
     gatewayPriority: request.gatewayPriority,
     isGateway: false,
@@ -55,7 +54,7 @@ function freeName(prefix: string, used: ReadonlySet<string>): string {
 
 /** Names are resolved on user-defined networks only. */
 function dnsNames(owner: SandboxOwner, request: EndpointRequest, network: NetworkRecord): string[] {
-  if (network.driver !== 'bridge' || network.name === 'bridge') return [];
+  if (network.name === 'bridge') return [];
   const names = [owner.containerName, ...request.aliases, shortId(owner.containerId), owner.hostname];
   return [...new Set(names.filter(name => name !== ''))];
 }

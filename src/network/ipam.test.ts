@@ -7,7 +7,8 @@ import type { NetworkRecord } from './network-table.ts';
 import { DEFAULT_POOLS } from './subnet-choice.ts';
 
 function network(options: Partial<NetworkCreateOptions> = {}): NetworkRecord {
-  return planNetwork({ name: 'n', ...options }, { pools: DEFAULT_POOLS, taken: [] });
+  const driver = { name: 'bridge', check: () => undefined };
+  return planNetwork({ name: 'n', ...options }, { driver, pools: DEFAULT_POOLS, taken: [] });
 }
 
 function ipamFor(one: NetworkRecord): Ipam {

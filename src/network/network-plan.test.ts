@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseBridgeOptions } from './drivers/bridge-options.ts';
+import { DriverTable } from './drivers/driver-table.ts';
+import { plainDriver } from './drivers/plain-driver.ts';
 import { parseSubnet } from './ip-address.ts';
 import type { NetworkCreateOptions } from './network.ts';
 import { type PlanContext, planNetwork } from './network-plan.ts';
 import { DEFAULT_POOLS } from './subnet-choice.ts';
 
+const bridge: PlanContext['driver'] = {
+  name: 'bridge',
+  check: ({ options }) => void parseBridgeOptions(options),
+};
+
 function context(taken: Record<string, string> = {}, pools = DEFAULT_POOLS): PlanContext {
   return {
+    driver: bridge,
     pools,
     taken: Object.entries(taken).map(([text, holder]) => ({
       subnet: parseSubnet(text) ?? assert.fail(text),
@@ -69,13 +78,6 @@ const REFUSED: readonly [string, Partial<NetworkCreateOptions>, { kind: string; 
   ['a name like an option', { name: '-x' }, { kind: 'invalid' }],
   ['a name that means something else', { name: 'default' }, { kind: 'invalid' }],
   ['a name of 200 letters', { name: 'a'.repeat(200) }, { kind: 'invalid' }],
-  [
-    'a second host network',
-    { driver: 'host' },
-    { kind: 'forbidden', message: /^only one instance of "host"/ },
-  ],
-  ['an unknown driver', { driver: 'weave' }, { kind: 'notFound', message: /^could not find plugin weave/ }],
-  ['a driver still to come', { driver: 'macvlan' }, { kind: 'notImplemented' }],
   ['an unknown IPAM driver', { ipamDriver: 'dhcp' }, { kind: 'notFound' }],
   ['no family at all', { hasIpv4: false }, { kind: 'invalid' }],
   [
@@ -131,3 +133,13 @@ for (const [what, options, error] of REFUSED) {
     assert.throws(() => plan(options, { '10.9.0.0/16': 'interface vpn0' }), error);
   });
 }
+
+test('drivers that are not there are refused in words', () => {
+  const drivers = new DriverTable([plainDriver('host'), plainDriver('null')]);
+  assert.throws(() => planNetwork({ name: 'n' }, { ...context(), driver: drivers.get('host') }), {
+    kind: 'forbidden',
+    message: /^only one instance of "host"/,
+  });
+  assert.throws(() => drivers.get('weave'), { kind: 'notFound', message: /^could not find plugin weave/ });
+  assert.throws(() => drivers.get('overlay'), { kind: 'notImplemented' });
+});

@@ -1,7 +1,7 @@
-import { EngineError, notImplemented } from '#base/errors';
+import { EngineError } from '#base/errors';
 import { type NetworkId, newId } from '#base/ids';
-import { parseBridgeOptions } from './bridge-options.ts';
-import { driverNotFound, poolOverlaps } from './errors.ts';
+import type { NetworkDriver } from './drivers/network-driver.ts';
+import { poolOverlaps } from './errors.ts';
 import {
   contains,
   formatIp,
@@ -24,6 +24,7 @@ export interface TakenSubnet {
 }
 
 export interface PlanContext {
+  readonly driver: Pick<NetworkDriver, 'name' | 'check'>;
   readonly taken: readonly TakenSubnet[];
   readonly pools: readonly DefaultPool[];
 }
@@ -35,16 +36,13 @@ const MAX_NAME_LENGTH = 128;
 /** A network as it will be: options checked, subnets and gateways chosen. Touches nothing. @throws `invalid`, `forbidden`, `notFound`. */
 export function planNetwork(options: NetworkCreateOptions, context: PlanContext): NetworkRecord {
   checkName(options.name);
-  const driver = options.driver || 'bridge';
-  if (driver !== 'bridge') throw unusableDriver(driver);
-  parseBridgeOptions(options.options ?? {});
   const hasIpv4 = options.hasIpv4 ?? true;
   const hasIpv6 = (options.hasIpv6 ?? false) || (options.pools ?? []).some(pool => pool.subnet.includes(':'));
   if (!hasIpv4 && !hasIpv6) throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
-  return {
+  const network: Omit<NetworkRecord, 'ipam'> = {
     id: newId<NetworkId>(),
     name: options.name,
-    driver,
+    driver: context.driver.name,
     createdAt: Date.now(),
     scope: 'local',
     isInternal: options.isInternal ?? false,
@@ -52,14 +50,13 @@ export function planNetwork(options: NetworkCreateOptions, context: PlanContext)
     hasIpv4,
     hasIpv6,
     hasChosenSubnets: (options.pools ?? []).some(pool => pool.subnet !== ''),
-    ipam: {
-      driver: ipamDriver(options.ipamDriver),
-      options: options.ipamOptions ?? {},
-      pools: planPools(options.pools ?? [], { hasIpv4, hasIpv6 }, context),
-    },
     options: options.options ?? {},
     labels: options.labels ?? {},
   };
+  const ipam = { driver: ipamDriver(options.ipamDriver), options: options.ipamOptions ?? {} };
+  context.driver.check({ ...network, ipam: { ...ipam, pools: [] } });
+  const pools = planPools(options.pools ?? [], { hasIpv4, hasIpv6 }, context);
+  return { ...network, ipam: { ...ipam, pools } };
 }
 
 /** The networks that are not ours to make: `host` and `none`. */
@@ -90,14 +87,6 @@ function checkName(name: string): void {
       `invalid network name ${JSON.stringify(name.slice(0, MAX_NAME_LENGTH))}: use letters, digits, "_", "." and "-", first a letter or digit`,
     );
   }
-}
-
-function unusableDriver(driver: string): EngineError {
-  if (driver === 'host' || driver === 'null') {
-    return new EngineError('forbidden', `only one instance of "${driver}" network is allowed`);
-  }
-  if (['macvlan', 'ipvlan', 'overlay'].includes(driver)) return notImplemented(`network driver ${driver}`);
-  return driverNotFound(driver);
 }
 
 function ipamDriver(name: string | undefined): string {

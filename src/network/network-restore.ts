@@ -1,11 +1,11 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { messageOf } from '#base/errors';
-import type { Link } from '#sys/netlink/netlink-tables';
 import type { BackgroundChores } from './background-chores.ts';
-import { bridgeNameOf } from './bridge-links.ts';
+import type { HostLinksByName, NetworkDriver } from './drivers/network-driver.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
+import { deleteLinks } from './host-links.ts';
 import { overlaps, parseSubnet } from './ip-address.ts';
-import { firewallEndpoint, firewallNetwork, type NetworkParts } from './network-parts.ts';
+import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
 import { planNetwork, planSpecialNetwork, type TakenSubnet } from './network-plan.ts';
 import type { NetworkRecord } from './network-table.ts';
 import type { DefaultPool } from './subnet-choice.ts';
@@ -16,7 +16,7 @@ export interface RestoreContext {
 }
 
 /** Networks made or looked after between turns of the event loop. */
-const BRIDGES_PER_TURN = 4;
+const NETWORKS_PER_TURN = 4;
 const ENDPOINTS_PER_TURN = 4;
 
 /**
@@ -34,8 +34,8 @@ export async function restoreNetworks(
   ensurePredefined(parts, context.pools);
   parts.firewall.watch();
   assertFirewall(parts);
-  const links = new Map(parts.links.list().map(link => [link.name, link]));
-  await ensureBridges(parts, links, context.chores);
+  const links = new Map(parts.hostLinks.list().map(link => [link.name, link]));
+  await ensureNetworks(parts, links, context.chores);
   await reconnect(parts, links);
   restorePorts(parts);
   sweep(parts, { running, links, chores: context.chores });
@@ -44,10 +44,10 @@ export async function restoreNetworks(
 
 /** Ranges that a new network must keep clear of. */
 export function takenSubnets(parts: NetworkParts, except?: NetworkRecord): TakenSubnet[] {
-  const bridges = parts.networks.list().filter(network => network.driver === 'bridge');
-  const ownLinks = new Set(bridges.map(network => bridgeNameOf(network, parts.names)));
-  const taken = parts.links.takenSubnets(ownLinks);
-  for (const network of bridges) {
+  const networks = parts.networks.list();
+  const ownLinks = new Set(networks.flatMap(network => parts.drivers.of(network).linksOf(network)));
+  const taken = parts.hostLinks.takenSubnets(ownLinks);
+  for (const network of networks) {
     if (network.id === except?.id) continue;
     for (const pool of network.ipam.pools) {
       const subnet = parseSubnet(pool.subnet);
@@ -95,7 +95,7 @@ function ensurePredefined(parts: NetworkParts, pools: readonly DefaultPool[]): v
 }
 
 function planDefaultBridge(
-  { names }: NetworkParts,
+  { drivers, names }: NetworkParts,
   pools: readonly DefaultPool[],
   taken: readonly TakenSubnet[],
 ): NetworkRecord {
@@ -112,64 +112,58 @@ function planDefaultBridge(
         'com.docker.network.driver.mtu': '1500',
       },
     },
-    { taken, pools },
+    { driver: drivers.get('bridge'), taken, pools },
   );
 }
 
-function assertFirewall({ endpoints, firewall, names, networks }: NetworkParts): void {
-  const bridges = networks.list().filter(network => network.driver === 'bridge');
-  const plugged = endpoints.list().filter(endpoint => endpoint.interfaceName !== '');
-  firewall.prime(
-    new Map(bridges.map(network => [network.id, firewallNetwork(network, names)])),
-    new Map(
-      plugged.map(endpoint => [
-        endpoint.id,
-        firewallEndpoint(endpoint, networks.get(endpoint.networkId), names),
-      ]),
-    ),
-  );
+function assertFirewall(parts: NetworkParts): void {
+  const { drivers, endpoints, firewall, networks } = parts;
+  const rules = networks.list().flatMap(network => {
+    const rule = drivers.of(network).firewallNetwork(network);
+    return rule ? [[network.id, rule] as const] : [];
+  });
+  firewall.prime(new Map(rules), firewallEndpoints(endpoints.list(), parts));
   firewall.assert();
 }
 
-/** Bridges in use and the default one at once; after a reboot the others follow in the background. */
-async function ensureBridges(
+/** Networks in use and the default one at once; after a reboot the others follow in the background. */
+async function ensureNetworks(
   parts: NetworkParts,
-  links: ReadonlyMap<string, Link>,
+  links: HostLinksByName,
   chores: BackgroundChores,
 ): Promise<void> {
-  const bridges = parts.networks.list().filter(network => network.driver === 'bridge');
+  const networks = parts.networks.list();
+  const ensure = (network: NetworkRecord): void => parts.drivers.of(network).ensureNetwork(network);
   const isUrgent = (network: NetworkRecord): boolean =>
     network.name === 'bridge' || parts.endpoints.onNetwork(network.id).length > 0;
-  await inTurns(bridges.filter(isUrgent), BRIDGES_PER_TURN, network => {
-    parts.links.ensureBridge(network);
-  });
-  const missing = bridges.filter(
-    network => !isUrgent(network) && !links.has(bridgeNameOf(network, parts.names)),
-  );
-  chores.run('making bridges', () =>
-    inTurns(missing, BRIDGES_PER_TURN, network => {
-      if (parts.networks.find(network.id)) parts.links.ensureBridge(network);
+  const isMissing = (network: NetworkRecord): boolean =>
+    parts.drivers
+      .of(network)
+      .linksOf(network)
+      .some(link => !links.has(link));
+  await inTurns(networks.filter(isUrgent), NETWORKS_PER_TURN, ensure);
+  const missing = networks.filter(network => !isUrgent(network) && isMissing(network));
+  chores.run('making networks', () =>
+    inTurns(missing, NETWORKS_PER_TURN, network => {
+      if (parts.networks.find(network.id)) ensure(network);
     }),
   );
 }
 
-async function reconnect(parts: NetworkParts, links: ReadonlyMap<string, Link>): Promise<void> {
+async function reconnect(parts: NetworkParts, links: HostLinksByName): Promise<void> {
   const plugged = parts.endpoints.list().filter(endpoint => endpoint.interfaceName !== '');
   const broken: EndpointRecord[] = [];
-  for (const endpoint of plugged) {
-    // The host's end comes up last, so one that is up is complete.
-    if (!links.get(parts.names.veth(endpoint.id))?.isUp) broken.push(endpoint);
-  }
   await inTurns(plugged, ENDPOINTS_PER_TURN, endpoint => {
-    const network = parts.networks.get(endpoint.networkId);
-    if (endpoint.ports.length > 0 && endpoint.ipv4) parts.links.allowLoopback(network);
-    if (!broken.includes(endpoint)) parts.links.replug(endpoint, network, links);
+    const { driver, network, netns } = whereabouts(parts, endpoint);
+    if (endpoint.ports.length > 0 && endpoint.ipv4) driver.allowLoopback(network);
+    if (driver.holds(endpoint, links, netns)) driver.replug(endpoint, network, links);
+    else broken.push(endpoint);
   });
   for (const endpoint of broken) {
+    const { driver, network, netns } = whereabouts(parts, endpoint);
     try {
-      await parts.links.delete([parts.names.veth(endpoint.id)]);
-      const netns = parts.sandboxes.path(endpoint.containerId);
-      parts.links.connect(endpoint, parts.networks.get(endpoint.networkId), netns);
+      await driver.unplug(endpoint, netns);
+      driver.plug(endpoint, network, netns);
       parts.logger.info('made the link of a running container anew', { container: endpoint.containerId });
     } catch (error) {
       parts.logger.error('cannot reconnect a running container: restart it', {
@@ -179,6 +173,14 @@ async function reconnect(parts: NetworkParts, links: ReadonlyMap<string, Link>):
       });
     }
   }
+}
+
+function whereabouts(
+  { drivers, networks, sandboxes }: NetworkParts,
+  endpoint: EndpointRecord,
+): { readonly driver: NetworkDriver; readonly network: NetworkRecord; readonly netns: string } {
+  const network = networks.get(endpoint.networkId);
+  return { driver: drivers.of(network), network, netns: sandboxes.path(endpoint.containerId) };
 }
 
 function restorePorts({ endpoints, logger, publisher }: NetworkParts): void {
@@ -195,10 +197,10 @@ function restorePorts({ endpoints, logger, publisher }: NetworkParts): void {
 
 /** Removes what carries our names and belongs to no row. */
 function sweep(
-  { endpoints, links: bridgeLinks, logger, names, networks, sandboxes }: NetworkParts,
+  { endpoints, logger, names, networks, sandboxes }: NetworkParts,
   context: {
     readonly running: ReadonlySet<string>;
-    readonly links: ReadonlyMap<string, Link>;
+    readonly links: HostLinksByName;
     readonly chores: BackgroundChores;
   },
 ): void {
@@ -216,7 +218,7 @@ function sweep(
       links: stray.length,
     });
   }
-  context.chores.run('deleting left-over links', () => bridgeLinks.delete(stray.map(link => link.name)));
+  context.chores.run('deleting left-over links', () => deleteLinks(stray.map(link => link.name)));
 }
 
 async function inTurns<T>(items: readonly T[], perTurn: number, work: (item: T) => void): Promise<void> {

@@ -9,11 +9,14 @@ import type { NftChain } from '#sys/netlink/nftables-chains';
 import { readSysctl } from '#sys/sysctl';
 import { Attachment, PortRefused } from './attachment.ts';
 import { BackgroundChores } from './background-chores.ts';
-import { BridgeLinks } from './bridge-links.ts';
+import { BridgeDriver } from './drivers/bridge-driver.ts';
+import { DriverTable } from './drivers/driver-table.ts';
+import { plainDriver } from './drivers/plain-driver.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
 import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
 import { Firewall } from './firewall.ts';
 import { ForwardWarning } from './forward-warning.ts';
+import { HostLinks } from './host-links.ts';
 import { type EngineInstance, InstanceNames } from './instance-names.ts';
 import { Ipam } from './ipam.ts';
 import type {
@@ -24,7 +27,7 @@ import type {
   PortRequest,
   SandboxOwner,
 } from './network.ts';
-import { firewallNetwork, type NetworkParts } from './network-parts.ts';
+import type { NetworkParts } from './network-parts.ts';
 import { planNetwork } from './network-plan.ts';
 import { NetworkRegistry, PREDEFINED } from './network-registry.ts';
 import { restoreNetworks, takenSubnets } from './network-restore.ts';
@@ -60,6 +63,7 @@ export class NetworkService {
   readonly #parts: NetworkParts;
   readonly #chores: BackgroundChores;
   readonly #attachment: Attachment;
+  readonly #bridges: BridgeDriver;
   readonly #pools: readonly DefaultPool[];
 
   constructor(deps: NetworkServiceDeps) {
@@ -76,13 +80,15 @@ export class NetworkService {
     const list = (): readonly NftChain[] => firewall.chains();
     const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge, list });
     this.#pools = deps.defaultPools ?? DEFAULT_POOLS;
+    this.#bridges = new BridgeDriver({ names, logger });
     this.#chores = new BackgroundChores(logger);
     this.#parts = {
       names,
       networks,
       endpoints,
       ipam: openIpam(networks, endpoints, resolveContainerName),
-      links: new BridgeLinks({ names, logger }),
+      drivers: new DriverTable([this.#bridges, plainDriver('host'), plainDriver('null')]),
+      hostLinks: new HostLinks(),
       firewall,
       conntrack: new Conntrack(),
       publisher: new PortPublisher({ book, logger }),
@@ -112,15 +118,17 @@ export class NetworkService {
   /** @throws `conflict` for a name in use, `forbidden` for a range in use, `invalid`, `notFound` for the driver. */
   async create(options: NetworkCreateOptions, { signal }: Abortable = {}): Promise<Network> {
     throwIfAborted(signal);
-    const { firewall, ipam, links, names, networks } = this.#parts;
+    const { drivers, firewall, ipam, networks } = this.#parts;
     if (PREDEFINED.has(options.name)) throw predefinedNotPermitted(options.name);
     if (networks.hasName(options.name)) throw networkNameTaken(options.name);
-    const network = planNetwork(options, { pools: this.#pools, taken: takenSubnets(this.#parts) });
+    const driver = drivers.get(options.driver || 'bridge');
+    const network = planNetwork(options, { driver, pools: this.#pools, taken: takenSubnets(this.#parts) });
     using undo = new DisposableStack();
-    firewall.setNetwork(network.id, firewallNetwork(network, names));
+    const rules = driver.firewallNetwork(network);
+    if (rules) firewall.setNetwork(network.id, rules);
     undo.defer(() => firewall.remove([network.id]));
-    undo.defer(() => this.#chores.run('deleting a bridge', () => links.deleteBridge(network)));
-    links.ensureBridge(network);
+    undo.defer(() => this.#chores.run('removing what a network had', () => driver.removeNetwork(network)));
+    driver.ensureNetwork(network);
     networks.insert(network);
     undo.move();
     ipam.open(network);
@@ -130,7 +138,7 @@ export class NetworkService {
   /** @throws `notFound`; `forbidden` for a predefined network, and while containers are on it. */
   async remove(reference: string, { signal }: Abortable = {}): Promise<void> {
     throwIfAborted(signal);
-    const { endpoints, firewall, ipam, links, networks, resolveContainerName } = this.#parts;
+    const { drivers, endpoints, firewall, ipam, networks, resolveContainerName } = this.#parts;
     const network = networks.get(reference);
     if (PREDEFINED.has(network.name)) throw predefinedNotRemovable(network.name);
     const users = endpoints.onNetwork(network.id).map(endpoint => ({
@@ -141,7 +149,7 @@ export class NetworkService {
     networks.delete(network); // point of no return
     ipam.close(network.id);
     firewall.remove([network.id]);
-    await links.deleteBridge(network);
+    await drivers.of(network).removeNetwork(network);
   }
 
   /** Endpoints of running containers on one network. */
@@ -225,25 +233,24 @@ export class NetworkService {
    * stay, and published ports go on working without the engine.
    */
   async shutdown(): Promise<void> {
-    const { endpoints, firewall, links, networks } = this.#parts;
+    const { drivers, endpoints, firewall, networks } = this.#parts;
     await this.#chores.settle();
     const isInUse = endpoints.list().some(endpoint => endpoint.interfaceName !== '');
     if (!isInUse) {
       firewall.withdraw();
-      for (const network of networks.list()) {
-        if (network.driver === 'bridge') await links.deleteBridge(network);
-      }
+      for (const network of networks.list()) await drivers.of(network).removeNetwork(network);
     }
     this.abandon();
   }
 
   /** Lets go of every descriptor and changes nothing on the host: what the end of the process does. Ports close. */
   abandon(): void {
-    const { conntrack, firewall, links, publisher } = this.#parts;
+    const { conntrack, firewall, hostLinks, publisher } = this.#parts;
     publisher.releaseAll();
     conntrack[Symbol.dispose]();
     firewall[Symbol.dispose]();
-    links[Symbol.dispose]();
+    hostLinks[Symbol.dispose]();
+    this.#bridges[Symbol.dispose]();
   }
 }
 

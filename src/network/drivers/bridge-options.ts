@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { EngineError, notImplemented } from '#base/errors';
-import { isLinkName } from './instance-names.ts';
+import { isLinkName } from '../instance-names.ts';
 
 /** Docker's options of the bridge driver (`com.docker.network.…`) that change something here. */
 export interface BridgeOptions {

@@ -1,0 +1,27 @@
+import { EngineError } from '#base/errors';
+import type { NetworkDriver } from './network-driver.ts';
+
+/** `host` and `null`: networks that give containers nothing. There is one of each, made by the engine. */
+export function plainDriver(name: 'host' | 'null'): NetworkDriver {
+  return {
+    name,
+    hasInterfaces: false,
+    canPublish: false,
+    check: () => {
+      throw new EngineError('forbidden', `only one instance of "${name}" network is allowed`);
+    },
+    interfacePrefix: () => '',
+    defaultHostIp: () => undefined,
+    linksOf: () => [],
+    firewallNetwork: () => undefined,
+    firewallEndpoint: () => undefined,
+    ensureNetwork: () => undefined,
+    removeNetwork: async () => undefined,
+    plug: () => false,
+    holds: () => true,
+    replug: () => undefined,
+    allowLoopback: () => undefined,
+    cutOff: () => undefined,
+    unplug: async () => undefined,
+  };
+}

@@ -1,0 +1,59 @@
+import { EngineError } from '#base/errors';
+import { addAddress, addRoute } from '#sys/netlink/address-requests';
+import { setLink } from '#sys/netlink/link-requests';
+import type { NetlinkRequest } from '#sys/netlink/netlink-message';
+import { NETLINK_ROUTE, NetlinkSocket } from '#sys/netlink/netlink-socket';
+import { findLink } from '#sys/netlink/netlink-tables';
+import { inNetns } from '#sys/netns';
+import { writeSysctl } from '#sys/sysctl';
+import type { EndpointRecord } from './endpoint-table.ts';
+import { ipBytes, lastOf, parseIp, subnetAround } from './ip-address.ts';
+
+/** Everything a container's side of an endpoint needs, in one message. @param netns path or descriptor of its sandbox */
+export function configureInterface(netns: string | number, endpoint: EndpointRecord): void {
+  inNetns(netns, () => {
+    using socket = new NetlinkSocket(NETLINK_ROUTE);
+    const link = findLink(socket, endpoint.interfaceName);
+    if (!link) throw new EngineError('internal', `interface ${endpoint.interfaceName} vanished`);
+    if (endpoint.ipv6) setIpv6(endpoint.interfaceName, true);
+    socket.run(
+      setLink(link.index, { isUp: true }),
+      ...[endpoint.ipv4, endpoint.ipv6].flatMap(address => {
+        const ip = address && parseIp(address.address);
+        if (!ip) return [];
+        const { prefixLength } = address;
+        const broadcast =
+          ip.family === 4 ? { broadcast: ipBytes(lastOf(subnetAround(ip, prefixLength))) } : {};
+        return [addAddress({ linkIndex: link.index, address: ipBytes(ip), prefixLength, ...broadcast })];
+      }),
+      ...(endpoint.isGateway ? defaultRoutes(endpoint, link.index) : []),
+    );
+  });
+}
+
+/** Makes an endpoint the way out of its container. */
+export function setDefaultRoute(endpoint: EndpointRecord, netns: string): void {
+  inNetns(netns, () => {
+    using socket = new NetlinkSocket(NETLINK_ROUTE);
+    const link = findLink(socket, endpoint.interfaceName);
+    if (link) socket.run(...defaultRoutes(endpoint, link.index));
+  });
+}
+
+/**
+ * Nobody on a bridge tells the others where to route (CVE-2020-13401), and without IPv6 on the network there is none on
+ * its interfaces. Addresses are ours to give, so none waits a second for duplicates to answer.
+ */
+export function setIpv6(link: string, isOn: boolean): void {
+  writeSysctl(`net/ipv6/conf/${link}/accept_ra`, 0);
+  writeSysctl(`net/ipv6/conf/${link}/accept_dad`, 0);
+  writeSysctl(`net/ipv6/conf/${link}/disable_ipv6`, isOn ? 0 : 1);
+}
+
+function defaultRoutes(endpoint: EndpointRecord, linkIndex: number): NetlinkRequest[] {
+  return [endpoint.ipv4?.gateway, endpoint.ipv6?.gateway].flatMap(gateway => {
+    const ip = gateway === undefined ? undefined : parseIp(gateway);
+    if (!ip) return [];
+    return [addRoute({ linkIndex, family: ip.family, gateway: ipBytes(ip) }, { isReplacing: true })];
+  });
+}
