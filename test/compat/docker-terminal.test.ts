@@ -233,9 +233,9 @@ test('a terminal goes on after the engine was killed: attach, input, resize', { 
   await using terminal = dockerTerminal(engine.daemon, 'attach', 'kept');
   terminal.write('\r');
   await terminal.shows(PROMPT);
-  terminal.write('stty size; exit 9\r');
+  // The client makes the window larger by one and then right, so that a shell shows its prompt again.
+  terminal.write('until [ "$(stty size)" = "40 120" ]; do sleep 0.1; done; exit 9\r');
   assert.equal(await terminal.ended(), 9);
-  assert.match(terminal.stdout, /\r\n40 120\r\n/);
 });
 
 test('a closed terminal leaves the container running', { skip }, async () => {

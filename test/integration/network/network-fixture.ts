@@ -157,11 +157,12 @@ export class NetworkFixture implements AsyncDisposable {
     const station = new Station(path);
     this.stations.push(station);
     station.run('ip link set lo up');
+    // Made in place: the host may have an eth0 of its own.
+    const inside = station.run('sleep 20 >/dev/null 2>&1 & echo $!').trim();
     sh(
-      `ip link add ${link} type veth peer name eth0 && ip addr add ${prefix}.1/24 dev ${link} && ip link set ${link} up`,
+      `ip link add ${link} type veth peer name eth0 netns ${inside} && ip addr add ${prefix}.1/24 dev ${link} && ip link set ${link} up`,
     );
-    const inode = station.run('sleep 20 >/dev/null 2>&1 & echo $!').trim();
-    sh(`ip link set eth0 netns ${inode} && kill ${inode}`);
+    sh(`kill ${inside}`);
     station.run(
       `ip addr add ${prefix}.2/24 dev eth0 && ip link set eth0 up && ip route add default via ${prefix}.1`,
     );
