@@ -17,6 +17,7 @@ import { Plugins } from '#plugin/plugins';
 import { ConmonRuntime } from '#runtime/conmon-runtime';
 import { type HostFacts, readHostFacts } from '#runtime/oci-spec/host-facts';
 import { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
+import { StoredLayerBlobs } from '#snapshot/layer-blobs';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
@@ -125,6 +126,7 @@ function createStorage(
   const images = new ImageService({
     ...shared,
     content,
+    blobs: new StoredLayerBlobs({ content }),
     snapshots,
     isUsed: id =>
       containers()

@@ -31,7 +31,7 @@ export interface ImageAdderDeps {
   readonly table: ImageTable;
   readonly content: ContentStore;
   readonly snapshots: Snapshotter;
-  readonly jail: Pick<JailPool, 'extract' | 'measure' | 'adopt'>;
+  readonly jail: Pick<JailPool, 'measure'>;
 }
 
 export interface AddedImage {
@@ -84,7 +84,7 @@ export class ImageAdder {
     return { id, isNew: true, topLevelNames };
   }
 
-  /** Layers are unpacked independently of each other; only their commits go in order. */
+  /** Layers are taken in independently of each other; only their commits go in order. */
   async #unpackAll(
     image: NewImage,
     stack: readonly Stack[],
@@ -93,14 +93,14 @@ export class ImageAdder {
   ): Promise<void> {
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
-    let below: Promise<void> = Promise.resolve();
-    const all = stack.map((layer, index) => {
-      const parent = below;
-      below = this.#ensureLayer(layer, index, image, { parent, note, signal: stop });
-      below.catch((error: unknown) => failed.abort(error));
-      return below;
+    const all = stack.map(async (layer, index) => {
+      try {
+        await this.#ensureLayer(layer, index, image, { note, signal: stop });
+      } catch (error) {
+        failed.abort(error);
+      }
     });
-    await Promise.allSettled(all);
+    await Promise.all(all);
     if (failed.signal.aborted) throw failed.signal.reason; // the first failure; others follow from it
   }
 
@@ -109,32 +109,17 @@ export class ImageAdder {
     index: number,
     image: NewImage,
     context: {
-      readonly parent: Promise<void>;
       readonly note: (chainId: Digest, sizeBytes: number, names: readonly string[]) => void;
       readonly signal: AbortSignal;
     },
   ): Promise<void> {
-    const { jail, snapshots } = this.#deps;
     const blob = image.layers[index]?.blob;
     if (!blob) throw new TypeError('the stack has as many layers as the image');
-    let isUnpacked = false;
-    const unpack = async (directory: string, signal: AbortSignal): Promise<void> => {
-      const known = blob.digest === diffId ? { knownDiffId: diffId } : {};
-      const input = { archive: blob.path, directory, whiteouts: 'overlay', ...known } as const;
-      const result = await jail.extract(input, { signal });
-      verifyDiffId(index, diffId, result.diffId);
-      context.note(chainId, result.sizeBytes, result.topLevelNames);
-      isUnpacked = true;
-      await context.parent;
-      if (parent !== undefined && result.implicitDirectories.length > 0) {
-        await jail.adopt(directory, snapshots.layerDirectories(parent), result.implicitDirectories, {
-          signal,
-        });
-      }
-    };
-    await snapshots.ensureLayer(chainId, parent, unpack, { signal: context.signal });
-    if (!isUnpacked) await this.#prove(index, diffId, blob, context.signal);
-    await context.parent;
+    const { signal } = context;
+    const source = { archive: blob.path, diffId, blob, isVerified: true, label: `layer ${index}` };
+    const taken = await this.#deps.snapshots.ensureLayer(chainId, parent, source, { signal });
+    if (taken) context.note(chainId, taken.sizeBytes, taken.topLevelNames);
+    if (taken?.blobDigest !== blob.digest) await this.#prove(index, diffId, blob, signal);
   }
 
   /** A layer that is there already says nothing about the blob that came now: that could be anything. */

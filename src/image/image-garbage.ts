@@ -1,14 +1,14 @@
 import { isKind, messageOf } from '#base/errors';
 import { type Digest, isDigest } from '#base/ids';
 import type { Logger } from '#base/logger';
+import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter } from '#snapshot/snapshotter';
-import type { ContentStore } from '#store/content-store';
 import type { Leases } from '#store/leases';
 import type { ImageTable } from './image-table.ts';
 
 export interface ImageGarbageDeps {
   readonly table: ImageTable;
-  readonly content: ContentStore;
+  readonly blobs: LayerBlobs;
   readonly snapshots: Snapshotter;
   readonly leases: Leases;
   readonly logger: Logger;
@@ -28,10 +28,10 @@ export class ImageGarbage {
    * @returns the layers that went, uppermost first.
    */
   async collect(blobs: readonly Digest[]): Promise<string[]> {
-    const { table, content, leases } = this.#deps;
+    const { table, blobs: stored, leases } = this.#deps;
     const removed = this.#collectLayers();
     for (const blob of new Set(blobs)) {
-      if (!table.ownsBlob(blob) && !leases.isHeld(blob)) await content.remove(blob);
+      if (!table.ownsBlob(blob) && !leases.isHeld(blob)) await stored.remove(blob);
     }
     return removed;
   }
@@ -39,7 +39,7 @@ export class ImageGarbage {
   /** At start, when nothing is under way: half-made things too. */
   sweep(): void {
     this.#collectLayers();
-    this.#deps.content.sweep(blob => this.#deps.table.ownsBlob(blob));
+    this.#deps.blobs.sweep(blob => this.#deps.table.ownsBlob(blob));
   }
 
   #collectLayers(): string[] {

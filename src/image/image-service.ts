@@ -4,6 +4,7 @@ import type { EventSink } from '#base/engine-event';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
+import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import { hostPlatform, type Platform } from '#spec/oci/platform';
 import {
@@ -33,8 +34,10 @@ import { readArchive } from './read-archive.ts';
 export interface ImageServiceDeps {
   readonly db: Database;
   readonly content: ContentStore;
+  /** where blobs are read from: not every one of them is in `content` */
+  readonly blobs: LayerBlobs;
   readonly snapshots: Snapshotter;
-  readonly jail: Pick<JailPool, 'extract' | 'measure' | 'adopt'>;
+  readonly jail: Pick<JailPool, 'measure'>;
   readonly events: EventSink;
   readonly logger: Logger;
   /** containers (by ID) made of the image */

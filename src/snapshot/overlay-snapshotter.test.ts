@@ -14,21 +14,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '#base/logger';
 import { Database } from '#store/database';
-import { removeTree } from '#sys/remove-tree';
-import { treeUsage } from '#sys/tree-usage';
+import { fakeLayerJail } from './fake-layer-jail.ts';
 import { OverlaySnapshotter } from './overlay-snapshotter.ts';
 import { snapshotMigrations } from './snapshot-table.ts';
-import { type SnapshotterUnderTest, snapshotterSuite } from './snapshotter.suite.ts';
+import { layerSource, type SnapshotterUnderTest, snapshotterSuite } from './snapshotter.suite.ts';
 
 function overlay(): SnapshotterUnderTest & { readonly snapshots: OverlaySnapshotter; readonly root: string } {
   const root = mkdtempSync(join(tmpdir(), 'quai-snapshot-'));
   const db = new Database(':memory:');
   db.migrate(snapshotMigrations, silentLogger);
-  const jail = {
-    removeTree: async (path: string) => void removeTree(path),
-    sync: async () => undefined,
-    usage: async (path: string) => treeUsage(path) ?? assert.fail('was not stopped'),
-  };
+  const jail = fakeLayerJail();
   const open = () =>
     new OverlaySnapshotter({ db, root: join(root, 'snapshots'), jail, logger: silentLogger });
   const snapshots = open();
@@ -50,8 +45,8 @@ snapshotterSuite('overlay', overlay);
 test('overlay: mounts() names the layers uppermost first, and escapes what separates', async () => {
   await using subject = overlay();
   const { snapshots, root } = subject;
-  await snapshots.ensureLayer('low', undefined, async () => undefined);
-  await snapshots.ensureLayer('high', 'low', async () => undefined);
+  await snapshots.ensureLayer('low', undefined, layerSource([{ path: 'f' }]));
+  await snapshots.ensureLayer('high', 'low', layerSource([{ path: 'f' }]));
   snapshots.prepare('c1', 'high');
   assert.deepEqual(snapshots.mounts('c1'), {
     type: 'overlay',
@@ -82,7 +77,8 @@ test('overlay: mounts() names the layers uppermost first, and escapes what separ
 test('overlay: the root of a container looks as that of its uppermost layer', async () => {
   await using subject = overlay();
   const { snapshots } = subject;
-  await snapshots.ensureLayer('a', undefined, async directory => chmodSync(directory, 0o1751));
+  await snapshots.ensureLayer('a', undefined, layerSource([{ path: 'f' }]));
+  chmodSync(snapshots.layerDirectories('a')[0] ?? '', 0o1751);
   snapshots.prepare('c1', 'a');
   assert.equal(statSync(snapshots.directories('c1').upper).mode & 0o7777, 0o1751);
 });

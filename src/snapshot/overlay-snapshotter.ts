@@ -2,23 +2,18 @@ import { existsSync } from 'node:fs';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { SingleFlight } from '#base/single-flight';
 import type { Database } from '#store/database';
-import type { TreeUsage } from '#sys/tree-usage';
+import type { JailPool } from '#store/jail-pool';
+import { archiveInput, LayerIntake, verifyDiffId } from './layer-intake.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { type SnapshotRecord, SnapshotTable } from './snapshot-table.ts';
-import type { MountSpec, Snapshotter, SnapshotUsage } from './snapshotter.ts';
+import type { LayerSource, MountSpec, Snapshotter, SnapshotUsage, TakenLayer } from './snapshotter.ts';
 
 export interface OverlaySnapshotterDeps {
   readonly db: Database;
   /** `<data root>/snapshots`; its file system must be able to hold the upper directory of an overlay */
   readonly root: string;
-  readonly jail: {
-    removeTree(path: string): Promise<void>;
-    usage(path: string, options?: Abortable): Promise<TreeUsage>;
-    /** gets the file system of `path` onto its disk */
-    sync(path: string): Promise<void>;
-  };
+  readonly jail: Pick<JailPool, 'extract' | 'adopt' | 'removeTree' | 'usage' | 'sync'>;
   readonly logger: Logger;
 }
 
@@ -39,7 +34,7 @@ export class OverlaySnapshotter implements Snapshotter {
   readonly #table: SnapshotTable;
   readonly #directories: SnapshotDirectories;
   readonly #deps: OverlaySnapshotterDeps;
-  readonly #layers = new SingleFlight<void>();
+  readonly #intake = new LayerIntake({ hasCommitted: name => this.hasCommitted(name) });
   /** numbers of layers that are being unpacked */
   readonly #unpacking = new Set<number>();
   readonly #work = new Set<Promise<void>>();
@@ -62,18 +57,13 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.#table.list().flatMap(({ kind, name }) => (kind === 'committed' ? [name] : []));
   }
 
-  async ensureLayer(
+  ensureLayer(
     name: string,
     parent: string | undefined,
-    unpack: (directory: string, signal: AbortSignal) => Promise<void>,
+    source: LayerSource,
     options?: Abortable,
-  ): Promise<void> {
-    if (this.hasCommitted(name)) return;
-    await this.#layers.run(
-      name,
-      signal => this.#track(this.#addLayer(name, parent, unpack, signal)),
-      options,
-    );
+  ): Promise<TakenLayer | undefined> {
+    return this.#intake.ensure(name, signal => this.#addLayer(name, parent, source, signal), options);
   }
 
   prepare(key: string, parent: string | undefined): void {
@@ -158,6 +148,7 @@ export class OverlaySnapshotter implements Snapshotter {
 
   /** Waits for removals and for layers that nobody waits for any more, as tests and a clean shutdown want. */
   async settled(): Promise<void> {
+    await this.#intake.settled();
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
     await this.#directories.settled();
   }
@@ -165,19 +156,18 @@ export class OverlaySnapshotter implements Snapshotter {
   async #addLayer(
     name: string,
     parent: string | undefined,
-    unpack: (directory: string, signal: AbortSignal) => Promise<void>,
+    source: LayerSource,
     signal: AbortSignal,
-  ): Promise<void> {
-    if (this.hasCommitted(name)) return;
+  ): Promise<TakenLayer> {
     const id = this.#nextId();
     this.#unpacking.add(id);
     try {
-      await unpack(this.#directories.createNew(id), signal);
-      throwIfAborted(signal);
+      const taken = await this.#unpack(this.#directories.createNew(id), parent, source, signal);
       const below = parent === undefined ? undefined : this.#committed(parent).id;
       this.#directories.publish(id);
       this.#table.insert({ id, kind: 'committed', name, ...(below === undefined ? {} : { parent: below }) });
       this.#syncSoon();
+      return taken;
     } catch (error) {
       this.#directories.discardNew(id);
       this.#directories.discard(id);
@@ -185,6 +175,25 @@ export class OverlaySnapshotter implements Snapshotter {
     } finally {
       this.#unpacking.delete(id);
     }
+  }
+
+  /** Directories that the archive went through without describing them look as they do below: that has to be there first. */
+  async #unpack(
+    directory: string,
+    parent: string | undefined,
+    source: LayerSource,
+    signal: AbortSignal,
+  ): Promise<TakenLayer> {
+    const { jail } = this.#deps;
+    const input = { archive: archiveInput(source), directory, whiteouts: 'overlay' } as const;
+    const result = await jail.extract(input, { signal });
+    verifyDiffId(source, result);
+    await this.#intake.parentOf(parent, signal);
+    if (parent !== undefined && result.implicitDirectories.length > 0) {
+      await jail.adopt(directory, this.layerDirectories(parent), result.implicitDirectories, { signal });
+    }
+    throwIfAborted(signal);
+    return result;
   }
 
   /** A power cut must not bring the row back when the files are gone already. */

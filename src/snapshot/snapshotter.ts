@@ -1,4 +1,6 @@
 import type { Abortable } from '#base/abortable';
+import type { Digest } from '#base/ids';
+import type { GrowingFile } from '#store/growing-file';
 
 /** What to give mount(2) to see a snapshot. `options` may exceed a page: see `sys/mount`. */
 export interface MountSpec {
@@ -12,11 +14,36 @@ export interface SnapshotUsage {
   readonly inodes: number;
 }
 
+/** Where the content of a layer comes from, and what it must turn out to be. */
+export interface LayerSource {
+  /** a tar, plain or compressed with gzip or zstd: a file, or one that is still being written (a download) */
+  readonly archive: string | GrowingFile;
+  /** digest of the tar itself */
+  readonly diffId: Digest;
+  /** Digest and size of the archive as it is: it is read no further, and refused when it is anything else. */
+  readonly blob: { readonly digest: Digest; readonly sizeBytes: number };
+  /** The bytes were checked against the digest of the blob already: they are not hashed again. */
+  readonly isVerified?: boolean;
+  /** what errors call it; default `layer` */
+  readonly label?: string;
+}
+
+/** What was found while a layer was taken in. */
+export interface TakenLayer {
+  readonly blobDigest: Digest;
+  readonly blobBytes: number;
+  readonly tarBytes: number;
+  /** content of all files */
+  readonly sizeBytes: number;
+  /** first components of the names, at most 64: enough to tell what kind of archive it was */
+  readonly topLevelNames: readonly string[];
+}
+
 /**
  * Mountable file-system states. A snapshot is *active* (writable, known by a `key`) or *committed*
  * (read-only, known by a `name`, for a layer its chainID), each with at most one committed `parent`.
  *
- *   prepareLayer → unpack into it → commitLayer      a layer, once per chainID
+ *   ensureLayer(name, parent, source) → viewMounts   a layer, once per chainID; how it is kept is the driver's business
  *   prepare(key, parent) → mount … → remove(key)     a container's writable layer
  *
  * Every method is idempotent where it says `ensure` or `remove`; `sweep` removes what no row owns.
@@ -29,13 +56,22 @@ export interface Snapshotter {
   /** Names of all committed snapshots: whoever owns them removes, at start, those that nothing refers to. */
   committedNames(): string[];
 
-  /** Makes a committed snapshot of a layer: `unpack` fills the directory it is given. Equal names in flight share the work. */
+  /**
+   * Makes a committed snapshot of a layer, unless it is there. Equal names in flight share the work. Layers are taken in
+   * independently of each other, only the commits wait for each other: the parent must be there, or on its way by a
+   * call made before this one.
+   *
+   * @returns what was found in the source (of whoever's call did the work: look at its `blobDigest`), or `undefined` when the layer was
+   * there, which says nothing about the source given.
+   * @throws {EngineError} `invalid` for a bad archive or another `diffId`, `dataLoss` for another blob, `unavailable` when the
+   * disk is full or the rest of the source does not come, `notFound` for the parent, `cancelled`.
+   */
   ensureLayer(
     name: string,
     parent: string | undefined,
-    unpack: (directory: string, signal: AbortSignal) => Promise<void>,
+    source: LayerSource,
     options?: Abortable,
-  ): Promise<void>;
+  ): Promise<TakenLayer | undefined>;
 
   /** Makes an active snapshot over `parent`. @throws {EngineError} `conflict` when the key is taken, `notFound` for the parent. */
   prepare(key: string, parent: string | undefined): void;

@@ -1,4 +1,3 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import type { Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { EngineError } from '#base/errors';
@@ -34,17 +33,6 @@ export function detectCompression(start: Buffer): Compression {
     }
   }
   return 'none';
-}
-
-/** As {@link detectCompression}, for a file. */
-export function detectFileCompression(path: string): Compression {
-  const start = Buffer.alloc(MAGIC_BYTES);
-  const fd = openSync(path, 'r');
-  try {
-    return detectCompression(start.subarray(0, readSync(fd, start, 0, MAGIC_BYTES, 0)));
-  } finally {
-    closeSync(fd);
-  }
 }
 
 export function createDecompressor(compression: Exclude<Compression, 'none'>): Transform {

@@ -1,26 +1,22 @@
-import type { Digest } from '#base/ids';
 import type { TarLimits } from '#spec/tar/tar-parser';
 import type { TreeUsage } from '#sys/tree-usage';
+import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 
 export interface ExtractInput {
-  /** a tar file, plain or compressed with gzip or zstd */
-  readonly archive: string;
+  /** a tar, plain or compressed with gzip or zstd */
+  readonly archive: ArchiveInput;
   /** an existing directory; its content is the root for all names of the archive */
   readonly directory: string;
   /**
    * `overlay`: `.wh.` names of an OCI layer become what overlayfs understands. `none`: they are names like others.
    */
   readonly whiteouts: 'overlay' | 'none';
-  /** Digest of the decompressed stream, where the caller has checked it already: it is not hashed again then. */
-  readonly knownDiffId?: Digest;
   readonly limits?: Partial<TarLimits>;
   /** Fail when less than this many bytes would be left free on the file system. */
   readonly reserveBytes?: number;
 }
 
-export interface ExtractResult {
-  /** digest of the whole decompressed stream */
-  readonly diffId: Digest;
+export interface ExtractResult extends ArchiveFacts {
   /** content of all files */
   readonly sizeBytes: number;
   readonly entries: number;
@@ -43,8 +39,8 @@ export interface JailJobs {
     readonly output: undefined;
   };
   readonly measure: {
-    readonly input: { readonly archive: string };
-    readonly output: { readonly diffId: Digest; readonly tarBytes: number };
+    readonly input: { readonly archive: ArchiveInput };
+    readonly output: ArchiveFacts;
   };
   readonly copyTree: {
     readonly input: { readonly root: string; readonly path: string; readonly destination: string };

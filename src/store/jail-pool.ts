@@ -3,9 +3,9 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
 import { EngineError, type ErrorKind } from '#base/errors';
-import type { Digest } from '#base/ids';
 import { Semaphore } from '#base/semaphore';
 import type { TreeUsage } from '#sys/tree-usage';
+import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import {
   type ExtractInput,
   type ExtractResult,
@@ -44,6 +44,8 @@ interface Thread {
  */
 export class JailPool implements AsyncDisposable {
   readonly #slots: Semaphore;
+  /** Jobs that wait for a download have places of their own: they hold up nothing that waits for the disk. */
+  readonly #streamSlots: Semaphore;
   readonly #idleMs: number;
   readonly #idle: Thread[] = [];
   readonly #workers = new Set<Worker>();
@@ -52,6 +54,7 @@ export class JailPool implements AsyncDisposable {
 
   constructor({ size, idleMs = DEFAULT_IDLE_MS }: JailPoolOptions = {}) {
     this.#slots = new Semaphore(size ?? Math.min(availableParallelism(), MAX_THREADS));
+    this.#streamSlots = new Semaphore(size ?? MAX_THREADS);
     this.#idleMs = idleMs;
   }
 
@@ -61,8 +64,11 @@ export class JailPool implements AsyncDisposable {
    * @throws {EngineError} `invalid` for a bad archive, `unavailable` when the disk is full, `cancelled`. The directory
    * then holds a part.
    */
-  extract(input: ExtractInput, options?: Abortable): Promise<ExtractResult> {
-    return this.run('extract', input, options);
+  extract(
+    { archive, ...input }: Omit<ExtractInput, 'archive'> & { readonly archive: string | ArchiveInput },
+    options?: Abortable,
+  ): Promise<ExtractResult> {
+    return this.run('extract', { ...input, archive: archiveInput(archive) }, options);
   }
 
   /** Gives directories of a layer the attributes they have below it: `''` is the root. */
@@ -75,12 +81,9 @@ export class JailPool implements AsyncDisposable {
     await this.run('adopt', { layer, parents, paths }, options);
   }
 
-  /** Digest and size of what an archive contains, decompressed. @throws {EngineError} `invalid`. */
-  measure(
-    archive: string,
-    options?: Abortable,
-  ): Promise<{ readonly diffId: Digest; readonly tarBytes: number }> {
-    return this.run('measure', { archive }, options);
+  /** Digests and sizes of an archive and of what it contains, decompressed. @throws {EngineError} `invalid`. */
+  measure(archive: string | ArchiveInput, options?: Abortable): Promise<ArchiveFacts> {
+    return this.run('measure', { archive: archiveInput(archive) }, options);
   }
 
   /**
@@ -125,7 +128,8 @@ export class JailPool implements AsyncDisposable {
     input: JailJobs[N]['input'],
     { signal }: Abortable = {},
   ): Promise<JailJobs[N]['output']> {
-    return this.#slots.run(() => this.#runNow(job, input, signal), signal ? { signal } : {});
+    const slots = isStreaming(input) ? this.#streamSlots : this.#slots;
+    return slots.run(() => this.#runNow(job, input, signal), signal ? { signal } : {});
   }
 
   /** Stops what is under way, and waits until all threads have ended. */
@@ -202,6 +206,14 @@ export class JailPool implements AsyncDisposable {
     const [thread] = this.#idle.splice(place, 1);
     clearTimeout(thread?.idle);
   }
+}
+
+function isStreaming(input: JailJobs[JailJobName]['input']): boolean {
+  return 'archive' in input && input.archive.growth !== undefined;
+}
+
+function archiveInput(archive: string | ArchiveInput): ArchiveInput {
+  return typeof archive === 'string' ? { path: archive } : archive;
 }
 
 function setStop(stop: SharedArrayBuffer): void {

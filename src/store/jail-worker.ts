@@ -1,9 +1,5 @@
-import { createHash, type Hash } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { pipeline, type Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { codeOf, EngineError, messageOf } from '#base/errors';
-import type { Digest } from '#base/ids';
 import { TarParser } from '#spec/tar/tar-parser';
 import { adoptAttributes } from '#sys/adopt-attributes';
 import { copyTree } from '#sys/copy-tree';
@@ -12,7 +8,7 @@ import { removeTree } from '#sys/remove-tree';
 import { syncFileSystem } from '#sys/sync-fs';
 import { SysError } from '#sys/sys-error';
 import { treeUsage } from '#sys/tree-usage';
-import { createDecompressor, detectFileCompression } from './compression.ts';
+import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-source.ts';
 import {
   type ExtractInput,
   type ExtractResult,
@@ -29,7 +25,6 @@ import { LayerExtractor } from './layer-extractor.ts';
  * The entry of a worker thread that touches untrusted trees. Everything it needs is imported above, before any
  * jail is entered: inside one nothing may be loaded.
  */
-const READ_BYTES = 256 * 1024;
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 const jail = new ThreadJail();
@@ -77,19 +72,13 @@ async function serve({ job, input, stop }: JailRequest): Promise<JailReply> {
 }
 
 async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<ExtractResult> {
-  const { archive, directory, whiteouts, limits, knownDiffId } = input;
-  const { reserveBytes = DEFAULT_RESERVE_BYTES } = input;
+  const { archive, directory, whiteouts, limits, reserveBytes = DEFAULT_RESERVE_BYTES } = input;
   const extractor = new LayerExtractor({ whiteouts, reserveBytes });
   const parser = new TarParser(extractor, limits);
-  const hash = createHash('sha256');
-  await using source = openArchive(archive);
+  await using source = new ArchiveSource(archive, shouldStop);
   using _jail = jail.enter(directory);
   try {
-    for await (const chunk of source.chunks()) {
-      if (shouldStop()) stopped();
-      if (knownDiffId === undefined) hash.update(chunk);
-      parser.write(chunk);
-    }
+    for await (const chunk of source.chunks()) parser.write(chunk);
     parser.end();
     extractor.finish();
   } finally {
@@ -97,7 +86,7 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
   }
   const { sizeBytes, entries, topLevelNames, implicitDirectories } = extractor;
   return {
-    diffId: knownDiffId ?? digestOf(hash),
+    ...source.facts,
     sizeBytes,
     entries,
     topLevelNames: [...topLevelNames],
@@ -106,76 +95,12 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
 }
 
 async function measure(
-  { archive }: { readonly archive: string },
+  { archive }: { readonly archive: ArchiveInput },
   shouldStop: ShouldStop,
-): Promise<{ diffId: Digest; tarBytes: number }> {
-  const hash = createHash('sha256');
-  let tarBytes = 0;
-  await using source = openArchive(archive);
-  for await (const chunk of source.chunks()) {
-    if (shouldStop()) stopped();
-    hash.update(chunk);
-    tarBytes += chunk.length;
-  }
-  return { diffId: digestOf(hash), tarBytes };
-}
-
-interface ArchiveSource extends AsyncDisposable {
-  chunks(): Iterable<Buffer> | AsyncIterable<Buffer>;
-}
-
-/** Opens the file and sets up its decompression, so that inside the jail no path outside is needed. */
-function openArchive(path: string): ArchiveSource {
-  const compression = detectFileCompression(path);
-  const fd = openSync(path, 'r');
-  if (compression === 'none') {
-    return {
-      chunks: () => readChunks(fd),
-      [Symbol.asyncDispose]: () => Promise.resolve(closeSync(fd)),
-    };
-  }
-  const compressed = createReadStream('', { fd, highWaterMark: READ_BYTES });
-  // The error comes out of the iteration; pipeline() only has to pass it on.
-  const inflated = pipeline(compressed, createDecompressor(compression), () => undefined);
-  return {
-    chunks: () => translated(inflated),
-    [Symbol.asyncDispose]: async () => {
-      inflated.destroy();
-      await closed(compressed);
-    },
-  };
-}
-
-function* readChunks(fd: number): Generator<Buffer> {
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
-  for (;;) {
-    const length = readSync(fd, buffer, 0, buffer.length, null);
-    if (length === 0) return;
-    yield buffer.subarray(0, length);
-  }
-}
-
-/** What zlib throws is about the archive. */
-async function* translated(stream: Readable): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of stream) yield chunk as Buffer; // no encoding is set: buffers
-  } catch (error) {
-    if (!/^(Z_|ZSTD_|ERR_ZLIB|ERR_STREAM_PREMATURE)/.test(codeOf(error) ?? '')) throw error;
-    throw new EngineError('invalid', `cannot decompress the archive: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** Waits until the stream has closed its file: only then is nothing of this job left. */
-async function closed(stream: Readable): Promise<void> {
-  if (stream.closed) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once('close', resolve);
-  stream.destroy();
-  await promise;
-}
-
-function digestOf(hash: Hash): Digest {
-  return `sha256:${hash.digest('hex')}`;
+): Promise<ArchiveFacts> {
+  await using source = new ArchiveSource(archive, shouldStop);
+  for await (const _ of source.chunks()); // all it takes is reading
+  return source.facts;
 }
 
 function stopped(): never {

@@ -5,6 +5,7 @@ import type { EngineEvent } from '#base/engine-event';
 import { silentLogger } from '#base/logger';
 import { ImageService, type ImageServiceDeps } from '#image/image-service';
 import { imageMigrations } from '#image/image-table';
+import { StoredLayerBlobs } from '#snapshot/layer-blobs';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
@@ -39,6 +40,7 @@ export function startImageEngine(
   const images = new ImageService({
     db,
     content,
+    blobs: new StoredLayerBlobs({ content }),
     snapshots,
     jail,
     events: { emit: event => void events.push(event) },

@@ -1,0 +1,210 @@
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { pipeline, Readable } from 'node:stream';
+import { codeOf, EngineError, messageOf } from '#base/errors';
+import type { Digest } from '#base/ids';
+import { type Compression, createDecompressor, detectCompression, MAGIC_BYTES } from './compression.ts';
+import { GrowthReader } from './growing-file.ts';
+
+/** An archive for a thread to read: a tar, plain or compressed with gzip or zstd. */
+export interface ArchiveInput {
+  readonly path: string;
+  /** `shared` of the {@link GrowingFile}, where it is still being written */
+  readonly growth?: SharedArrayBuffer;
+  /** What its bytes must be: more are not read, and others are refused once all have been. */
+  readonly expected?: { readonly digest?: Digest; readonly sizeBytes?: number };
+  /** The caller has checked the bytes against the digest: they are not hashed again. */
+  readonly isVerified?: boolean;
+}
+
+/** What was in it. */
+export interface ArchiveFacts {
+  readonly compression: Compression;
+  /** of the file as it is */
+  readonly blobDigest: Digest;
+  readonly blobBytes: number;
+  /** of what it contains, decompressed: the same as the above when it is not compressed */
+  readonly diffId: Digest;
+  readonly tarBytes: number;
+}
+
+const READ_BYTES = 256 * 1024;
+/** More than deflate can (1032:1). What zstd can do beyond that is refused where it becomes large. */
+const MAX_RATIO = 1100;
+const ALWAYS_ALLOWED_BYTES = 4 * 1024 ** 3;
+
+/**
+ * Reads an archive once: hashes what is in the file, decompresses it, hashes that. The file is opened at construction,
+ * so that inside a jail no path outside is needed.
+ */
+export class ArchiveSource implements AsyncDisposable {
+  readonly #input: ArchiveInput;
+  readonly #shouldStop: () => boolean;
+  readonly #fd: number;
+  readonly #growth: GrowthReader | undefined;
+  readonly #blobHash: Hash | undefined;
+  readonly #closed = new AbortController();
+  #pumping: Promise<void> | undefined;
+  #blobBytes = 0;
+  #tarBytes = 0;
+  #facts: ArchiveFacts | undefined;
+
+  constructor(input: ArchiveInput, shouldStop: () => boolean) {
+    this.#input = input;
+    this.#shouldStop = () => this.#closed.signal.aborted || shouldStop();
+    this.#fd = openSync(input.path, 'r');
+    this.#growth = input.growth && new GrowthReader(input.growth);
+    const isKnown = input.isVerified === true && input.expected?.digest !== undefined;
+    this.#blobHash = isKnown ? undefined : createHash('sha256');
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Once {@link chunks} has ended. */
+  get facts(): ArchiveFacts {
+    if (!this.#facts) throw new TypeError('the archive has not been read to its end');
+    return this.#facts;
+  }
+
+  /**
+   * The decompressed bytes. A chunk is valid until the next one is asked for.
+   *
+   * @throws {EngineError} `invalid` when they cannot be decompressed or are far too many, `dataLoss` when they are not what
+   * was expected, `cancelled`, `unavailable` when the rest of a growing file does not come.
+   */
+  async *chunks(): AsyncGenerator<Buffer> {
+    const compression = await this.#detect();
+    const diffHash = compression === 'none' ? undefined : createHash('sha256');
+    for await (const chunk of compression === 'none' ? this.#raw() : this.#inflated(compression)) {
+      if (this.#shouldStop()) throw cancelled();
+      diffHash?.update(chunk);
+      this.#tarBytes += chunk.length;
+      this.#checkBomb();
+      yield chunk;
+    }
+    const blobDigest = this.#verified();
+    const diffId = diffHash ? digestOf(diffHash) : blobDigest;
+    this.#facts = {
+      compression,
+      blobDigest,
+      blobBytes: this.#blobBytes,
+      diffId,
+      tarBytes: this.#tarBytes,
+    };
+  }
+
+  /** Waits until nothing uses the file any more: only then is nothing of this job left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
+    await this.#pumping;
+    closeSync(this.#fd);
+  }
+
+  async #detect(): Promise<Compression> {
+    let available = await this.#available(0);
+    while (available < MAGIC_BYTES) {
+      const more = await this.#available(available);
+      if (more <= available) break;
+      available = more;
+    }
+    const start = Buffer.alloc(MAGIC_BYTES);
+    return detectCompression(start.subarray(0, readSync(this.#fd, start, 0, MAGIC_BYTES, 0)));
+  }
+
+  /** Bytes from the start that are there, more than `known` unless that is all. */
+  async #available(known: number): Promise<number> {
+    return this.#growth ? await this.#growth.more(known, this.#shouldStop) : fstatSync(this.#fd).size;
+  }
+
+  /** Each chunk is a buffer of its own: a decompressor may still have the one before. */
+  async *#raw(): AsyncGenerator<Buffer> {
+    const limit = this.#input.expected?.sizeBytes ?? Number.POSITIVE_INFINITY;
+    for (;;) {
+      const available = await this.#available(this.#blobBytes);
+      if (available <= this.#blobBytes) return;
+      while (this.#blobBytes < available) {
+        const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, available - this.#blobBytes));
+        const length = readSync(this.#fd, buffer, 0, buffer.length, this.#blobBytes);
+        if (length === 0) throw new EngineError('dataLoss', 'the archive became shorter while it was read');
+        this.#blobBytes += length;
+        if (this.#blobBytes > limit) throw wrongSize(this.#input, this.#blobBytes);
+        const bytes = buffer.subarray(0, length);
+        this.#blobHash?.update(bytes);
+        yield bytes;
+      }
+    }
+  }
+
+  /** zlib works on a thread of its own, while this one hashes and writes what came before. */
+  async *#inflated(compression: Exclude<Compression, 'none'>): AsyncGenerator<Buffer> {
+    const done = Promise.withResolvers<void>();
+    this.#pumping = done.promise;
+    const source = Readable.from(this.#raw(), { objectMode: false, highWaterMark: READ_BYTES });
+    const decompressor = createDecompressor(compression);
+    const ended = { source: false, decompressor: false };
+    const end = (name: 'source' | 'decompressor') => (): void => {
+      ended[name] = true;
+      if (ended.source && ended.decompressor) done.resolve();
+    };
+    source.once('close', end('source'));
+    decompressor.once('close', end('decompressor'));
+    // The error comes out of the iteration; pipeline() only has to pass it on.
+    const inflated = pipeline(source, decompressor, () => undefined);
+    this.#closed.signal.addEventListener('abort', () => {
+      source.destroy();
+      inflated.destroy();
+    });
+    try {
+      for await (const chunk of inflated) yield chunk as Buffer; // no encoding is set: buffers
+    } catch (error) {
+      // What zlib throws is about the archive.
+      if (!/^(Z_|ZSTD_|ERR_ZLIB|ERR_STREAM_PREMATURE)/.test(codeOf(error) ?? '')) throw error;
+      throw new EngineError('invalid', `cannot decompress the archive: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #checkBomb(): void {
+    if (this.#tarBytes <= Math.max(ALWAYS_ALLOWED_BYTES, this.#blobBytes * MAX_RATIO)) return;
+    throw new EngineError(
+      'invalid',
+      `the archive of ${this.#blobBytes} bytes contains more than ${this.#tarBytes - 1}: refused as a decompression bomb`,
+    );
+  }
+
+  /** Digest of the file, checked as far as anything was expected. */
+  #verified(): Digest {
+    const { expected } = this.#input;
+    if (expected?.sizeBytes !== undefined && expected.sizeBytes !== this.#blobBytes) {
+      throw wrongSize(this.#input, this.#blobBytes);
+    }
+    if (!this.#blobHash) return expected?.digest ?? neverKnown();
+    const actual = digestOf(this.#blobHash);
+    if (expected?.digest !== undefined && expected.digest !== actual) {
+      throw new EngineError('dataLoss', `expected ${expected.digest}, got ${actual}`);
+    }
+    return actual;
+  }
+}
+
+function wrongSize({ expected }: ArchiveInput, actual: number): EngineError {
+  return new EngineError(
+    'dataLoss',
+    `expected ${expected?.sizeBytes} bytes of ${expected?.digest ?? 'the archive'}, got ${actual} or more`,
+  );
+}
+
+function digestOf(hash: Hash): Digest {
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function cancelled(): EngineError {
+  return new EngineError('cancelled', 'the operation was cancelled');
+}
+
+function neverKnown(): never {
+  throw new TypeError('without a digest to expect the file is hashed');
+}
