@@ -99,9 +99,10 @@ export class Attachment {
     this.#freeAddresses(gone);
     if (gone.interfaceName === '') return;
     const driver = drivers.of(network);
-    driver.cutOff([gone]);
-    await driver.unplug(gone, sandboxes.path(containerId));
-    if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, sandboxes.path(containerId));
+    const netns = sandboxes.path(containerId);
+    driver.cutOff([gone], netns);
+    await driver.unplug(gone, netns);
+    if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, netns);
     this.#forgetUdpFlows([gone], 'released');
     if (heir) this.#forgetUdpFlows([heir], 'published');
   }
@@ -112,7 +113,7 @@ export class Attachment {
     const gone = endpoints.ofContainer(containerId);
     const ids = gone.map(endpoint => endpoint.id);
     for (const id of ids) this.#attempt('closing ports', () => publisher.release(id));
-    this.#attempt('cutting off links', () => this.#cutOff(gone));
+    this.#attempt('cutting off links', () => this.#cutOff(gone, sandboxes.path(containerId)));
     this.#attempt('removing rules', () => firewall.remove(ids));
     this.#attempt('deleting endpoints', () => endpoints.delete(gone));
     for (const endpoint of gone) {
@@ -217,7 +218,7 @@ export class Attachment {
     for (const endpoint of interfaced) {
       const { driver, network } = this.#at(endpoint);
       undo.defer(() => {
-        driver.cutOff([endpoint]);
+        driver.cutOff([endpoint], netns);
         this.#chores.run('deleting links', () => driver.unplug(endpoint, netns));
       });
       if (driver.plug(endpoint, network, netns)) this.#replugOthers(driver, network);
@@ -252,10 +253,10 @@ export class Attachment {
     return { driver: this.#parts.drivers.of(network), network };
   }
 
-  #cutOff(endpoints: readonly EndpointRecord[]): void {
+  #cutOff(endpoints: readonly EndpointRecord[], netns: string): void {
     const plugged = endpoints.filter(endpoint => endpoint.interfaceName !== '');
     for (const [driver, own] of Map.groupBy(plugged, endpoint => this.#at(endpoint).driver))
-      driver.cutOff(own);
+      driver.cutOff(own, netns);
   }
 
   #forgetUdpFlows(endpoints: readonly EndpointRecord[], when: 'published' | 'released'): void {

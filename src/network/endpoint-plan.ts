@@ -13,7 +13,10 @@ export function planEndpoint(
   request: EndpointRequest,
   where: {
     readonly network: NetworkRecord;
-    readonly driver: Pick<NetworkDriver, 'hasInterfaces' | 'interfacePrefix'>;
+    readonly driver: Pick<
+      NetworkDriver,
+      'name' | 'hasInterfaces' | 'interfacePrefix' | 'fixedMac' | 'isRoutedByDevice'
+    >;
     readonly ipv4: AssignedAddress | undefined;
     readonly ipv6: AssignedAddress | undefined;
     /** interface names in use in the container */
@@ -28,15 +31,30 @@ export function planEndpoint(
     networkName: network.name,
     containerId: owner.containerId,
     interfaceName: hasInterface ? freeName(driver.interfacePrefix(network), where.usedNames) : '',
-    macAddress: hasInterface ? chooseMac(request.macAddress, ipv4) : '',
+    macAddress: hasInterface ? (fixedMac(request, where) ?? chooseMac(request.macAddress, ipv4)) : '',
     aliases: request.aliases,
     dnsNames: hasInterface ? dnsNames(owner, request, network) : [],
     ports: [],
     gatewayPriority: request.gatewayPriority,
     isGateway: false,
+    ...(driver.isRoutedByDevice(network) && !network.isInternal && { isRoutedByDevice: true }),
     ...(ipv4 && { ipv4 }),
     ...(ipv6 && { ipv6 }),
   };
+}
+
+function fixedMac(
+  { macAddress }: EndpointRequest,
+  { driver, network }: Pick<Parameters<typeof planEndpoint>[2], 'driver' | 'network'>,
+): string | undefined {
+  const fixed = driver.fixedMac(network);
+  if (fixed !== undefined && macAddress) {
+    throw new EngineError(
+      'invalid',
+      `${driver.name} interfaces do not support custom mac address assignment`,
+    );
+  }
+  return fixed;
 }
 
 function chooseMac(asked: string | undefined, ipv4: AssignedAddress | undefined): string {

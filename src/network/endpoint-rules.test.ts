@@ -79,8 +79,8 @@ test('each engine knows its own links, and no other engine’s', () => {
   assert.ok(keyed.veth(id).length <= 15);
   assert.ok(plain.isOwnVeth(plain.veth(id)) && keyed.isOwnVeth(keyed.veth(id)));
   assert.ok(!plain.isOwnVeth(keyed.veth(id)) && !keyed.isOwnVeth(plain.veth(id)));
-  assert.ok(!plain.isOwnBridgeAlias(keyed.bridgeAlias(id)) && !keyed.isOwnBridgeAlias(plain.bridgeAlias(id)));
-  assert.ok(keyed.isOwnBridgeAlias(keyed.bridgeAlias(id)));
+  assert.ok(!plain.isOwnAlias(keyed.linkAlias(id)) && !keyed.isOwnAlias(plain.linkAlias(id)));
+  assert.ok(keyed.isOwnAlias(keyed.linkAlias(id)));
   for (const instance of [
     { key: 'toolong', bridgeName: 'b' },
     { key: 'A', bridgeName: 'b' },

@@ -18,6 +18,7 @@ const Settings = v.object({
   aliases: v.array(v.string()),
   dnsNames: v.array(v.string()),
   gatewayPriority: v.number(),
+  isRoutedByDevice: v.exactOptional(v.literal(true)),
   ports: v.array(
     v.object({
       protocol: v.picklist(['tcp', 'udp', 'sctp']),
@@ -31,6 +32,8 @@ const Settings = v.object({
 /** An endpoint with what only this folder needs to know. */
 export interface EndpointRecord extends Endpoint {
   readonly gatewayPriority: number;
+  /** its default route leads to the link, not to a gateway */
+  readonly isRoutedByDevice?: true;
   /** carries the container's default route and published ports */
   readonly isGateway: boolean;
 }

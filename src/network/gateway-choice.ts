@@ -5,10 +5,13 @@ import type { EndpointRecord } from './endpoint-table.ts';
  * first network name in order (Docker's rule). Endpoints of internal networks lead nowhere.
  */
 export function chooseGateway<
-  E extends Pick<EndpointRecord, 'gatewayPriority' | 'networkName' | 'ipv4' | 'ipv6'>,
+  E extends Pick<EndpointRecord, 'gatewayPriority' | 'networkName' | 'ipv4' | 'ipv6' | 'isRoutedByDevice'>,
 >(endpoints: readonly E[]): E | undefined {
   return endpoints
-    .filter(({ ipv4, ipv6 }) => ipv4?.gateway !== undefined || ipv6?.gateway !== undefined)
+    .filter(
+      ({ ipv4, ipv6, isRoutedByDevice }) =>
+        isRoutedByDevice || ipv4?.gateway !== undefined || ipv6?.gateway !== undefined,
+    )
     .toSorted(
       (a, b) =>
         b.gatewayPriority - a.gatewayPriority ||

@@ -20,7 +20,11 @@ export class HostLinks implements Disposable {
     for (const { linkIndex, address, prefixLength } of dumpAddresses(this.#socket)) {
       const name = links.get(linkIndex) ?? '';
       if (ownLinks.has(name)) continue;
-      taken.push({ subnet: subnetAround(ipFromBytes(address), prefixLength), holder: `interface ${name}` });
+      taken.push({
+        subnet: subnetAround(ipFromBytes(address), prefixLength),
+        holder: `interface ${name}`,
+        isOfHost: true,
+      });
     }
     for (const family of [4, 6] as const) {
       for (const { linkIndex, destination, prefixLength } of dumpRoutes(this.#socket, family)) {
@@ -30,6 +34,7 @@ export class HostLinks implements Disposable {
         taken.push({
           subnet: subnetAround(ipFromBytes(destination), prefixLength),
           holder: `a route by ${name}`,
+          isOfHost: true,
         });
       }
     }

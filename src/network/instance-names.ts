@@ -33,6 +33,11 @@ export class InstanceNames {
     return `q${this.#key}-${endpointId.slice(0, ENDPOINT_DIGITS)}`;
   }
 
+  /** The host's own interface on a macvlan network. */
+  hostAccess(networkId: string): string {
+    return `q${this.#key}h${networkId.slice(0, ENDPOINT_DIGITS)}`;
+  }
+
   isOwnVeth(link: string): boolean {
     return this.#vethPattern.test(link);
   }
@@ -42,12 +47,12 @@ export class InstanceNames {
     return `br-${shortId(networkId)}`;
   }
 
-  /** Marks a bridge as ours, for the sweep: its name alone does not tell (`ip -d link` shows it). */
-  bridgeAlias(networkId: string): string {
+  /** Marks a link as made for a network of ours, for the sweep: its name alone does not tell (`ip -d link` shows it). */
+  linkAlias(networkId: string): string {
     return `quai:${this.#key}:${networkId}`;
   }
 
-  isOwnBridgeAlias(alias: string): boolean {
+  isOwnAlias(alias: string): boolean {
     return alias.startsWith(`quai:${this.#key}:`);
   }
 }

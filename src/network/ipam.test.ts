@@ -7,7 +7,7 @@ import type { NetworkRecord } from './network-table.ts';
 import { DEFAULT_POOLS } from './subnet-choice.ts';
 
 function network(options: Partial<NetworkCreateOptions> = {}): NetworkRecord {
-  const driver = { name: 'bridge', check: () => undefined };
+  const driver = { name: 'bridge', check: () => undefined, isOnLan: false };
   return planNetwork({ name: 'n', ...options }, { driver, pools: DEFAULT_POOLS, taken: [] });
 }
 

@@ -10,6 +10,7 @@ import { DEFAULT_POOLS } from './subnet-choice.ts';
 
 const bridge: PlanContext['driver'] = {
   name: 'bridge',
+  isOnLan: false,
   check: ({ options }) => void parseBridgeOptions(options),
 };
 

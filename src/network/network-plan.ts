@@ -21,10 +21,12 @@ import { chooseIpv4Subnet, chooseIpv6Subnet, type DefaultPool } from './subnet-c
 export interface TakenSubnet {
   readonly subnet: Subnet;
   readonly holder: string;
+  /** the host's own, not that of a network of ours */
+  readonly isOfHost?: true;
 }
 
 export interface PlanContext {
-  readonly driver: Pick<NetworkDriver, 'name' | 'check'>;
+  readonly driver: Pick<NetworkDriver, 'name' | 'check' | 'isOnLan'>;
   readonly taken: readonly TakenSubnet[];
   readonly pools: readonly DefaultPool[];
 }
@@ -103,13 +105,14 @@ function planPools(
   context: PlanContext,
 ): IpamPool[] {
   const planned: { subnet: Subnet; pool: IpamPool }[] = [];
+  const rivals = context.driver.isOnLan ? context.taken.filter(taken => !taken.isOfHost) : context.taken;
   for (const pool of asked) {
     if (pool.subnet === '') continue;
     const subnet = parseSubnet(pool.subnet);
     if (!subnet) throw new EngineError('invalid', `invalid subnet ${JSON.stringify(pool.subnet)}`);
     if (subnet.family === 4 && !families.hasIpv4) continue;
     const own = planned.map(other => ({ subnet: other.subnet, holder: 'the same request' }));
-    for (const other of [...context.taken, ...own]) {
+    for (const other of [...rivals, ...own]) {
       if (overlaps(other.subnet, subnet)) throw poolOverlaps(pool.subnet, other.holder);
     }
     planned.push({ subnet, pool: completePool(subnet, pool) });

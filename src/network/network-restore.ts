@@ -133,7 +133,7 @@ async function ensureNetworks(
   chores: BackgroundChores,
 ): Promise<void> {
   const networks = parts.networks.list();
-  const ensure = (network: NetworkRecord): void => parts.drivers.of(network).ensureNetwork(network);
+  const ensure = (network: NetworkRecord): void => ensureNetwork(parts, network);
   const isUrgent = (network: NetworkRecord): boolean =>
     network.name === 'bridge' || parts.endpoints.onNetwork(network.id).length > 0;
   const isMissing = (network: NetworkRecord): boolean =>
@@ -148,6 +148,16 @@ async function ensureNetworks(
       if (parts.networks.find(network.id)) ensure(network);
     }),
   );
+}
+
+/** A network whose parent interface is gone is no reason for the engine not to start. */
+function ensureNetwork({ drivers, logger }: NetworkParts, network: NetworkRecord): void {
+  try {
+    drivers.of(network).ensureNetwork(network);
+  } catch (error) {
+    if (network.name === 'bridge') throw error;
+    logger.error('cannot bring a network into shape', { network: network.name, error: messageOf(error) });
+  }
 }
 
 async function reconnect(parts: NetworkParts, links: HostLinksByName): Promise<void> {
@@ -206,11 +216,11 @@ function sweep(
 ): void {
   const swept = sandboxes.sweep(context.running);
   const owned = new Set(endpoints.list().map(endpoint => names.veth(endpoint.id)));
-  const aliases = new Set(networks.list().map(network => names.bridgeAlias(network.id)));
+  const aliases = new Set(networks.list().map(network => names.linkAlias(network.id)));
   const stray = [...context.links.values()].filter(
     link =>
       (names.isOwnVeth(link.name) && !owned.has(link.name)) ||
-      (names.isOwnBridgeAlias(link.alias) && !aliases.has(link.alias)),
+      (names.isOwnAlias(link.alias) && !aliases.has(link.alias)),
   );
   if (swept > 0 || stray.length > 0) {
     logger.info('removed left-over network name spaces and links', {

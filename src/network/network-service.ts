@@ -11,6 +11,8 @@ import { Attachment, PortRefused } from './attachment.ts';
 import { BackgroundChores } from './background-chores.ts';
 import { BridgeDriver } from './drivers/bridge-driver.ts';
 import { DriverTable } from './drivers/driver-table.ts';
+import { LanDriver } from './drivers/lan-driver.ts';
+import type { NetworkDriver } from './drivers/network-driver.ts';
 import { plainDriver } from './drivers/plain-driver.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
 import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
@@ -63,7 +65,7 @@ export class NetworkService {
   readonly #parts: NetworkParts;
   readonly #chores: BackgroundChores;
   readonly #attachment: Attachment;
-  readonly #bridges: BridgeDriver;
+  readonly #ownedDrivers: readonly (NetworkDriver & Disposable)[];
   readonly #pools: readonly DefaultPool[];
 
   constructor(deps: NetworkServiceDeps) {
@@ -80,14 +82,19 @@ export class NetworkService {
     const list = (): readonly NftChain[] => firewall.chains();
     const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge, list });
     this.#pools = deps.defaultPools ?? DEFAULT_POOLS;
-    this.#bridges = new BridgeDriver({ names, logger });
+    this.#ownedDrivers = [
+      new BridgeDriver({ names, logger }),
+      ...(['macvlan', 'ipvlan'] as const).map(
+        kind => new LanDriver({ kind, names, networks: () => networks.list() }),
+      ),
+    ];
     this.#chores = new BackgroundChores(logger);
     this.#parts = {
       names,
       networks,
       endpoints,
       ipam: openIpam(networks, endpoints, resolveContainerName),
-      drivers: new DriverTable([this.#bridges, plainDriver('host'), plainDriver('null')]),
+      drivers: new DriverTable([...this.#ownedDrivers, plainDriver('host'), plainDriver('null')]),
       hostLinks: new HostLinks(),
       firewall,
       conntrack: new Conntrack(),
@@ -127,7 +134,9 @@ export class NetworkService {
     const rules = driver.firewallNetwork(network);
     if (rules) firewall.setNetwork(network.id, rules);
     undo.defer(() => firewall.remove([network.id]));
-    undo.defer(() => this.#chores.run('removing what a network had', () => driver.removeNetwork(network)));
+    undo.defer(() =>
+      this.#chores.run('removing what a network had', () => driver.removeNetwork(network, networks.list())),
+    );
     driver.ensureNetwork(network);
     networks.insert(network);
     undo.move();
@@ -149,7 +158,7 @@ export class NetworkService {
     networks.delete(network); // point of no return
     ipam.close(network.id);
     firewall.remove([network.id]);
-    await drivers.of(network).removeNetwork(network);
+    await drivers.of(network).removeNetwork(network, networks.list());
   }
 
   /** Endpoints of running containers on one network. */
@@ -238,7 +247,7 @@ export class NetworkService {
     const isInUse = endpoints.list().some(endpoint => endpoint.interfaceName !== '');
     if (!isInUse) {
       firewall.withdraw();
-      for (const network of networks.list()) await drivers.of(network).removeNetwork(network);
+      for (const network of networks.list()) await drivers.of(network).removeNetwork(network, []);
     }
     this.abandon();
   }
@@ -250,7 +259,7 @@ export class NetworkService {
     conntrack[Symbol.dispose]();
     firewall[Symbol.dispose]();
     hostLinks[Symbol.dispose]();
-    this.#bridges[Symbol.dispose]();
+    for (const driver of this.#ownedDrivers) driver[Symbol.dispose]();
   }
 }
 

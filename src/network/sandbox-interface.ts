@@ -51,6 +51,10 @@ export function setIpv6(link: string, isOn: boolean): void {
 }
 
 function defaultRoutes(endpoint: EndpointRecord, linkIndex: number): NetlinkRequest[] {
+  if (endpoint.isRoutedByDevice) {
+    const families = [...(endpoint.ipv4 ? [4 as const] : []), ...(endpoint.ipv6 ? [6 as const] : [])];
+    return families.map(family => addRoute({ linkIndex, family }, { isReplacing: true }));
+  }
   return [endpoint.ipv4?.gateway, endpoint.ipv6?.gateway].flatMap(gateway => {
     const ip = gateway === undefined ? undefined : parseIp(gateway);
     if (!ip) return [];

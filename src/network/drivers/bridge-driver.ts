@@ -30,6 +30,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   readonly name = 'bridge';
   readonly hasInterfaces = true;
   readonly canPublish = true;
+  readonly isOnLan = false;
   readonly #names: InstanceNames;
   readonly #logger: Logger;
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
@@ -48,6 +49,14 @@ export class BridgeDriver implements NetworkDriver, Disposable {
 
   interfacePrefix({ options }: NetworkRecord): string {
     return parseBridgeOptions(options).interfacePrefix;
+  }
+
+  fixedMac(): undefined {
+    return undefined;
+  }
+
+  isRoutedByDevice(): boolean {
+    return false;
   }
 
   defaultHostIp({ options }: NetworkRecord): string | undefined {
@@ -85,7 +94,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   async removeNetwork(network: NetworkRecord): Promise<void> {
     this.#indexes.delete(network.id);
     const link = findLink(this.#socket, bridgeNameOf(network, this.#names));
-    if (link && this.#names.isOwnBridgeAlias(link.alias)) await deleteLinks([link.name]);
+    if (link && this.#names.isOwnAlias(link.alias)) await deleteLinks([link.name]);
   }
 
   /** @returns the bridge's index. */
@@ -104,7 +113,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     }
     this.#loopbackAllowed.delete(network.id);
     setIpv6(name, network.hasIpv6);
-    const alias = isNew ? { alias: this.#names.bridgeAlias(network.id) } : {};
+    const alias = isNew ? { alias: this.#names.linkAlias(network.id) } : {};
     const wanted = gatewayAddresses(network, link.index);
     this.#socket.run(
       ...(isNew ? [] : this.#strayAddresses(network, link, wanted)),
@@ -205,7 +214,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     link: Link,
     wanted: readonly { readonly address: Buffer }[],
   ): NetlinkRequest[] {
-    if (link.alias !== this.#names.bridgeAlias(network.id)) return [];
+    if (link.alias !== this.#names.linkAlias(network.id)) return [];
     return dumpAddresses(this.#socket)
       .filter(({ linkIndex, address }) => linkIndex === link.index && address.length === 4)
       .filter(({ address }) => !wanted.some(other => other.address.equals(address)))

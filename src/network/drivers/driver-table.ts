@@ -3,7 +3,7 @@ import { driverNotFound } from '../errors.ts';
 import type { NetworkDriver } from './network-driver.ts';
 
 /** Known by name, and not here yet. */
-const PLANNED = new Set(['macvlan', 'ipvlan', 'overlay']);
+const PLANNED = new Set(['overlay']);
 
 /** The drivers this engine has, by name. */
 export class DriverTable {

@@ -20,11 +20,17 @@ export interface NetworkDriver {
   readonly hasInterfaces: boolean;
   /** ports of the host can lead to its containers */
   readonly canPublish: boolean;
+  /** its ranges are those of a network that the host is on, too */
+  readonly isOnLan: boolean;
 
   /** Judges a network that is to be. Touches nothing. @throws `invalid`, `notImplemented` */
   check(network: NetworkRecord): void;
   /** Start of the name of interfaces inside containers. */
   interfacePrefix(network: NetworkRecord): string;
+  /** The hardware address that endpoints have whatever is asked for, empty for none; undefined: ours to choose. */
+  fixedMac(network: NetworkRecord): string | undefined;
+  /** What leaves needs no gateway's address. */
+  isRoutedByDevice(network: NetworkRecord): boolean;
   /** Where ports are published that name no address; undefined: on all of them. */
   defaultHostIp(network: NetworkRecord): string | undefined;
   /** Names of the host's links that carry the network's own addresses. */
@@ -34,8 +40,8 @@ export interface NetworkDriver {
 
   /** Makes what the network needs, or brings what is there into shape. @throws {SysError}, `conflict` */
   ensureNetwork(network: NetworkRecord): void;
-  /** Happy to find nothing. What was there before us stays. */
-  removeNetwork(network: NetworkRecord): Promise<void>;
+  /** Happy to find nothing. What was there before us stays, and what `remaining` networks need. */
+  removeNetwork(network: NetworkRecord, remaining: readonly NetworkRecord[]): Promise<void>;
 
   /**
    * Gives a sandbox its interface, ready to use.
@@ -51,8 +57,8 @@ export interface NetworkDriver {
   replug(endpoint: EndpointRecord, network: NetworkRecord, links: HostLinksByName): void;
   /** Lets the host reach ports published on 127.0.0.1. */
   allowLoopback(network: NetworkRecord): void;
-  /** Stops all traffic of endpoints at once. Their links go with the sandbox. Happy to find nothing. */
-  cutOff(endpoints: readonly EndpointRecord[]): void;
+  /** Stops all traffic of endpoints of one sandbox at once. Their links go with it. Happy to find nothing. */
+  cutOff(endpoints: readonly EndpointRecord[], netns: string): void;
   /** Takes interfaces out of a sandbox that lives on. Happy to find nothing. */
   unplug(endpoint: EndpointRecord, netns: string): Promise<void>;
 }

@@ -7,10 +7,13 @@ export function plainDriver(name: 'host' | 'null'): NetworkDriver {
     name,
     hasInterfaces: false,
     canPublish: false,
+    isOnLan: false,
     check: () => {
       throw new EngineError('forbidden', `only one instance of "${name}" network is allowed`);
     },
     interfacePrefix: () => '',
+    fixedMac: () => undefined,
+    isRoutedByDevice: () => false,
     defaultHostIp: () => undefined,
     linksOf: () => [],
     firewallNetwork: () => undefined,

@@ -31,6 +31,7 @@ const IFA_F_NODAD = 0x02;
 export const RTA_DST = 1;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
 export const RTA_TABLE = 15;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
@@ -93,6 +94,8 @@ export interface RouteOptions {
   readonly prefixLength?: number;
   /** absent: the destination is on the link */
   readonly gateway?: Buffer;
+  /** address to send from; the kernel's choice unless given */
+  readonly source?: Buffer;
   readonly family: 4 | 6;
 }
 
@@ -129,6 +132,7 @@ function routePayload(options: RouteOptions): Buffer {
   ];
   if (options.destination) parts.push(attribute(RTA_DST, options.destination));
   if (options.gateway) parts.push(attribute(RTA_GATEWAY, options.gateway));
+  if (options.source) parts.push(attribute(RTA_PREFSRC, options.source));
   return Buffer.concat(parts);
 }
 

@@ -21,6 +21,7 @@ const IFF_UP = 1;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+export const IFLA_LINK = 5;
 export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 export const IFLA_IFALIAS = 20;
@@ -38,6 +39,10 @@ const BR_STATE_DISABLED = 0;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
+const IFLA_VLAN_ID = 1;
 const AF_INET6 = 10;
 
 /** `struct ifinfomsg` */
@@ -106,6 +111,102 @@ export function createBridge(options: BridgeOptions): NetlinkRequest {
   };
 }
 
+/** linux/if_link.h */
+export const MACVLAN_MODES = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+export type MacvlanMode = keyof typeof MACVLAN_MODES;
+export const IPVLAN_MODES = { l2: 0, l3: 1, l3s: 2 } as const;
+export type IpvlanMode = keyof typeof IPVLAN_MODES;
+export const IPVLAN_FLAGS = { bridge: 0, private: 1, vepa: 2 } as const;
+export type IpvlanFlag = keyof typeof IPVLAN_FLAGS;
+
+/** What kind of link stands on another. */
+export type UpperKind =
+  | { readonly kind: 'macvlan'; readonly mode: MacvlanMode }
+  | { readonly kind: 'ipvlan'; readonly mode: IpvlanMode; readonly flag: IpvlanFlag }
+  | { readonly kind: 'vlan'; readonly vlanId: number };
+
+export interface UpperLinkOptions {
+  readonly name: string;
+  readonly lowerIndex: number;
+  readonly upper: UpperKind;
+  readonly mac?: Buffer;
+  readonly mtu?: number;
+  /** descriptor of the network name space it is born in; ours unless given */
+  readonly netns?: number;
+}
+
+/** A link that stands on another, and goes with it. */
+export function createUpperLink(options: UpperLinkOptions): NetlinkRequest {
+  const parts = [
+    linkHeader(0, 0, 0),
+    attribute(IFLA_IFNAME, text(options.name)),
+    attribute(IFLA_LINK, u32(options.lowerIndex)),
+    nested(
+      IFLA_LINKINFO,
+      attribute(IFLA_INFO_KIND, text(options.upper.kind)),
+      nested(IFLA_INFO_DATA, ...upperData(options.upper)),
+    ),
+  ];
+  if (options.mac) parts.push(attribute(IFLA_ADDRESS, options.mac));
+  if (options.mtu !== undefined) parts.push(attribute(IFLA_MTU, u32(options.mtu)));
+  if (options.netns !== undefined) parts.push(attribute(IFLA_NET_NS_FD, u32(options.netns)));
+  return {
+    what: `create ${options.upper.kind} ${options.name}`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat(parts),
+  };
+}
+
+function upperData(upper: UpperKind): Buffer[] {
+  switch (upper.kind) {
+    case 'macvlan':
+      return [attribute(IFLA_MACVLAN_MODE, u32(MACVLAN_MODES[upper.mode]))];
+    case 'ipvlan':
+      return [
+        attribute(IFLA_IPVLAN_MODE, u16(IPVLAN_MODES[upper.mode])),
+        attribute(IFLA_IPVLAN_FLAGS, u16(IPVLAN_FLAGS[upper.flag])),
+      ];
+    case 'vlan':
+      return [attribute(IFLA_VLAN_ID, u16(upper.vlanId))];
+  }
+}
+
+/** A veth pair with both ends here, still down: a wire that leads nowhere, whose near end has a carrier. */
+export function createWire(name: string, peerName: string): NetlinkRequest {
+  const peer = Buffer.concat([linkHeader(0, 0, 0), attribute(IFLA_IFNAME, text(peerName))]);
+  return {
+    what: `create veth ${name}`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat([
+      linkHeader(0, 0, 0),
+      attribute(IFLA_IFNAME, text(name)),
+      nested(
+        IFLA_LINKINFO,
+        attribute(IFLA_INFO_KIND, text('veth')),
+        nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer)),
+      ),
+    ]),
+  };
+}
+
+/**
+ * Asks for a link of a kind without saying what it should stand on: the kernel refuses with `EOPNOTSUPP` when it does
+ * not know the kind, and with something else when it does. Nothing is made.
+ */
+export function probeUpperKind(kind: UpperKind['kind']): NetlinkRequest {
+  return {
+    what: `probe for ${kind} links`,
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: Buffer.concat([
+      linkHeader(0, 0, 0),
+      nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, text(kind))),
+    ]),
+  };
+}
+
 export interface LinkChange {
   readonly isUp?: boolean;
   readonly bridgeIndex?: number;
@@ -118,6 +219,8 @@ export interface LinkChange {
   /** no link-local address when it comes up: to be set before that */
   readonly isWithoutLinkLocal?: boolean;
   readonly newName?: string;
+  /** descriptor of the network name space it moves to */
+  readonly netns?: number;
   readonly mac?: Buffer;
   readonly mtu?: number;
   /** free text that `ip link` shows, at most 255 bytes */
@@ -135,6 +238,7 @@ export function setLink(link: string | number, change: LinkChange): NetlinkReque
   ];
   if (typeof link === 'string') parts.push(attribute(IFLA_IFNAME, text(link)));
   if (change.newName !== undefined) parts.push(attribute(IFLA_IFNAME, text(change.newName)));
+  if (change.netns !== undefined) parts.push(attribute(IFLA_NET_NS_FD, u32(change.netns)));
   if (change.mac) parts.push(attribute(IFLA_ADDRESS, change.mac));
   if (change.mtu !== undefined) parts.push(attribute(IFLA_MTU, u32(change.mtu)));
   if (change.bridgeIndex !== undefined) parts.push(attribute(IFLA_MASTER, u32(change.bridgeIndex)));

@@ -149,8 +149,8 @@ export class NetworkFixture implements AsyncDisposable {
   }
 
   /** A machine next door on a network of its own: we are `<prefix>.1`, it is `<prefix>.2`. */
-  neighbour(prefix: string): Station {
-    const path = join(this.folder, `neighbour-${prefix}`);
+  neighbour(prefix: string, suffix = ''): Station {
+    const path = join(this.folder, `neighbour-${prefix}${suffix}`);
     const link = `up${prefix.replaceAll('.', '')}`;
     createNetns(path);
     this.#extraNetns.push(path);
@@ -245,7 +245,7 @@ async function assertNothingLeft(folder: string): Promise<void> {
 export function leftovers(folder: string): string[] {
   const links = sh('ip -o link')
     .split('\n')
-    .filter(line => line.includes('qnt') || line.includes('br-'));
+    .filter(line => /qnt|br-|d[mp]-/.test(line));
   const tables = sh('nft list tables')
     .split('\n')
     .filter(line => line.includes(TABLE));
