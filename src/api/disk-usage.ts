@@ -52,6 +52,8 @@ export async function diskUsage(deps: DiskUsageDeps, request: DiskUsageRequest):
   };
 }
 
+const UNKNOWN_SIZE = -1;
+
 interface Usage {
   readonly items: readonly object[];
   readonly total: number;
@@ -100,7 +102,8 @@ async function containerUsage(deps: DiskUsageDeps, { version, signal }: DiskUsag
 async function volumeUsage({ volumes }: DiskUsageDeps, { signal }: DiskUsageRequest): Promise<Usage> {
   const measured = [];
   for (const volume of volumes.list()) {
-    const size = await volumes.usage(volume.name, { signal });
+    // Docker's −1: not known, as it is on no disk of the engine's
+    const size = (await volumes.usage(volume.name, { signal })) ?? UNKNOWN_SIZE;
     const users = volumes.usersOf(volume.name).length;
     const item = { ...volumeToWire(volume), UsageData: { RefCount: users, Size: size } };
     measured.push({ item, size, isActive: users > 0 });
@@ -110,7 +113,7 @@ async function volumeUsage({ volumes }: DiskUsageDeps, { signal }: DiskUsageRequ
 
 function usageOf(measured: readonly { item: object; size: number; isActive: boolean }[]): Usage {
   const sum = (list: readonly { size: number }[]): number =>
-    list.reduce((total, { size }) => total + size, 0);
+    list.reduce((total, { size }) => total + Math.max(0, size), 0);
   return {
     items: measured.map(({ item }) => item),
     total: sum(measured),

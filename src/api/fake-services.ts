@@ -352,11 +352,12 @@ export function fakeVolumes(change: Partial<ApiServerDeps['volumes']> = {}): Api
   const volume = fakeVolume();
   return {
     create: ({ name, labels = {} }) => Promise.resolve(fakeVolume({ name: name ?? 'x', labels })),
-    get: name => {
+    inspect: async name => {
       if (name !== volume.name) throw new EngineError('notFound', `get ${name}: no such volume`);
       return volume;
     },
     list: () => [volume],
+    listAll: async () => ({ volumes: [volume], problems: [] }),
     remove: () => Promise.resolve(),
     prune: () => Promise.resolve({ removed: ['data'], freedBytes: 5 }),
     usersOf: () => [CONTAINER_ID],

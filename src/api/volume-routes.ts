@@ -18,23 +18,31 @@ import type { Volume } from '#volume/volume';
 import type { VolumeService } from '#volume/volume-service';
 import { volumeToWire } from './volume-wire.ts';
 
-export type VolumeApi = Pick<VolumeService, 'create' | 'get' | 'list' | 'remove' | 'prune' | 'usersOf'>;
+export type VolumeApi = Pick<
+  VolumeService,
+  'create' | 'inspect' | 'listAll' | 'remove' | 'prune' | 'usersOf'
+>;
 
 const LIST_FILTERS = ['dangling', 'name', 'driver', 'label'];
 const PRUNE_FILTERS = ['all', 'label', 'label!'];
 
 export function volumeRoutes(volumes: VolumeApi): Route[] {
   return [
-    route('GET', '/volumes', { query: v.object({ filters: queryFilters(LIST_FILTERS) }) }, ({ query }) =>
-      reply.json({
-        Volumes: volumes
-          .list()
-          .filter(volume => isListed(volumes, volume, query.filters))
-          .map(volumeToWire),
-        Warnings: null,
-      }),
+    route(
+      'GET',
+      '/volumes',
+      { query: v.object({ filters: queryFilters(LIST_FILTERS) }) },
+      async ({ query, signal }) => {
+        const { volumes: all, problems } = await volumes.listAll({ signal });
+        return reply.json({
+          Volumes: all.filter(volume => isListed(volumes, volume, query.filters)).map(volumeToWire),
+          Warnings: problems.length > 0 ? problems : null,
+        });
+      },
     ),
-    route('GET', '/volumes/{name}', {}, ({ params }) => reply.json(volumeToWire(volumes.get(params.name)))),
+    route('GET', '/volumes/{name}', {}, async ({ params, signal }) =>
+      reply.json(volumeToWire(await volumes.inspect(params.name, { signal }))),
+    ),
     route('POST', '/volumes/create', { body: goBody(VolumeCreateRequest) }, async ({ body, signal }) => {
       if (body.ClusterVolumeSpec) {
         throw new EngineError(
@@ -51,7 +59,7 @@ export function volumeRoutes(volumes: VolumeApi): Route[] {
       { query: v.object({ force: queryFlag }) },
       async ({ params, query, signal }) => {
         try {
-          await volumes.remove(params.name, { signal });
+          await volumes.remove(params.name, { signal, isForced: query.force });
         } catch (error) {
           if (!(query.force && isKind(error, 'notFound'))) throw error;
         }

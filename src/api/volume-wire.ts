@@ -10,6 +10,7 @@ export function volumeToWire(volume: Volume) {
     Name: volume.name,
     Options: orNull(volume.options),
     Scope: volume.scope,
+    ...(volume.status && { Status: volume.status }),
   };
 }
 

@@ -68,7 +68,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   const events = new EventLog();
   const jail = new JailPool();
   const plugins = new Plugins({ logger, places: config.pluginPlaces });
-  const shared = { db, jail, events, logger };
+  const shared = { db, jail, plugins, events, logger };
   const storage = createStorage(config, shared, () => containers);
   const networks = new NetworkService({
     ...shared,
@@ -112,6 +112,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
 interface Shared {
   readonly db: Database;
   readonly jail: JailPool;
+  readonly plugins: Plugins;
   readonly events: EventLog;
   readonly logger: Logger;
 }

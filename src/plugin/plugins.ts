@@ -18,6 +18,8 @@ export interface PluginsDeps {
 export interface PluginLookup extends Abortable {
   /** How long to wait for a plugin that is not there yet, such as while the host starts. Default: not at all. */
   readonly waitMs?: number;
+  /** for asking it what it implements; default 10 s */
+  readonly timeoutMs?: number;
 }
 
 /** A plugin as lists show it. */
@@ -62,11 +64,15 @@ export class Plugins {
    *
    * @throws {EngineError} `notFound` with Docker's wording, `invalid` for a bad description; what a call throws.
    */
-  async get(name: string, capability: string, { waitMs = 0, signal }: PluginLookup = {}): Promise<Plugin> {
+  async get(
+    name: string,
+    capability: string,
+    { waitMs = 0, timeoutMs = ACTIVATION_MS, signal }: PluginLookup = {},
+  ): Promise<Plugin> {
     const deadline = performance.now() + waitMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        const plugin = await this.#find(name, ACTIVATION_MS);
+        const plugin = await this.#find(name, timeoutMs);
         if (!plugin.implements.includes(capability)) throw pluginLacks(name, capability);
         return plugin;
       } catch (error) {

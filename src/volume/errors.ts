@@ -43,11 +43,16 @@ export function volumeNameTooLong(name: string, limit: number): EngineError {
   );
 }
 
-export function unknownVolumeDriver(name: string, driver: string): EngineError {
-  return new EngineError(
-    'notFound',
-    `create ${name}: error looking up volume plugin ${shown(driver)}: plugin "${shown(driver)}" not found`,
-  );
+export function unknownVolumeDriver(action: string, driver: string, reason: string): EngineError {
+  return new EngineError('notFound', `${action}: error looking up volume plugin ${shown(driver)}: ${reason}`);
+}
+
+export function driverUnavailable(action: string, driver: string, cause: unknown): EngineError {
+  const kind = cause instanceof EngineError ? cause.kind : 'unavailable';
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError(kind, `${action}: error looking up volume plugin ${shown(driver)}: ${reason}`, {
+    cause,
+  });
 }
 
 export function invalidVolumeOption(name: string, reason: string): EngineError {

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { EngineError } from '#base/errors';
 import { type LogFields, type Logger, silentLogger } from '#base/logger';
 import { Database } from '#store/database';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
@@ -23,6 +24,7 @@ export function fakeVolumeDeps(root: string, db: Database = migrated()): FakeVol
     mounted,
     jail: plainTrees(log),
     mounts: notedMounts(log, mounted),
+    plugins: noPlugins,
     logger: warningsTo(log),
     events: {
       emit: ({ action, actor }) => {
@@ -32,6 +34,12 @@ export function fakeVolumeDeps(root: string, db: Database = migrated()): FakeVol
     },
   };
 }
+
+const noPlugins: VolumeDeps['plugins'] = {
+  get: name => Promise.reject(new EngineError('notFound', `plugin "${name}" not found`)),
+  announcedNames: () => [],
+  activeNames: () => [],
+};
 
 export function migrated(): Database {
   const db = new Database(':memory:');

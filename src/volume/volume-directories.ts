@@ -94,10 +94,6 @@ export class VolumeDirectories {
     }
   }
 
-  isEmpty(name: string): boolean {
-    return readdirSync(this.data(name)).length === 0;
-  }
-
   /** What an earlier engine threw away and had no time to delete. */
   trash(): string[] {
     return listDirectory(join(this.#root, TRASH)).map(entry => join(this.#root, TRASH, entry));
@@ -145,7 +141,7 @@ function listDirectory(path: string): string[] {
   }
 }
 
-function isEmptyDirectory(path: string): boolean {
+export function isEmptyDirectory(path: string): boolean {
   try {
     return readdirSync(path).length === 0;
   } catch {

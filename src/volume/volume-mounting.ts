@@ -5,9 +5,11 @@ import type { Logger } from '#base/logger';
 import { copyUpAtOnce } from './copy-up.ts';
 import { volumeMountFailed } from './errors.ts';
 import { type LocalMount, localMount } from './local-options.ts';
+import { RemoteMounts } from './remote-mounts.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
-import type { Volume } from './volume.ts';
-import type { VolumeDirectories } from './volume-directories.ts';
+import { LOCAL_DRIVER, type Volume } from './volume.ts';
+import { isEmptyDirectory, type VolumeDirectories } from './volume-directories.ts';
+import type { VolumePlugins } from './volume-plugins.ts';
 import { VolumeSubpaths } from './volume-subpaths.ts';
 import type { VolumeTable } from './volume-table.ts';
 
@@ -25,6 +27,7 @@ export interface VolumeMountingDeps {
   readonly locks: KeyedMutex;
   readonly jail: TreeJail;
   readonly mounts: VolumeMounts;
+  readonly plugins: VolumePlugins;
   readonly events: EventSink;
   readonly logger: Logger;
 }
@@ -39,6 +42,7 @@ export class VolumeMounting {
   readonly #events: EventSink;
   readonly #logger: Logger;
   readonly #subpaths: VolumeSubpaths;
+  readonly #remote: RemoteMounts;
   /** `volume container` of those that are in use, so that no event is told twice */
   readonly #mounted = new Set<string>();
 
@@ -50,12 +54,26 @@ export class VolumeMounting {
     this.#mounts = deps.mounts;
     this.#events = deps.events;
     this.#logger = deps.logger;
+    this.#remote = new RemoteMounts(deps);
     this.#subpaths = new VolumeSubpaths(deps.directories.subpaths(), deps.mounts);
   }
 
   /** @returns the host path to bind. */
   async mount(volume: Volume, containerId: string, options: VolumeMountOptions): Promise<string> {
-    const { attributes = {} } = options;
+    const { attributes = {}, subpath } = options;
+    const { name, driver } = volume;
+    const directory =
+      driver === LOCAL_DRIVER
+        ? await this.#mountLocal(volume, containerId, options)
+        : await this.#remote.mount(volume, containerId, options);
+    const source =
+      subpath === undefined ? directory : this.#subpaths.bind({ name, directory }, subpath, containerId);
+    this.#mounted.add(`${name} ${containerId}`);
+    this.#emit('mount', name, { driver, container: containerId, ...attributes });
+    return source;
+  }
+
+  async #mountLocal(volume: Volume, containerId: string, options: Abortable): Promise<string> {
     const { name } = volume;
     const spec = localMount(name, volume.options);
     using _lock = spec ? await this.#locks.lock(name, options) : undefined;
@@ -66,13 +84,7 @@ export class VolumeMounting {
       this.#table.addMounter(name, containerId);
       this.#mountOnce(volume, containerId, spec);
     }
-    const source =
-      options.subpath === undefined
-        ? volume.mountpoint
-        : this.#subpaths.bind({ name, directory: volume.mountpoint }, options.subpath, containerId);
-    this.#mounted.add(`${name} ${containerId}`);
-    this.#emit('mount', name, { driver: volume.driver, container: containerId, ...attributes });
-    return source;
+    return volume.mountpoint;
   }
 
   #mountOnce({ name, mountpoint }: Volume, containerId: string, spec: LocalMount): void {
@@ -90,7 +102,9 @@ export class VolumeMounting {
     const wasMounted = this.#mounted.delete(`${name} ${containerId}`);
     const volume = this.#table.find(name);
     if (!volume) return;
-    if (localMount(name, volume.options)) {
+    if (volume.driver !== LOCAL_DRIVER) {
+      await this.#remote.unmount(volume, containerId);
+    } else if (localMount(name, volume.options)) {
       using _lock = await this.#locks.lock(name);
       this.#table.removeMounter(name, containerId);
       if (this.#table.mountersOf(name).length === 0) this.#mounts.unmount(volume.mountpoint);
@@ -99,15 +113,16 @@ export class VolumeMounting {
   }
 
   async copyUp(
-    { name, mountpoint }: Volume,
+    { name, mountpoint, driver }: Volume,
     from: { readonly root: string; readonly path: string },
     options: Abortable,
   ): Promise<void> {
     using _lock = await this.#locks.lock(name, options);
-    if (!this.#directories.isEmpty(name)) return;
+    if (!isEmptyDirectory(mountpoint)) return;
     if (copyUpAtOnce(from, mountpoint)) return;
     // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
-    const isShared = this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(mountpoint);
+    const isShared =
+      driver !== LOCAL_DRIVER || this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(mountpoint);
     if (isShared) await this.#jail.copyTree(from, mountpoint, options);
     else await this.#copyAside(name, from, options);
   }
@@ -133,14 +148,16 @@ export class VolumeMounting {
 
   /** At start-up: takes down what no running container uses, and half-made copies. */
   async restore(volumes: readonly Volume[], running: ReadonlySet<string>): Promise<void> {
-    for (const mounter of this.#table.mounters()) {
-      if (!running.has(mounter)) this.#table.removeMounters(mounter);
+    for (const { volume, container, driver } of this.#table.mounts()) {
+      if (driver === LOCAL_DRIVER && !running.has(container)) this.#table.removeMounter(volume, container);
     }
+    this.#remote.restore(running);
     for (const container of running) {
       for (const name of this.#table.usesOf(container)) this.#mounted.add(`${name} ${container}`);
     }
     this.#subpaths.releaseExcept(running);
-    for (const { name, options, mountpoint } of volumes) {
+    for (const { name, driver, options, mountpoint } of volumes) {
+      if (driver !== LOCAL_DRIVER) continue;
       await this.#dropStaging(name);
       const isUnused = localMount(name, options) && this.#table.mountersOf(name).length === 0;
       if (isUnused) this.#mounts.unmount(mountpoint);

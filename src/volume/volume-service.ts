@@ -5,13 +5,14 @@ import { newId } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
-import { unknownVolumeDriver, volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
+import { volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
-import type { Volume } from './volume.ts';
+import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import { type StrayDirectory, VolumeDirectories } from './volume-directories.ts';
 import { VolumeMounting, type VolumeMountOptions } from './volume-mounting.ts';
 import { checkVolumeName } from './volume-name.ts';
+import { type PluginFinder, type RemoteVolume, VolumePlugins } from './volume-plugins.ts';
 import { VolumeRemover } from './volume-remover.ts';
 import { VolumeTable } from './volume-table.ts';
 
@@ -25,23 +26,29 @@ export interface VolumeCreateOptions {
   readonly userId?: string;
 }
 
+export interface RemoveOptions extends Abortable {
+  /** forget a volume of another driver, even when that refuses or is not there */
+  readonly isForced?: boolean;
+}
+
 export interface VolumeDeps {
   readonly db: Database;
   /** the directory `…/volumes` */
   readonly root: string;
   readonly jail: TreeJail;
   readonly mounts: VolumeMounts;
+  /** drivers of other vendors */
+  readonly plugins: PluginFinder;
   readonly events: EventSink;
   readonly logger: Logger;
 }
 
 /** On every anonymous volume, as Docker has it: tools tell them by it. */
 const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
-const LOCAL = 'local';
 
 /**
- * Named and anonymous volumes of the local driver: directories, or file systems mounted on first use and unmounted
- * with their last user.
+ * Named and anonymous volumes. Those of the local driver are directories, or file systems mounted on first use and
+ * unmounted with their last user; those of other drivers are their plugin's, and we keep who uses them.
  *
  * Create: disk → row → event. Remove: row → event → disk, where the row's last commit notes what is to go, so that
  * a removal cut short is finished at the next start and never mistaken for a volume whose row was lost.
@@ -56,8 +63,9 @@ export class VolumeService {
   readonly #logger: Logger;
   readonly #remover: VolumeRemover;
   readonly #mounting: VolumeMounting;
+  readonly #plugins: VolumePlugins;
 
-  constructor({ db, root, jail, mounts, events, logger }: VolumeDeps) {
+  constructor({ db, root, jail, mounts, plugins, events, logger }: VolumeDeps) {
     this.#db = db;
     this.#table = new VolumeTable(db);
     this.#directories = new VolumeDirectories(root);
@@ -67,7 +75,13 @@ export class VolumeService {
     this.#directories.prepare();
     const parts = { table: this.#table, directories: this.#directories, jail, mounts, logger };
     this.#remover = new VolumeRemover(parts);
-    this.#mounting = new VolumeMounting({ ...parts, locks: this.#locks, events });
+    this.#plugins = new VolumePlugins(plugins);
+    this.#mounting = new VolumeMounting({
+      ...parts,
+      plugins: this.#plugins,
+      locks: this.#locks,
+      events,
+    });
   }
 
   /**
@@ -83,7 +97,12 @@ export class VolumeService {
     using _lock = await this.#locks.lock(name, abortable);
     const known = this.#table.find(name);
     if (known) return this.#reuse(known, options);
-    const volume = this.#createLocked(name, isAnonymous, options);
+    // As Docker: a name without a driver may be that of a volume which one of the drivers in use has.
+    const driver = options.driver || (await this.#plugins.findOwner(name, abortable)) || LOCAL_DRIVER;
+    const volume =
+      driver === LOCAL_DRIVER
+        ? this.#createLocal(name, isAnonymous, options)
+        : await this.#createRemote(name, driver, { isAnonymous, request: options }, abortable);
     await this.#db.synced();
     return volume;
   }
@@ -94,21 +113,33 @@ export class VolumeService {
     return known;
   }
 
-  #createLocked(name: string, isAnonymous: boolean, request: VolumeCreateOptions): Volume {
-    const { driver, labels = {}, options = {}, userId } = request;
-    if (driver && driver !== LOCAL) throw unknownVolumeDriver(name, driver);
+  #createLocal(name: string, isAnonymous: boolean, request: VolumeCreateOptions): Volume {
+    const { labels = {}, options = {}, userId } = request;
     localMount(name, options);
     this.#directories.create(name);
-    const volume = this.#newVolume(name, {
-      isAnonymous,
-      labels: isAnonymous ? { ...labels, [ANONYMOUS_LABEL]: '' } : labels,
-      options,
-    });
+    const volume = this.#newVolume(name, { isAnonymous, labels: labelsOf(labels, isAnonymous), options });
+    return this.#insert(volume, userId);
+  }
+
+  /** Made by its driver first: without a row it is still listed, and never lost. */
+  async #createRemote(
+    name: string,
+    driver: string,
+    { isAnonymous, request }: { readonly isAnonymous: boolean; readonly request: VolumeCreateOptions },
+    abortable: Abortable,
+  ): Promise<Volume> {
+    const { labels = {}, options = {}, userId } = request;
+    const { mountpoint, scope } = await this.#plugins.create(driver, name, options, abortable);
+    const kind = { isAnonymous, labels: labelsOf(labels, isAnonymous), options };
+    return this.#insert({ ...this.#newVolume(name, kind), driver, mountpoint, scope }, userId);
+  }
+
+  #insert(volume: Volume, userId: string | undefined): Volume {
     this.#db.transaction(() => {
       this.#table.insert(volume);
-      if (userId !== undefined) this.#table.addUser(name, userId);
+      if (userId !== undefined) this.#table.addUser(volume.name, userId);
     });
-    this.#emit('create', name, { driver: LOCAL });
+    this.#emit('create', volume.name, { driver: volume.driver });
     return volume;
   }
 
@@ -123,8 +154,39 @@ export class VolumeService {
     return this.#table.find(name);
   }
 
+  /** Those that the engine knows, by name. */
   list(): Volume[] {
     return this.#table.list();
+  }
+
+  /** These and what other drivers have besides; `problems` says which drivers could not be asked. */
+  async listAll(
+    options: Abortable = {},
+  ): Promise<{ readonly volumes: readonly Volume[]; readonly problems: readonly string[] }> {
+    const known = this.#table.list();
+    const names = new Set(known.map(({ name }) => name));
+    const { volumes, problems } = await this.#plugins.list(options);
+    const others = volumes
+      .filter(({ name }) => !names.has(name))
+      .map(remote => foreign(remote, remote.driver));
+    return { volumes: [...known, ...others], problems };
+  }
+
+  /** As {@link get}, with what the volume's driver tells of it; also of one that only a driver knows. */
+  async inspect(name: string, options: Abortable = {}): Promise<Volume> {
+    const known = this.#table.find(name);
+    if (known?.driver === LOCAL_DRIVER) return known;
+    if (known) {
+      // A driver that is not there at the moment takes nothing away of what we know.
+      const remote = await this.#plugins.find(known.driver, name, options).catch(() => undefined);
+      if (!remote) return known;
+      const { mountpoint, status } = remote;
+      return { ...known, ...(mountpoint !== '' && { mountpoint }), ...(status && { status }) };
+    }
+    const owner = await this.#plugins.findOwner(name, options);
+    const remote = owner === undefined ? undefined : await this.#plugins.find(owner, name, options);
+    if (owner === undefined || !remote) throw volumeNotFound(name);
+    return foreign(remote, owner);
   }
 
   /** Containers (by ID) that refer to the volume. */
@@ -148,14 +210,34 @@ export class VolumeService {
   }
 
   /** @throws `notFound`, or `conflict` (`remove NAME: volume is in use - [ids]`) while a container refers to it. */
-  async remove(name: string, options: Abortable = {}): Promise<void> {
+  async remove(name: string, options: RemoveOptions = {}): Promise<void> {
     using _lock = await this.#locks.lock(name, options);
     const volume = this.get(name);
     const users = this.#table.usersOf(name);
     if (users.length > 0) throw volumeInUse(name, users);
+    if (volume.driver !== LOCAL_DRIVER) return await this.#removeRemote(volume, options);
     this.#table.deleteForRemoval(name); // point of no return: the caller's signal no longer counts
     this.#emit('destroy', name, { driver: volume.driver });
     this.#remover.remove(name);
+  }
+
+  /** Its driver first: while that refuses, the volume is there. */
+  async #removeRemote(
+    { name, driver }: Volume,
+    { isForced = false, ...abortable }: RemoveOptions,
+  ): Promise<void> {
+    try {
+      await this.#plugins.remove(driver, name, abortable);
+    } catch (error) {
+      if (!isForced) throw error;
+      this.#logger.warn('a volume is forgotten that its driver did not remove', {
+        volume: name,
+        driver,
+        error,
+      });
+    }
+    this.#table.delete(name);
+    this.#emit('destroy', name, { driver });
   }
 
   /** Resolves when what was removed is gone from the disk, too. */
@@ -198,6 +280,7 @@ export class VolumeService {
     const removed: string[] = [];
     let freedBytes = 0;
     for (const volume of this.#table.list()) {
+      if (volume.driver !== LOCAL_DRIVER) continue; // as Docker
       if (!(options.all || volume.isAnonymous) || !options.accepts(volume)) continue;
       if (this.#table.usersOf(volume.name).length > 0) continue;
       const bytes = await this.#removeIfUnused(volume.name, options);
@@ -212,7 +295,7 @@ export class VolumeService {
   /** @returns bytes freed; `undefined` when somebody was quicker to take it, or to remove it. */
   async #removeIfUnused(name: string, options: Abortable): Promise<number | undefined> {
     try {
-      const bytes = await this.usage(name, options);
+      const bytes = (await this.usage(name, options)) ?? 0;
       await this.remove(name, options);
       return bytes;
     } catch (error) {
@@ -221,9 +304,11 @@ export class VolumeService {
     }
   }
 
-  /** Bytes of content in the volume's directory. */
-  async usage(name: string, options: Abortable = {}): Promise<number> {
-    return await this.#jail.diskUsage(this.get(name).mountpoint, options);
+  /** Bytes of content in the volume's directory; `undefined` where these are not on a disk of ours. */
+  async usage(name: string, options: Abortable = {}): Promise<number | undefined> {
+    const volume = this.get(name);
+    const isOurs = volume.driver === LOCAL_DRIVER && localMount(name, volume.options) === undefined;
+    return isOurs ? await this.#jail.diskUsage(volume.mountpoint, options) : undefined;
   }
 
   /**
@@ -254,13 +339,13 @@ export class VolumeService {
     }
     this.#table.insert(this.#newVolume(name, { isAnonymous: false, labels: {}, options: {} }));
     this.#logger.warn('a volume without a record was found and is kept', { volume: name });
-    this.#emit('create', name, { driver: LOCAL });
+    this.#emit('create', name, { driver: LOCAL_DRIVER });
   }
 
   #newVolume(name: string, kind: Pick<Volume, 'isAnonymous' | 'labels' | 'options'>): Volume {
     return {
       name,
-      driver: LOCAL,
+      driver: LOCAL_DRIVER,
       mountpoint: this.#directories.data(name),
       createdAt: Date.now(),
       scope: 'local',
@@ -271,4 +356,23 @@ export class VolumeService {
   #emit(action: string, id: string, attributes: Readonly<Record<string, string>>): void {
     this.#events.emit({ type: 'volume', action, actor: { id, attributes } });
   }
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>, isAnonymous: boolean): Volume['labels'] {
+  return isAnonymous ? { ...labels, [ANONYMOUS_LABEL]: '' } : labels;
+}
+
+/** A volume that only its driver has a record of. */
+function foreign({ name, mountpoint, createdAt = 0, status }: RemoteVolume, driver: string): Volume {
+  return {
+    name,
+    driver,
+    mountpoint,
+    createdAt,
+    labels: {},
+    options: {},
+    scope: 'local',
+    isAnonymous: false,
+    ...(status && { status }),
+  };
 }

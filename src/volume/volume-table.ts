@@ -31,6 +31,10 @@ export const volumeMigrations: readonly Migration[] = [
         name TEXT PRIMARY KEY
       ) STRICT, WITHOUT ROWID`,
   },
+  {
+    name: 'volume/2-scopes',
+    sql: `ALTER TABLE volumes ADD COLUMN scope TEXT NOT NULL DEFAULT 'local'`,
+  },
 ];
 
 const TextMap = mapOf(v.string());
@@ -58,8 +62,8 @@ export class VolumeTable {
 
   insert(volume: Volume): void {
     this.#db.run(
-      `INSERT INTO volumes (name, driver, mountpoint, created_at, labels, options, is_anonymous)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO volumes (name, driver, mountpoint, created_at, labels, options, is_anonymous, scope)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       volume.name,
       volume.driver,
       volume.mountpoint,
@@ -67,7 +71,26 @@ export class VolumeTable {
       JSON.stringify(volume.labels),
       JSON.stringify(volume.options),
       volume.isAnonymous ? 1 : 0,
+      volume.scope,
     );
+  }
+
+  /** Where a driver of another vendor has mounted it. */
+  setMountpoint(name: string, mountpoint: string): void {
+    this.#db.run(
+      'UPDATE volumes SET mountpoint = ? WHERE name = ? AND mountpoint <> ?',
+      mountpoint,
+      name,
+      mountpoint,
+    );
+  }
+
+  /** Deletes the row of a volume whose data its driver has removed. */
+  delete(name: string): void {
+    this.#db.transaction(() => {
+      this.#db.run('DELETE FROM volume_mounts WHERE volume = ?', name);
+      this.#db.run('DELETE FROM volumes WHERE name = ?', name);
+    });
   }
 
   /** Deletes the row and notes that the directory is to go, in one transaction. */
@@ -118,12 +141,15 @@ export class VolumeTable {
     return this.#db.all('SELECT DISTINCT container FROM volume_users').map(row => String(row['container']));
   }
 
-  mounters(): string[] {
-    return this.#db.all('SELECT DISTINCT container FROM volume_mounts').map(row => String(row['container']));
-  }
-
-  removeMounters(containerId: string): void {
-    this.#db.run('DELETE FROM volume_mounts WHERE container = ?', containerId);
+  /** Every mount that is noted, with the driver it was made by. */
+  mounts(): { readonly volume: string; readonly container: string; readonly driver: string }[] {
+    return this.#db
+      .all('SELECT volume, container, driver FROM volume_mounts JOIN volumes ON volumes.name = volume')
+      .map(row => ({
+        volume: String(row['volume']),
+        container: String(row['container']),
+        driver: String(row['driver']),
+      }));
   }
 
   addUser(name: string, containerId: string): void {
@@ -157,7 +183,7 @@ function toVolume(row: Row): Volume {
     createdAt: Number(row['created_at']),
     labels: v.parse(TextMap, JSON.parse(String(row['labels']))),
     options: v.parse(TextMap, JSON.parse(String(row['options']))),
-    scope: 'local',
+    scope: row['scope'] === 'global' ? 'global' : 'local',
     isAnonymous: row['is_anonymous'] === 1,
   };
 }

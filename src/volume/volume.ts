@@ -1,3 +1,6 @@
+/** The driver that the engine has itself. */
+export const LOCAL_DRIVER = 'local';
+
 export interface Volume {
   readonly name: string;
   readonly driver: string;
@@ -9,4 +12,6 @@ export interface Volume {
   readonly options: Readonly<Record<string, string>>;
   readonly scope: 'local' | 'global';
   readonly isAnonymous: boolean;
+  /** what a driver of another vendor tells of it; never stored */
+  readonly status?: Readonly<Record<string, unknown>>;
 }

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '#base/logger';
+import type { PluginPlaces } from '#plugin/plugin-discovery';
+import { Plugins } from '#plugin/plugins';
 import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
@@ -17,7 +19,7 @@ export interface VolumeEngine extends AsyncDisposable {
 }
 
 /** Volumes on a real disk, with real threads and mounts; disposing it fails when something stays mounted. */
-export async function startVolumes(): Promise<VolumeEngine> {
+export async function startVolumes(places: PluginPlaces = { sockets: [], specs: [] }): Promise<VolumeEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'volumes-'));
   const db = new Database(join(folder, 'db'));
   db.migrate(volumeMigrations, silentLogger);
@@ -28,6 +30,7 @@ export async function startVolumes(): Promise<VolumeEngine> {
       root: join(folder, 'volumes'),
       jail,
       mounts: linuxMounts,
+      plugins: new Plugins({ logger: silentLogger, places }),
       events: { emit: () => undefined },
       logger: silentLogger,
     });
