@@ -44,7 +44,7 @@ describe('volumes of other drivers, by the Docker command line', { skip }, () =>
     return stderr.trim();
   }
 
-  test('a volume is made by its driver with its options, and shown with its scope and status (S180)', async () => {
+  test('a volume is made by its driver with its options, and shown with its scope and status (S180, S181, S182)', async () => {
     assert.equal(
       await docker('volume', 'create', '-d', 'far', '-o', 'zone=a', '--label', 'x=y', 'one'),
       'one',
@@ -60,7 +60,7 @@ describe('volumes of other drivers, by the Docker command line', { skip }, () =>
     assert.match(await docker('info', '--format', '{{.Plugins.Volume}}'), /\[local far\]/);
   });
 
-  test('containers share it, the driver is told of each, and gets it back from each', async () => {
+  test('containers share it, the driver is told of each, and gets it back from each (S164)', async () => {
     await docker('volume', 'create', '-d', 'far', 'shared');
     await docker('run', '-d', '--name', 'c1', '-v', 'shared:/data', 'busybox', 'sleep', '1000');
     await docker(
