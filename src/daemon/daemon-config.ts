@@ -42,6 +42,8 @@ const ConfigFile = v.strictObject({
       v.regex(/^[a-z0-9][a-z0-9_.-]{0,14}$/, 'must be an interface name of at most 15 characters'),
     ),
   ),
+  'publish-default': v.optional(v.picklist(['any', 'loopback'])),
+  firewall: v.optional(v.picklist(['quai', 'host'])),
   'default-pids-limit': v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1))),
   'log-opts': v.optional(v.record(v.string(), v.string())),
   labels: v.optional(v.array(v.string())),
@@ -70,6 +72,10 @@ export interface DaemonConfig {
   /** tells engines on one machine apart in names of links, rules and directories; empty for the default root */
   readonly instanceKey: string;
   readonly bridgeName: string;
+  /** where ports are published that name no address */
+  readonly publishDefault: 'any' | 'loopback';
+  /** whose rules judge what comes from outside to a published port */
+  readonly firewall: 'quai' | 'host';
 }
 
 const USAGE = `Usage: quai daemon [OPTIONS]
@@ -87,6 +93,9 @@ Options:
       --default-runtime NAME crun or runc (default crun)
       --init-path FILE       Program for --init containers
       --bridge NAME          Name of the default bridge (default quai0; with another root qKEY0)
+      --publish-default WHERE  Address for published ports that name none: any (default) or loopback
+      --firewall WHOSE       Whose rules judge who reaches published ports: quai (default: all may), or host: the
+                             input rules of this host (ufw, firewalld, your own), as for any program on it
 
 Only in the file:
       default-pids-limit     Processes a container may have that sets no limit (default ${DEFAULT_PIDS_LIMIT}, -1: no limit)
@@ -110,6 +119,8 @@ const FLAGS = {
   'default-runtime': { type: 'string' },
   'init-path': { type: 'string' },
   bridge: { type: 'string' },
+  'publish-default': { type: 'string' },
+  firewall: { type: 'string' },
   fault: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
@@ -186,6 +197,8 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
     },
     fault: given.fault,
     instanceKey,
+    publishDefault: given['publish-default'] ?? 'any',
+    firewall: given.firewall ?? 'quai',
     bridgeName: given.bridge ?? (instanceKey === '' ? 'quai0' : `q${instanceKey}0`),
   };
 }

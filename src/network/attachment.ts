@@ -4,12 +4,14 @@ import type { NetworkDriver } from './drivers/network-driver.ts';
 import { planEndpoint } from './endpoint-plan.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { endpointExists, notConnected } from './errors.ts';
+import type { OpenPort } from './firewall-rules.ts';
 import { chooseGateway } from './gateway-choice.ts';
 import type { AssignedAddress } from './ipam.ts';
 import type { EndpointRequest, PortRequest, SandboxOwner } from './network.ts';
 import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
 import type { NetworkRecord } from './network-table.ts';
 import { PortConflict, type Reservation } from './port-book.ts';
+import { EVERYWHERE } from './publishing-policy.ts';
 import { setDefaultRoute } from './sandbox-interface.ts';
 import { forgetUdpFlows } from './udp-flows.ts';
 
@@ -86,7 +88,8 @@ export class Attachment {
     if (!gone) throw notConnected(containerId, network.name);
     const rest = endpoints.ofContainer(containerId).filter(endpoint => endpoint !== gone);
     const next = gone.isGateway ? chooseGateway(rest) : undefined;
-    const heir = next && { ...next, isGateway: true, ports: gone.ports };
+    const { ports, openPorts } = gone;
+    const heir = next && { ...next, isGateway: true, ports, ...(openPorts && { openPorts }) };
     endpoints.delete([gone]);
     if (heir) endpoints.save([heir]);
     endpoints.emit('disconnect', gone, network);
@@ -139,11 +142,17 @@ export class Attachment {
     const previous = current.find(endpoint => endpoint.isGateway);
     const reservations = gateway && !previous?.ports.length ? this.#reserve(gateway, ports, undo) : [];
     const published = previous?.ports.length ? previous.ports : reservations.flatMap(one => one.ports);
-    const crowned = gateway && { ...gateway, isGateway: true, ports: published };
+    const open = previous?.openPorts ?? (gateway && this.#openPorts(gateway, ports));
+    const crowned = gateway && {
+      ...gateway,
+      isGateway: true,
+      ports: published,
+      ...(open && { openPorts: open }),
+    };
     const isMoved = previous && previous.id !== gateway?.id;
     const changed = current.flatMap(endpoint => {
       if (endpoint.id === crowned?.id) return reservations.length > 0 || isMoved ? [crowned] : [];
-      return isMoved && endpoint.id === previous.id ? [{ ...endpoint, isGateway: false, ports: [] }] : [];
+      return isMoved && endpoint.id === previous.id ? [withoutPorts(endpoint)] : [];
     });
     const added = planned.map(endpoint => (endpoint.id === crowned?.id ? crowned : endpoint));
     const before = current.filter(endpoint => changed.some(other => other.id === endpoint.id));
@@ -174,12 +183,20 @@ export class Attachment {
     return planEndpoint(owner, request, { network, driver, ipv4, ipv6, usedNames });
   }
 
-  #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {
-    const { publisher } = this.#parts;
+  /** What a routed network lets in, at the container's own address. */
+  #openPorts(gateway: EndpointRecord, ports: readonly PortRequest[]): OpenPort[] | undefined {
     const { driver, network } = this.#at(gateway);
-    if (!driver.canPublish) return [];
+    if (ports.length === 0 || driver.publishing(network).routed.length === 0) return undefined;
+    return ports.map(({ protocol, containerPort }) => ({ protocol, containerPort }));
+  }
+
+  #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {
+    const { publisher, publishing } = this.#parts;
+    const { driver, network } = this.#at(gateway);
+    const { rewritten: families, defaultHostIp = publishing.defaultHostIp } = driver.publishing(network);
+    const options = { families, defaultHostIp: defaultHostIp === EVERYWHERE ? '' : defaultHostIp };
     try {
-      const reservations = publisher.reserve(gateway.containerId, ports, driver.defaultHostIp(network));
+      const reservations = publisher.reserve(gateway.containerId, ports, options);
       undo.defer(() => publisher.cancel(reservations));
       return reservations;
     } catch (error) {
@@ -277,4 +294,8 @@ export class Attachment {
       this.#parts.logger.warn(`${what} failed`, { error: messageOf(error) });
     }
   }
+}
+
+function withoutPorts({ openPorts: _none, ...endpoint }: EndpointRecord): EndpointRecord {
+  return { ...endpoint, isGateway: false, ports: [] };
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { EndpointId } from '#base/ids';
 import type { Database, Row } from '#store/database';
+import type { OpenPort } from './firewall-rules.ts';
 import type { Endpoint } from './network.ts';
 
 const Address = v.object({
@@ -19,6 +20,9 @@ const Settings = v.object({
   dnsNames: v.array(v.string()),
   gatewayPriority: v.number(),
   isRoutedByDevice: v.exactOptional(v.literal(true)),
+  openPorts: v.exactOptional(
+    v.array(v.object({ protocol: v.picklist(['tcp', 'udp', 'sctp']), containerPort: v.number() })),
+  ),
   ports: v.array(
     v.object({
       protocol: v.picklist(['tcp', 'udp', 'sctp']),
@@ -34,6 +38,8 @@ export interface EndpointRecord extends Endpoint {
   readonly gatewayPriority: number;
   /** its default route leads to the link, not to a gateway */
   readonly isRoutedByDevice?: true;
+  /** of a routed network: what it publishes, at its own address */
+  readonly openPorts?: readonly OpenPort[];
   /** carries the container's default route and published ports */
   readonly isGateway: boolean;
 }

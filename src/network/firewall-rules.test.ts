@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   endpointElements,
+  type FirewallAddress,
+  type FirewallNetwork,
   networkElements,
   type Publication,
   renderAdd,
@@ -14,7 +16,8 @@ const NETWORK = {
   bridge: 'br-1',
   subnets: ['172.17.0.0/16', 'fd00::/64'],
   isInternal: false,
-  isMasqueraded: true,
+  masqueraded: [4, 6] as const,
+  sourceAddress: {},
   isOpenWithin: true,
 };
 const WEB: Publication = { protocol: 'tcp', hostPort: 8080, targetIp: '172.17.0.2', targetPort: 80 };
@@ -30,11 +33,17 @@ test('networkElements(): an ordinary network may talk within and is masqueraded'
 });
 
 test('networkElements(): internal, closed and unmasked networks differ by membership alone', () => {
-  const setsOf = (change: Partial<typeof NETWORK>): string[] =>
+  const setsOf = (change: Partial<FirewallNetwork>): string[] =>
     networkElements({ ...NETWORK, ...change }).map(element => element.set);
   assert.deepEqual(setsOf({ isInternal: true }), ['bridges', 'internal', 'intra']);
   assert.deepEqual(setsOf({ isOpenWithin: false }), ['bridges', 'masquerade4', 'masquerade6']);
-  assert.deepEqual(setsOf({ isMasqueraded: false }), ['bridges', 'intra']);
+  assert.deepEqual(setsOf({ masqueraded: [] }), ['bridges', 'intra']);
+  assert.deepEqual(setsOf({ masqueraded: [6], sourceAddress: { 4: '192.0.2.1', 6: '2001:db8::1' } }), [
+    'bridges',
+    'intra',
+    'masquerade6',
+    'source6',
+  ]);
 });
 
 test('endpointElements(): addresses at home on their bridge, ports by address or for all', () => {
@@ -44,7 +53,8 @@ test('endpointElements(): addresses at home on their bridge, ports by address or
     { ...WEB, protocol: 'udp', hostPort: 53, targetIp: 'fd00::2', targetPort: 5353 },
     { ...WEB, hostIp: 'fd77::1', targetIp: 'fd00::2' },
   ];
-  const elements = endpointElements({ bridge: 'br-1', addresses: ['172.17.0.2', 'fd00::2'], publications });
+  const addresses = ['172.17.0.2', 'fd00::2'].map(closed);
+  const elements = endpointElements({ bridge: 'br-1', addresses, publications });
   assert.equal(
     renderAdd('t', elements),
     'add element inet t home4 { 172.17.0.2 . "br-1" }\n' +
@@ -60,6 +70,32 @@ test('endpointElements(): addresses at home on their bridge, ports by address or
     renderRemove('t', elements),
     /delete element inet t publish4 \{ 127\.0\.0\.1 \. tcp \. 81 \}\n/,
   );
+});
+
+const closed = (address: string): FirewallAddress => ({
+  address,
+  mode: 'nat',
+  trustedLinks: [],
+  openPorts: [],
+});
+
+test('endpointElements(): who reaches an address directly follows from the mode of its network', () => {
+  const openPorts = [{ protocol: 'tcp', containerPort: 80 } as const];
+  const elements = (change: Partial<FirewallAddress>): string[] =>
+    endpointElements({
+      bridge: 'b',
+      addresses: [{ ...closed('10.0.0.2'), openPorts, ...change }],
+      publications: [],
+    })
+      .slice(2)
+      .map(({ set, key }) => `${set} ${key}`);
+  assert.deepEqual(elements({ openPorts: [] }), []);
+  assert.deepEqual(elements({ mode: 'routed' }), ['routed4 10.0.0.2', 'open4 10.0.0.2 . tcp . 80']);
+  assert.deepEqual(elements({ mode: 'nat-unprotected', openPorts: [] }), ['unprotected4 10.0.0.2']);
+  assert.deepEqual(elements({ trustedLinks: ['eth1'] }), [
+    'trusted4 10.0.0.2 . "eth1"',
+    'open4 10.0.0.2 . tcp . 80',
+  ]);
 });
 
 test('renderAdd() and renderRemove() name each set once, however many elements there are', () => {
@@ -86,5 +122,7 @@ test('renderTable() replaces the table in one go, guards the loopback, and chang
   }
   assert.doesNotMatch(text, /policy drop|flush/);
   assert.match(text, /add element inet quai bridges \{ "br-1" \}/);
+  assert.doesNotMatch(text, /iifname != @bridges return/);
+  assert.match(renderTable('quai', [], 'host'), /iifname != @bridges return\n {4}meta l4proto/);
   assert.equal(renderNoTable('quai'), 'table inet quai\ndelete table inet quai\n');
 });

@@ -6,9 +6,31 @@ export interface FirewallNetwork {
   /** CIDR */
   readonly subnets: readonly string[];
   readonly isInternal: boolean;
-  readonly isMasqueraded: boolean;
+  /** families in which what leaves carries the host's address */
+  readonly masqueraded: readonly (4 | 6)[];
+  /** which of the host's; the one the kernel chooses unless given */
+  readonly sourceAddress: { readonly 4?: string; readonly 6?: string };
   readonly isOpenWithin: boolean;
 }
+
+/** A port of a container's own. */
+export interface OpenPort {
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly containerPort: number;
+}
+
+/** One address of an endpoint, and who reaches it directly besides its bridge and the host. */
+export interface FirewallAddress {
+  readonly address: string;
+  /** `routed`: everybody, at `openPorts`; `nat-unprotected`: everybody, at any port; else nobody */
+  readonly mode: 'nat' | 'nat-unprotected' | 'routed' | 'isolated';
+  /** interfaces whose neighbours reach `openPorts` whatever the mode */
+  readonly trustedLinks: readonly string[];
+  readonly openPorts: readonly OpenPort[];
+}
+
+/** Whose input rules judge what comes from outside to a published port. */
+export type FirewallMode = 'quai' | 'host';
 
 /** One port of the host that leads to a container; `hostIp` absent means every address of the host. */
 export interface Publication {
@@ -22,7 +44,7 @@ export interface Publication {
 /** What the firewall knows of an endpoint. */
 export interface FirewallEndpoint {
   readonly bridge: string;
-  readonly addresses: readonly string[];
+  readonly addresses: readonly FirewallAddress[];
   readonly publications: readonly Publication[];
 }
 
@@ -43,6 +65,16 @@ const SETS = `
   set home6 { type ipv6_addr . ifname; }
   set containers4 { type ipv4_addr; }
   set containers6 { type ipv6_addr; }
+  set routed4 { type ipv4_addr; }
+  set routed6 { type ipv6_addr; }
+  set unprotected4 { type ipv4_addr; }
+  set unprotected6 { type ipv6_addr; }
+  set trusted4 { type ipv4_addr . ifname; }
+  set trusted6 { type ipv6_addr . ifname; }
+  set open4 { type ipv4_addr . inet_proto . inet_service; }
+  set open6 { type ipv6_addr . inet_proto . inet_service; }
+  map source4 { type ipv4_addr : ipv4_addr; flags interval; }
+  map source6 { type ipv6_addr : ipv6_addr; flags interval; }
   set masquerade4 { type ipv4_addr; flags interval; }
   set masquerade6 { type ipv6_addr; flags interval; }
   map publish4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
@@ -52,8 +84,11 @@ const SETS = `
 
 /**
  * - guard: nobody reaches the host's loopback from outside (we allow routing to it on our bridges, which answers to
- *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host.
- * - publish: destination rewriting. ::1 cannot be routed, so the engine forwards it.
+ *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host, unless
+ *   its network is routed, unprotected, or trusts the interface.
+ * - publish: destination rewriting. ::1 cannot be routed, so the engine forwards it. Where the host's own firewall is
+ *   to decide, what comes from outside is not rewritten: it goes to the engine's socket, past the host's input rules.
+ * - shut: from an internal network nobody opens anything towards the host; neighbours must still find each other.
  * - inward: into a bridge go answers and what was published; the rest of the world is kept out.
  * - postrouting: what leaves carries the host's address. So does what turns round on its bridge after rewriting,
  *   else the answer would go straight back and not be recognised.
@@ -65,8 +100,14 @@ const CHAINS = `
     ip daddr 127.0.0.0/8 drop
     ip saddr 127.0.0.0/8 drop
     ip daddr . iifname @home4 accept
+    ip daddr @routed4 accept
+    ip daddr @unprotected4 accept
+    ip daddr . iifname @trusted4 accept
     ip daddr @containers4 drop
     ip6 daddr . iifname @home6 accept
+    ip6 daddr @routed6 accept
+    ip6 daddr @unprotected6 accept
+    ip6 daddr . iifname @trusted6 accept
     ip6 daddr @containers6 drop
   }
   chain publish {
@@ -76,17 +117,18 @@ const CHAINS = `
     dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6
     meta nfproto ipv6 fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6_any
   }
-  chain prerouting {
-    type nat hook prerouting priority dstnat; policy accept;
-    meta l4proto { tcp, udp, sctp } jump publish
-  }
   chain output {
     type nat hook output priority -100; policy accept;
     meta l4proto { tcp, udp, sctp } jump publish
   }
   chain input {
     type filter hook input priority filter; policy accept;
-    iifname @internal fib daddr . iif type != { local, broadcast, multicast } drop
+    iifname @internal jump shut
+  }
+  chain shut {
+    ct state established,related accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    drop
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
@@ -98,28 +140,51 @@ const CHAINS = `
   chain inward {
     ct state established,related accept
     ct status dnat accept
+    ip daddr . meta l4proto . th dport @open4 accept
+    ip6 daddr . meta l4proto . th dport @open6 accept
+    ip daddr @unprotected4 accept
+    ip6 daddr @unprotected6 accept
+    ip daddr @routed4 icmp type echo-request accept
+    ip6 daddr @routed6 icmpv6 type echo-request accept
     drop
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr . oifname @home4 ct status dnat masquerade
     ip saddr . oifname @home4 return
+    ip saddr @routed4 return
     ip saddr @containers4 oifname @bridges masquerade
+    snat ip to ip saddr map @source4
     ip saddr @masquerade4 masquerade
     ip saddr 127.0.0.0/8 oifname @bridges masquerade
     ip6 saddr . oifname @home6 ct status dnat masquerade
     ip6 saddr . oifname @home6 return
+    ip6 saddr @routed6 return
     ip6 saddr @containers6 oifname @bridges masquerade
+    snat ip6 to ip6 saddr map @source6
     ip6 saddr @masquerade6 masquerade
   }`;
 
+function prerouting(mode: FirewallMode): string {
+  return `
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    ${mode === 'host' ? 'iifname != @bridges return' : ''}
+    meta l4proto { tcp, udp, sctp } jump publish
+  }`;
+}
+
 /** The whole table, replacing what is there, as one transaction. */
-export function renderTable(table: string, elements: readonly Element[]): string {
+export function renderTable(
+  table: string,
+  elements: readonly Element[],
+  mode: FirewallMode = 'quai',
+): string {
   return [
     // Declared first, so that deleting it cannot fail.
     `table inet ${table}`,
     `delete table inet ${table}`,
-    `table inet ${table} {${SETS}${CHAINS}\n}`,
+    `table inet ${table} {${SETS}${CHAINS}${prerouting(mode)}\n}`,
     renderAdd(table, elements),
   ].join('\n');
 }
@@ -152,21 +217,40 @@ export function networkElements(network: FirewallNetwork): Element[] {
   const elements: Element[] = [{ set: 'bridges', key: name }];
   if (network.isInternal) elements.push({ set: 'internal', key: name });
   if (network.isOpenWithin) elements.push({ set: 'intra', key: `${name} . ${name}` });
-  if (network.isMasqueraded && !network.isInternal) {
-    for (const subnet of network.subnets)
-      elements.push({ set: `masquerade${familyOf(subnet)}`, key: subnet });
+  if (network.isInternal) return elements;
+  for (const subnet of network.subnets) {
+    const family = familyOf(subnet);
+    const source = network.sourceAddress[family];
+    if (!network.masqueraded.includes(family)) continue;
+    elements.push({ set: `masquerade${family}`, key: subnet });
+    if (source !== undefined) elements.push({ set: `source${family}`, key: subnet, value: source });
   }
   return elements;
 }
 
 export function endpointElements(endpoint: FirewallEndpoint): Element[] {
   const elements: Element[] = [];
-  for (const address of endpoint.addresses) {
-    const family = familyOf(address);
-    elements.push({ set: `home${family}`, key: `${address} . ${quoted(endpoint.bridge)}` });
-    elements.push({ set: `containers${family}`, key: address });
-  }
+  for (const address of endpoint.addresses) elements.push(...addressElements(address, endpoint.bridge));
   return [...elements, ...endpoint.publications.map(publicationElement)];
+}
+
+function addressElements(
+  { address, mode, trustedLinks, openPorts }: FirewallAddress,
+  bridge: string,
+): Element[] {
+  const family = familyOf(address);
+  const elements: Element[] = [
+    { set: `home${family}`, key: `${address} . ${quoted(bridge)}` },
+    { set: `containers${family}`, key: address },
+  ];
+  if (mode === 'routed') elements.push({ set: `routed${family}`, key: address });
+  if (mode === 'nat-unprotected') elements.push({ set: `unprotected${family}`, key: address });
+  for (const link of trustedLinks) {
+    elements.push({ set: `trusted${family}`, key: `${address} . ${quoted(link)}` });
+  }
+  const ports = new Set(openPorts.map(({ protocol, containerPort }) => `${protocol} . ${containerPort}`));
+  for (const port of ports) elements.push({ set: `open${family}`, key: `${address} . ${port}` });
+  return elements;
 }
 
 function publicationElement({ protocol, hostIp, hostPort, targetIp, targetPort }: Publication): Element {

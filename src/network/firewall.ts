@@ -8,6 +8,7 @@ import {
   type Element,
   endpointElements,
   type FirewallEndpoint,
+  type FirewallMode,
   type FirewallNetwork,
   networkElements,
   renderAdd,
@@ -18,6 +19,7 @@ import {
 
 export interface FirewallDeps {
   readonly table: string;
+  readonly mode: FirewallMode;
   readonly logger: Logger;
   /** called a moment after others changed rules of theirs */
   readonly onForeignChange: () => void;
@@ -33,6 +35,7 @@ const FOREIGN_PAUSE_MS = 300;
  */
 export class Firewall implements Disposable {
   readonly #table: string;
+  readonly #mode: FirewallMode;
   readonly #logger: Logger;
   readonly #nft: Nftables;
   readonly #view = new NftablesView();
@@ -45,8 +48,9 @@ export class Firewall implements Disposable {
   #foreign: NodeJS.Timeout | undefined;
   readonly #onForeignChange: () => void;
 
-  constructor({ table, logger, onForeignChange }: FirewallDeps) {
+  constructor({ table, mode, logger, onForeignChange }: FirewallDeps) {
     this.#table = table;
+    this.#mode = mode;
     this.#logger = logger;
     this.#onForeignChange = onForeignChange;
     this.#nft = openNftables();
@@ -148,7 +152,7 @@ export class Firewall implements Disposable {
 
   /** Twice if need be: somebody else's transaction in the middle makes the kernel refuse ours. */
   #write(elements: readonly Element[]): void {
-    const commands = renderTable(this.#table, elements);
+    const commands = renderTable(this.#table, elements, this.#mode);
     try {
       this.#run(commands);
     } catch {

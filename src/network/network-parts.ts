@@ -12,6 +12,7 @@ import type { InstanceNames } from './instance-names.ts';
 import type { Ipam } from './ipam.ts';
 import type { NetworkRegistry } from './network-registry.ts';
 import type { PortPublisher } from './port-publisher.ts';
+import type { PublishingPolicy } from './publishing-policy.ts';
 import type { Sandboxes } from './sandboxes.ts';
 
 /** What the operations of this folder share. */
@@ -25,6 +26,7 @@ export interface NetworkParts {
   readonly firewall: Firewall;
   readonly conntrack: Conntrack;
   readonly publisher: PortPublisher;
+  readonly publishing: PublishingPolicy;
   readonly sandboxes: Sandboxes;
   readonly forwardWarning: ForwardWarning;
   readonly events: EventSink;

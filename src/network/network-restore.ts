@@ -3,6 +3,7 @@ import { messageOf } from '#base/errors';
 import type { BackgroundChores } from './background-chores.ts';
 import type { HostLinksByName, NetworkDriver } from './drivers/network-driver.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
+import { tellFirewallManager } from './firewall-manager.ts';
 import { deleteLinks } from './host-links.ts';
 import { overlaps, parseSubnet } from './ip-address.ts';
 import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
@@ -14,6 +15,8 @@ export interface RestoreContext {
   readonly pools: readonly DefaultPool[];
   readonly chores: BackgroundChores;
 }
+
+const HOST_BINDING = 'com.docker.network.bridge.host_binding_ipv4';
 
 /** Networks made or looked after between turns of the event loop. */
 const NETWORKS_PER_TURN = 4;
@@ -40,6 +43,11 @@ export async function restoreNetworks(
   restorePorts(parts);
   sweep(parts, { running, links, chores: context.chores });
   parts.forwardWarning.check();
+  tellFirewallManager(parts.firewall.chains(), {
+    logger: parts.logger,
+    mode: parts.publishing.firewall,
+    bridge: parts.names.defaultBridge,
+  });
 }
 
 /** Ranges that a new network must keep clear of. */
@@ -79,13 +87,14 @@ function ensurePredefined(parts: NetworkParts, pools: readonly DefaultPool[]): v
     parts.ipam.open(planned);
     return;
   }
+  setDefaultBinding(parts, bridge);
   const taken = takenSubnets(parts, bridge);
   const isClear = bridge.ipam.pools.every(({ subnet }) => {
     const own = parseSubnet(subnet);
     return own && !taken.some(other => overlaps(other.subnet, own));
   });
   if (isClear || parts.endpoints.onNetwork(bridge.id).length > 0) return;
-  const moved = { ...bridge, ipam: planDefaultBridge(parts, pools, taken).ipam };
+  const moved = { ...networks.get('bridge'), ipam: planDefaultBridge(parts, pools, taken).ipam };
   parts.logger.warn('the range of network bridge is in use on this host, took another', {
     before: bridge.ipam.pools[0]?.subnet,
     now: moved.ipam.pools[0]?.subnet,
@@ -94,8 +103,14 @@ function ensurePredefined(parts: NetworkParts, pools: readonly DefaultPool[]): v
   parts.ipam.open(moved);
 }
 
+/** The option that clients see tells the truth, also after the administrator changed it. */
+function setDefaultBinding({ networks, publishing }: NetworkParts, bridge: NetworkRecord): void {
+  if (bridge.options[HOST_BINDING] === publishing.defaultHostIp) return;
+  networks.update({ ...bridge, options: { ...bridge.options, [HOST_BINDING]: publishing.defaultHostIp } });
+}
+
 function planDefaultBridge(
-  { drivers, names }: NetworkParts,
+  { drivers, names, publishing }: NetworkParts,
   pools: readonly DefaultPool[],
   taken: readonly TakenSubnet[],
 ): NetworkRecord {
@@ -107,7 +122,7 @@ function planDefaultBridge(
         'com.docker.network.bridge.default_bridge': 'true',
         'com.docker.network.bridge.enable_icc': 'true',
         'com.docker.network.bridge.enable_ip_masquerade': 'true',
-        'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
+        [HOST_BINDING]: publishing.defaultHostIp,
         'com.docker.network.bridge.name': names.defaultBridge,
         'com.docker.network.driver.mtu': '1500',
       },

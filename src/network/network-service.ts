@@ -36,6 +36,7 @@ import { restoreNetworks, takenSubnets } from './network-restore.ts';
 import { PortBook } from './port-book.ts';
 import { describeConflict } from './port-conflict.ts';
 import { PortPublisher } from './port-publisher.ts';
+import { OPEN_POLICY, type PublishingPolicy } from './publishing-policy.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
 
@@ -49,6 +50,7 @@ export interface NetworkServiceDeps {
   readonly logger: Logger;
   /** a container's name, for messages; undefined when there is no such container */
   readonly resolveContainerName: (containerId: string) => string | undefined;
+  readonly publishing?: PublishingPolicy;
   /** ranges for networks that name none; Docker's own unless given */
   readonly defaultPools?: readonly DefaultPool[];
 }
@@ -70,12 +72,14 @@ export class NetworkService {
 
   constructor(deps: NetworkServiceDeps) {
     const { db, events, logger, resolveContainerName } = deps;
+    const { publishing = OPEN_POLICY } = deps;
     const names = new InstanceNames(deps.instance);
     const networks = new NetworkRegistry({ db, events });
     const endpoints = new EndpointRegistry({ db, events });
     const book = new PortBook({ hasIpv6: hostHasIpv6, ephemeralRange });
     const firewall: Firewall = new Firewall({
       table: names.table,
+      mode: publishing.firewall,
       logger,
       onForeignChange: () => forwardWarning.check(),
     });
@@ -98,7 +102,8 @@ export class NetworkService {
       hostLinks: new HostLinks(),
       firewall,
       conntrack: new Conntrack(),
-      publisher: new PortPublisher({ book, logger }),
+      publisher: new PortPublisher({ book, logger, isServingAll: publishing.firewall === 'host' }),
+      publishing,
       sandboxes: new Sandboxes(join(deps.runDir, 'netns')),
       forwardWarning,
       events,

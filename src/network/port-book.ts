@@ -40,6 +40,13 @@ export interface PortBookDeps {
   readonly reserve?: typeof reservePort;
 }
 
+export interface TakeOptions {
+  /** for requests that name no address; empty means all of them, IPv4 and IPv6 */
+  readonly defaultHostIp?: string;
+  /** addresses of other families are passed over */
+  readonly families?: readonly (4 | 6)[];
+}
+
 const WILDCARD4 = '0.0.0.0';
 const WILDCARD6 = '::';
 
@@ -59,16 +66,18 @@ export class PortBook {
   /**
    * Takes all the ports, or none.
    *
-   * @param defaultHostIp for requests that name no address; absent means all of them, IPv4 and IPv6
    * @throws {PortConflict} for the first that cannot be had; `invalid` for what is no address.
    */
-  take(owner: string, requests: readonly PortRequest[], defaultHostIp?: string): Reservation[] {
+  take(owner: string, requests: readonly PortRequest[], options: TakeOptions = {}): Reservation[] {
+    const { defaultHostIp = '', families = [4, 6] } = options;
     const reservations: Reservation[] = [];
-    const everywhere = this.#deps.hasIpv6() ? [WILDCARD4, WILDCARD6] : [WILDCARD4];
+    const everywhere = [WILDCARD4, ...(this.#deps.hasIpv6() ? [WILDCARD6] : [])];
     try {
       for (const request of requests) {
-        const hostIp = normalised(request.hostIp || (defaultHostIp ?? ''));
-        reservations.push(this.#takeOne(owner, request, hostIp === '' ? everywhere : [hostIp]));
+        const hostIp = normalised(request.hostIp || defaultHostIp);
+        const asked = hostIp === '' ? everywhere : [hostIp];
+        const hostIps = asked.filter(ip => families.includes(isIPv6(ip) ? 6 : 4));
+        if (hostIps.length > 0) reservations.push(this.#takeOne(owner, request, hostIps));
       }
       return reservations;
     } catch (error) {

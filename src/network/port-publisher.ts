@@ -3,7 +3,7 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { PortRequest, PublishedPort } from './network.ts';
-import type { PortBook, Reservation } from './port-book.ts';
+import type { PortBook, Reservation, TakeOptions } from './port-book.ts';
 import { forwardTcp, forwardUdp, type PortForwarder } from './port-forwarder.ts';
 import { forwardTargetOf, needsForwarder, type PublishTarget } from './publications.ts';
 
@@ -14,6 +14,13 @@ interface ActivePort {
   isReleased: boolean;
 }
 
+export interface PortPublisherDeps {
+  readonly book: PortBook;
+  readonly logger: Logger;
+  /** nothing that comes from outside is rewritten by the kernel */
+  readonly isServingAll: boolean;
+}
+
 /** Forwarders are made this many at a time between turns of the event loop. */
 const FORWARDERS_PER_TURN = 16;
 
@@ -21,18 +28,20 @@ const FORWARDERS_PER_TURN = 16;
 export class PortPublisher {
   readonly #book: PortBook;
   readonly #logger: Logger;
+  readonly #isServingAll: boolean;
   readonly #active = new Map<string, ActivePort[]>();
   readonly #waiting: ActivePort[] = [];
   #isServing = false;
 
-  constructor({ book, logger }: { readonly book: PortBook; readonly logger: Logger }) {
+  constructor({ book, logger, isServingAll }: PortPublisherDeps) {
     this.#book = book;
     this.#logger = logger;
+    this.#isServingAll = isServingAll;
   }
 
   /** Takes the ports for a container. @throws {PortConflict}, `invalid`. */
-  reserve(containerId: string, requests: readonly PortRequest[], defaultHostIp?: string): Reservation[] {
-    return this.#book.take(containerId, requests, defaultHostIp);
+  reserve(containerId: string, requests: readonly PortRequest[], options: TakeOptions): Reservation[] {
+    return this.#book.take(containerId, requests, options);
   }
 
   /** Gives back what was reserved and not activated. */
@@ -106,7 +115,8 @@ export class PortPublisher {
   #serve(port: ActivePort): void {
     const { fd, ports } = port.reservation;
     const target = forwardTargetOf(ports, port.target);
-    if (port.isReleased || fd < 0 || !target || !needsForwarder(ports, port.target)) return;
+    if (port.isReleased || fd < 0 || !target || ports[0]?.protocol === 'sctp') return;
+    if (!this.#isServingAll && !needsForwarder(ports, port.target)) return;
     try {
       const isIpv6 = ports.some(({ hostIp }) => isIPv6(hostIp));
       port.forwarder =

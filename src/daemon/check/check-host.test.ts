@@ -54,6 +54,11 @@ const cases: readonly (readonly [title: string, options: FakeHostOptions, found:
     { files: { ...GOOD_HOST.files, '/proc/sys/kernel/osrelease': '6.1.0-40-amd64' } },
     ['warning EROFS'],
   ],
+  [
+    'a host whose ufw is on',
+    { files: { ...GOOD_HOST.files, '/etc/ufw/ufw.conf': 'ENABLED=yes\n' } },
+    ['warning host firewall'],
+  ],
   ['a missing PID name space', { files: without('/proc/self/ns/pid') }, ['missing PID name spaces']],
   ['missing user name spaces', { files: without('/proc/self/ns/user') }, ['warning user name spaces']],
   ['no cgroup mount', { files: without('/proc/self/mountinfo') }, ['missing cgroups']],

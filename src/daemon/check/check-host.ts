@@ -10,12 +10,16 @@ import {
   probeSeccomp,
 } from './kernel-probes.ts';
 import { linuxHost } from './linux-host.ts';
-import { probeDisk, probeLibraries, probeSocketGroup, probeTools } from './tool-probes.ts';
+import { probeDisk, probeHostFirewall, probeLibraries, probeSocketGroup, probeTools } from './tool-probes.ts';
 import { probeTrials } from './trial-probes.ts';
 
 /** Everything the engine needs or likes of a machine, in the order a reader would ask. */
 export async function findAll(host: Host, dataRoot: string): Promise<Finding[]> {
-  const [trials, tools] = await Promise.all([probeTrials(host), probeTools(host)]);
+  const [trials, tools, firewall] = await Promise.all([
+    probeTrials(host),
+    probeTools(host),
+    probeHostFirewall(host),
+  ]);
   return [
     probeKernel(host),
     ...probeNameSpaces(host),
@@ -25,6 +29,7 @@ export async function findAll(host: Host, dataRoot: string): Promise<Finding[]> 
     probeErofs(host),
     probeIpv6(host),
     probeForwarding(host),
+    firewall,
     ...tools,
     ...probeLibraries(host),
     probeDisk(host, dataRoot),

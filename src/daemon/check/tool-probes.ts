@@ -67,6 +67,18 @@ export async function probeTools(host: Host): Promise<Finding[]> {
   return findings.map(finding => (finding.name === 'crun' ? { ...finding, mark: 'missing' } : finding));
 }
 
+/** A firewall of the host's that published ports pass by. */
+export async function probeHostFirewall(host: Host): Promise<Finding> {
+  const { status, output } = await host.run('nft', ['list', 'chains']);
+  const isUfw = /^ENABLED=yes/m.test(host.read('/etc/ufw/ufw.conf') ?? '') || /chain ufw6?-/.test(output);
+  const name = /table inet firewalld/.test(output) ? 'firewalld' : isUfw ? 'ufw' : undefined;
+  if (name === undefined) return fine('host firewall', status === 0 ? 'none that we know' : 'not looked at');
+  return warning('host firewall', name, {
+    why: `ports that containers publish are forwarded, so the input rules of ${name} do not judge them`,
+    cure: 'quai daemon --firewall host   (its rules decide, as for any program), or --publish-default loopback',
+  });
+}
+
 const ABSENT = 'not installed';
 
 async function probeTool(host: Host, tool: Tool): Promise<Finding> {

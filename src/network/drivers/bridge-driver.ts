@@ -17,8 +17,8 @@ import { macBytes, macFor } from '../mac-address.ts';
 import type { NetworkRecord } from '../network-table.ts';
 import { publicationsOf } from '../publications.ts';
 import { configureInterface, setIpv6 } from '../sandbox-interface.ts';
-import { parseBridgeOptions } from './bridge-options.ts';
-import type { HostLinksByName, NetworkDriver } from './network-driver.ts';
+import { checkBridge, parseBridgeOptions } from './bridge-options.ts';
+import type { HostLinksByName, NetworkDriver, Publishing } from './network-driver.ts';
 
 /** Name of a network's bridge on the host. */
 export function bridgeNameOf(network: NetworkRecord, names: InstanceNames): string {
@@ -29,7 +29,6 @@ export function bridgeNameOf(network: NetworkRecord, names: InstanceNames): stri
 export class BridgeDriver implements NetworkDriver, Disposable {
   readonly name = 'bridge';
   readonly hasInterfaces = true;
-  readonly canPublish = true;
   readonly isOnLan = false;
   readonly #names: InstanceNames;
   readonly #logger: Logger;
@@ -43,8 +42,8 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     this.#logger = logger;
   }
 
-  check({ options }: NetworkRecord): void {
-    parseBridgeOptions(options);
+  check(network: NetworkRecord): void {
+    checkBridge(network);
   }
 
   interfacePrefix({ options }: NetworkRecord): string {
@@ -59,8 +58,14 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     return false;
   }
 
-  defaultHostIp({ options }: NetworkRecord): string | undefined {
-    return parseBridgeOptions(options).defaultHostIp;
+  publishing({ options }: NetworkRecord): Publishing {
+    const { defaultHostIp, gatewayMode } = parseBridgeOptions(options);
+    const families = ([4, 6] as const).filter(family => gatewayMode[family] !== 'isolated');
+    return {
+      rewritten: families.filter(family => gatewayMode[family] !== 'routed'),
+      routed: families.filter(family => gatewayMode[family] === 'routed'),
+      ...(defaultHostIp !== undefined && { defaultHostIp }),
+    };
   }
 
   linksOf(network: NetworkRecord): readonly string[] {
@@ -68,20 +73,30 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   }
 
   firewallNetwork(network: NetworkRecord): FirewallNetwork {
-    const { isMasqueraded, isOpenWithin } = parseBridgeOptions(network.options);
+    const { isMasqueraded, isOpenWithin, gatewayMode, sourceAddress } = parseBridgeOptions(network.options);
     return {
       bridge: bridgeNameOf(network, this.#names),
       subnets: network.ipam.pools.map(pool => pool.subnet),
       isInternal: network.isInternal,
-      isMasqueraded,
+      masqueraded: isMasqueraded ? ([4, 6] as const).filter(each => gatewayMode[each] !== 'routed') : [],
+      sourceAddress,
       isOpenWithin,
     };
   }
 
   firewallEndpoint(endpoint: EndpointRecord, network: NetworkRecord): FirewallEndpoint {
+    const { gatewayMode, trustedLinks } = parseBridgeOptions(network.options);
+    const published = [...endpoint.ports, ...(endpoint.openPorts ?? [])];
+    const addresses = ([4, 6] as const).flatMap(family => {
+      const address = (family === 4 ? endpoint.ipv4 : endpoint.ipv6)?.address;
+      const mode = gatewayMode[family];
+      if (address === undefined) return [];
+      const isOpen = mode === 'routed' || trustedLinks.length > 0;
+      return [{ address, mode, trustedLinks, openPorts: isOpen ? published : [] }];
+    });
     return {
       bridge: bridgeNameOf(network, this.#names),
-      addresses: [endpoint.ipv4, endpoint.ipv6].flatMap(address => (address ? [address.address] : [])),
+      addresses,
       publications: publicationsOf(endpoint.ports, endpoint),
     };
   }
@@ -241,10 +256,12 @@ function gatewayAddresses(
   network: NetworkRecord,
   linkIndex: number,
 ): { linkIndex: number; address: Buffer; prefixLength: number; broadcast?: Buffer }[] {
+  const { gatewayMode, isWithoutIpv4 } = parseBridgeOptions(network.options);
   return network.ipam.pools.flatMap(pool => {
     const subnet = parseSubnet(pool.subnet);
     const gateway = pool.gateway === undefined ? undefined : parseIp(pool.gateway);
-    if (!subnet || !gateway) return [];
+    if (!subnet || !gateway || gatewayMode[subnet.family] === 'isolated') return [];
+    if (subnet.family === 4 && isWithoutIpv4) return [];
     const broadcast = subnet.family === 4 ? { broadcast: ipBytes(lastOf(subnet)) } : {};
     return [{ linkIndex, address: ipBytes(gateway), prefixLength: subnet.prefixLength, ...broadcast }];
   });

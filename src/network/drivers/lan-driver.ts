@@ -14,7 +14,12 @@ import { configureInterface } from '../sandbox-interface.ts';
 import { HostAccess } from './host-access.ts';
 import { type LanKind, type LanOptions, parseLanOptions } from './lan-options.ts';
 import { ensureParent, parentNameOf, requireKind } from './lan-parent.ts';
-import type { HostLinksByName, NetworkDriver } from './network-driver.ts';
+import {
+  type HostLinksByName,
+  type NetworkDriver,
+  NO_PUBLISHING,
+  type Publishing,
+} from './network-driver.ts';
 
 export interface LanDriverDeps {
   readonly kind: LanKind;
@@ -30,7 +35,6 @@ export interface LanDriverDeps {
 export class LanDriver implements NetworkDriver, Disposable {
   readonly name: LanKind;
   readonly hasInterfaces = true;
-  readonly canPublish = false;
   readonly isOnLan = true;
   readonly #names: InstanceNames;
   readonly #networks: LanDriverDeps['networks'];
@@ -78,8 +82,8 @@ export class LanDriver implements NetworkDriver, Disposable {
     return upper.kind === 'ipvlan' && upper.mode !== 'l2';
   }
 
-  defaultHostIp(): undefined {
-    return undefined;
+  publishing(): Publishing {
+    return NO_PUBLISHING;
   }
 
   linksOf(network: NetworkRecord): readonly string[] {

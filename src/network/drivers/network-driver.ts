@@ -6,6 +6,18 @@ import type { NetworkRecord } from '../network-table.ts';
 /** Links of the host by name, as they were a moment ago. */
 export type HostLinksByName = ReadonlyMap<string, Link>;
 
+/** What becomes of ports that a container publishes. */
+export interface Publishing {
+  /** families in which ports of the host lead to it */
+  readonly rewritten: readonly (4 | 6)[];
+  /** families in which it is reached at its own address, at the ports it publishes */
+  readonly routed: readonly (4 | 6)[];
+  /** for ports that name no address; `0.0.0.0` is everywhere; absent: as the engine is told */
+  readonly defaultHostIp?: string;
+}
+
+export const NO_PUBLISHING: Publishing = { rewritten: [], routed: [] };
+
 /**
  * A kind of network: what it needs on the host, and how a container's interface comes to be.
  *
@@ -18,8 +30,6 @@ export interface NetworkDriver {
   readonly name: string;
   /** containers get interfaces and addresses of their own */
   readonly hasInterfaces: boolean;
-  /** ports of the host can lead to its containers */
-  readonly canPublish: boolean;
   /** its ranges are those of a network that the host is on, too */
   readonly isOnLan: boolean;
 
@@ -31,8 +41,7 @@ export interface NetworkDriver {
   fixedMac(network: NetworkRecord): string | undefined;
   /** What leaves needs no gateway's address. */
   isRoutedByDevice(network: NetworkRecord): boolean;
-  /** Where ports are published that name no address; undefined: on all of them. */
-  defaultHostIp(network: NetworkRecord): string | undefined;
+  publishing(network: NetworkRecord): Publishing;
   /** Names of the host's links that carry the network's own addresses. */
   linksOf(network: NetworkRecord): readonly string[];
   firewallNetwork(network: NetworkRecord): FirewallNetwork | undefined;

@@ -1,12 +1,11 @@
 import { EngineError } from '#base/errors';
-import type { NetworkDriver } from './network-driver.ts';
+import { type NetworkDriver, NO_PUBLISHING } from './network-driver.ts';
 
 /** `host` and `null`: networks that give containers nothing. There is one of each, made by the engine. */
 export function plainDriver(name: 'host' | 'null'): NetworkDriver {
   return {
     name,
     hasInterfaces: false,
-    canPublish: false,
     isOnLan: false,
     check: () => {
       throw new EngineError('forbidden', `only one instance of "${name}" network is allowed`);
@@ -14,7 +13,7 @@ export function plainDriver(name: 'host' | 'null'): NetworkDriver {
     interfacePrefix: () => '',
     fixedMac: () => undefined,
     isRoutedByDevice: () => false,
-    defaultHostIp: () => undefined,
+    publishing: () => NO_PUBLISHING,
     linksOf: () => [],
     firewallNetwork: () => undefined,
     firewallEndpoint: () => undefined,

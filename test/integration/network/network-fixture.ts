@@ -10,6 +10,7 @@ import type { LogFields } from '#base/logger';
 import type { Endpoint, EndpointRequest, PortRequest } from '#network/network';
 import { networkMigrations } from '#network/network-migrations';
 import { NetworkService } from '#network/network-service';
+import type { PublishingPolicy } from '#network/publishing-policy';
 import { Database } from '#store/database';
 import { createNetns, leaveForNewNetns, removeNetns } from '#sys/netns';
 import type { Order, Reply } from './netns-worker.ts';
@@ -101,16 +102,18 @@ export class NetworkFixture implements AsyncDisposable {
   readonly names = new Map<string, string>();
   readonly stations: Station[] = [];
   readonly #extraNetns: string[] = [];
+  readonly #publishing: PublishingPolicy | undefined;
   #db: Database;
   service: NetworkService;
 
-  private constructor() {
+  private constructor(publishing?: PublishingPolicy) {
+    this.#publishing = publishing;
     this.#db = this.#openDatabase();
     this.service = this.#openService();
   }
 
-  static async open(): Promise<NetworkFixture> {
-    const fixture = new NetworkFixture();
+  static async open(publishing?: PublishingPolicy): Promise<NetworkFixture> {
+    const fixture = new NetworkFixture(publishing);
     await fixture.service.restore(new Set());
     return fixture;
   }
@@ -197,6 +200,7 @@ export class NetworkFixture implements AsyncDisposable {
       db: this.#db,
       runDir: this.folder,
       instance: INSTANCE,
+      ...(this.#publishing && { publishing: this.#publishing }),
       events: { emit: event => void this.events.push(event) },
       logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       resolveContainerName: id => this.names.get(id),
