@@ -126,6 +126,9 @@ export function fakeImage(change: Partial<Image> = {}): Image {
       { createdAt: CREATED_AT, createdBy: 'CMD ["sh"]', comment: '', isEmptyLayer: true, sizeBytes: 0 },
     ],
     lastTaggedAt: CREATED_AT,
+    addedAt: CREATED_AT,
+    isVariant: false,
+    layers: [],
     ...change,
   };
 }

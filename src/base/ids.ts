@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** 64 lower-case hex digits, as Docker's. Made by {@link newId} and by parsers only. */
 export type ContainerId = string & { readonly __brand: 'ContainerId' };
@@ -27,4 +27,9 @@ export function shortId(id: string): string {
 
 export function isDigest(text: string): text is Digest {
   return /^sha256:[0-9a-f]{64}$/.test(text);
+}
+
+/** Of bytes in memory; what is large is hashed while it passes. */
+export function digestOf(bytes: Buffer | string): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

@@ -1,8 +1,28 @@
+import type { Digest } from '#base/ids';
 import type { Reference } from '#spec/reference';
-import type { NewImage } from './image-adder.ts';
+import type { NewImage, StagedBlob } from './image-adder.ts';
+import type { ManifestDocumentRow } from './manifest-table.ts';
 
-/** One image of an archive, and the tags it shall have. */
+/** What an archive has under one name, or without one: an image, or several for several platforms. */
 export interface ArchiveImage {
-  readonly image: NewImage;
+  /** the one for this host first */
+  readonly images: readonly [NewImage, ...NewImage[]];
   readonly tags: readonly Reference[];
+  /** absent when the images came by themselves */
+  readonly index?: NewIndex;
+}
+
+export interface NewIndex extends ManifestDocumentRow {
+  /** all manifests it leads to, here or not */
+  readonly members: readonly Digest[];
+  /** what of it is here and no image: attestations, and indexes inside */
+  readonly others: readonly NewArtifact[];
+}
+
+export interface NewArtifact extends ManifestDocumentRow {
+  readonly blobs: readonly {
+    readonly position: number;
+    readonly blob: StagedBlob;
+    readonly mediaType: string;
+  }[];
 }

@@ -96,13 +96,6 @@ export class ArchiveSpool implements AsyncDisposable {
     return content;
   }
 
-  /** Takes in bytes that the archive does not have as a file. */
-  async stage(bytes: Buffer): Promise<StagedBlob> {
-    const file = await StagedFile.fromBytes(this.#content, bytes);
-    this.#files.push(file);
-    return file;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of this.#files.splice(0)) await file[Symbol.asyncDispose]();
   }

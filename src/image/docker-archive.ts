@@ -18,9 +18,9 @@ export async function readDockerArchive(spool: ArchiveSpool): Promise<ArchiveIma
   const manifest = parseDocument(ArchiveManifest, await spool.read('manifest.json'), 'manifest.json');
   const images: ArchiveImage[] = [];
   for (const { Config, RepoTags, Layers } of manifest) {
-    const config = { bytes: await spool.read(Config), blob: spool.get(Config) };
+    const config = { bytes: await spool.read(Config), digest: spool.get(Config).digest };
     const layers = Layers.map(path => ({ blob: spool.get(path) }));
-    images.push({ image: { config, layers }, tags: RepoTags.map(parseTag) });
+    images.push({ images: [{ config, layers }], tags: RepoTags.map(parseTag) });
   }
   return images;
 }

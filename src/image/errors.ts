@@ -1,11 +1,20 @@
 import { EngineError } from '#base/errors';
 import { type Digest, shortId } from '#base/ids';
+import { formatPlatform, type Platform } from '#spec/oci/platform';
 import { familiarReference, tryParseReference } from '#spec/reference';
 
 /** Docker's wording: clients pull when they see it. */
 export function imageNotFound(reference: string): EngineError {
   const parsed = tryParseReference(reference);
   return new EngineError('notFound', `No such image: ${parsed ? familiarReference(parsed) : reference}`);
+}
+
+/** Docker's wording (daemon/containerd/image.go). */
+export function platformNotFound(reference: string, platform: Platform): EngineError {
+  return new EngineError(
+    'notFound',
+    `image with reference ${reference} was found but does not provide the specified platform (${formatPlatform(platform)})`,
+  );
 }
 
 /** Docker's wording (daemon/images/image_delete.go). */

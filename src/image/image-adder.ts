@@ -7,6 +7,7 @@ import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { ContentStore } from '#store/content-store';
 import type { JailPool } from '#store/jail-pool';
 import type { ImageTable, LayerRecord } from './image-table.ts';
+import type { ManifestDocumentRow, ManifestTable } from './manifest-table.ts';
 
 /** Bytes that were taken in and checked, but perhaps not published yet. */
 export interface StagedBlob {
@@ -20,23 +21,25 @@ export interface StagedBlob {
   publish(): Promise<void>;
 }
 
-/** Everything an image is made of, from whatever source. */
+/** Everything an image is made of, from whatever source. The digests are those of the bytes. */
 export interface NewImage {
-  readonly config: { readonly bytes: Buffer; readonly blob: StagedBlob };
-  readonly manifest?: StagedBlob;
+  readonly config: { readonly digest: Digest; readonly bytes: Buffer };
+  readonly manifest?: ManifestDocumentRow;
   readonly layers: readonly { readonly blob: StagedBlob; readonly mediaType?: string }[];
 }
 
 export interface ImageAdderDeps {
   readonly table: ImageTable;
+  readonly manifests: ManifestTable;
   readonly content: ContentStore;
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'measure'>;
 }
 
-export interface AddedImage {
+export interface PreparedImage {
   readonly id: Digest;
-  readonly isNew: boolean;
+  /** Writes its rows; to be called within a transaction. Happy when they are there already. */
+  readonly insert: () => void;
   /** of the lowest layer, when it was unpacked now: tells what kind of archive it was */
   readonly topLevelNames: readonly string[];
 }
@@ -56,14 +59,14 @@ export class ImageAdder {
   }
 
   /**
-   * Adds an image unless it is there. The caller holds leases on the blobs and layers, and collects what is not
-   * referred to when this fails.
+   * Gets everything of an image onto the disk; its rows are written by {@link PreparedImage.insert}. The caller holds
+   * leases on the blobs and layers, and collects what is not referred to when this fails.
    *
    * @throws {EngineError} `invalid` when the parts do not belong together.
    */
-  async add(image: NewImage, signal: AbortSignal): Promise<AddedImage> {
-    const id = image.config.blob.digest;
-    if (this.#deps.table.find(id)) return { id, isNew: false, topLevelNames: [] };
+  async prepare(image: NewImage, signal: AbortSignal): Promise<PreparedImage> {
+    const id = image.config.digest;
+    if (this.#isKnown(image)) return { id, topLevelNames: [], insert: () => undefined };
     const config = parseImageConfig(image.config.bytes);
     const stack = stackOf(config, image);
     const sizes = new Map<Digest, number>();
@@ -80,8 +83,12 @@ export class ImageAdder {
     const layers = await Promise.all(
       stack.map(async (layer, index) => this.#layerRecord(layer, image.layers[index], sizes)),
     );
-    this.#insert(image, layers);
-    return { id, isNew: true, topLevelNames };
+    return { id, topLevelNames, insert: () => this.#insert(image, layers) };
+  }
+
+  #isKnown({ config, manifest }: NewImage): boolean {
+    if (!this.#deps.table.find(config.digest)) return false;
+    return manifest === undefined || this.#deps.manifests.find(manifest.digest) !== undefined;
   }
 
   /** Layers are taken in independently of each other; only their commits go in order. */
@@ -147,25 +154,27 @@ export class ImageAdder {
   }
 
   #insert({ config, manifest }: NewImage, layers: readonly LayerRecord[]): void {
-    const { table } = this.#deps;
-    table.transaction(() => {
-      if (table.find(config.blob.digest)) return; // someone else was faster
-      table.insert({
-        id: config.blob.digest,
-        config: config.bytes,
-        ...(manifest === undefined ? {} : { manifestDigest: manifest.digest }),
-        layers,
-      });
-    });
+    const { table, manifests } = this.#deps;
+    const { digest: id, bytes } = config;
+    if (!table.find(id)) {
+      const manifestPart = manifest === undefined ? {} : { manifestDigest: manifest.digest };
+      table.insert({ id, config: bytes, ...manifestPart, layers });
+    }
+    if (!manifest) return;
+    const blobs = layers.map((layer, position) => ({
+      position,
+      digest: layer.blobDigest,
+      sizeBytes: layer.blobBytes,
+      mediaType: layer.mediaType,
+    }));
+    manifests.insert({ ...manifest, imageId: id, blobs });
   }
 }
 
 /** Names of everything an image needs to be kept while it is added. */
 export function leaseNames(image: NewImage): string[] {
-  const { config, manifest, layers } = image;
-  const chains = chainIds(parseImageConfig(config.bytes).rootfs.diff_ids);
-  const blobs = [config.blob, ...layers.map(({ blob }) => blob), ...(manifest ? [manifest] : [])];
-  return [...blobs.map(({ digest }) => digest), ...chains];
+  const chains = chainIds(parseImageConfig(image.config.bytes).rootfs.diff_ids);
+  return [...image.layers.map(({ blob }) => blob.digest), ...chains];
 }
 
 function stackOf({ rootfs }: ImageConfig, { layers }: NewImage): Stack[] {
@@ -191,10 +200,8 @@ async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
   }
 }
 
-async function publishAll({ config, manifest, layers }: NewImage): Promise<void> {
+async function publishAll({ layers }: NewImage): Promise<void> {
   for (const { blob } of layers) await blob.publish();
-  await manifest?.publish();
-  await config.blob.publish();
 }
 
 function verifyDiffId(index: number, expected: Digest, actual: Digest): void {

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
+import { digestOf } from '#base/ids';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import { type Platform, parsePlatform } from '#spec/oci/platform';
 import { type Compression, detectCompression, MAGIC_BYTES } from '#store/compression';
@@ -50,11 +51,10 @@ export async function importedImage(
       history: [{ created, comment: message }],
     }),
   );
-  const blob = parts.use(await StagedFile.fromBytes(deps.content, bytes));
   const mediaType = `${MEDIA_TYPES.dockerLayer}${SUFFIX[compression]}`;
   const owned = parts.move();
   return {
-    image: { config: { bytes, blob }, layers: [{ blob: layer, mediaType }] },
+    image: { config: { bytes, digest: digestOf(bytes) }, layers: [{ blob: layer, mediaType }] },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -23,6 +23,15 @@ export function imageOf(record: ImageRecord): Image {
     sizeBytes: record.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     history: historyOf(config, record.layers),
     ...(record.lastTaggedAt === undefined ? {} : { lastTaggedAt: record.lastTaggedAt }),
+    ...(record.lastUsedAt === undefined ? {} : { lastUsedAt: record.lastUsedAt }),
+    addedAt: record.addedAt,
+    isVariant: record.names.length > 0 && record.sharedNames.length === record.names.length,
+    layers: record.layers.map(({ chainId, sizeBytes, blobDigest, blobBytes }) => ({
+      chainId,
+      sizeBytes,
+      blobDigest,
+      blobBytes,
+    })),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type Abortable, abortError } from '#base/abortable';
+import type { Abortable } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
@@ -7,28 +7,24 @@ import type { Logger } from '#base/logger';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import { hostPlatform, type Platform } from '#spec/oci/platform';
-import {
-  canonicalReference,
-  familiarName,
-  familiarReference,
-  parseReference,
-  type Reference,
-} from '#spec/reference';
+import { familiarName, familiarReference, parseReference, type Reference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
 import { Leases } from '#store/leases';
-import type { ArchiveImage } from './archive-image.ts';
+import { adoptManifests } from './adopt-manifests.ts';
 import { ArchiveSpool } from './archive-spool.ts';
-import { imageNotFound } from './errors.ts';
+import { imageNotFound, platformNotFound } from './errors.ts';
 import type { Image } from './image.ts';
-import { ImageAdder, leaseNames } from './image-adder.ts';
-import { ImageCatalog } from './image-catalog.ts';
+import { ImageAdder, type PreparedImage } from './image-adder.ts';
+import { ImageCatalog, type PlatformChoice } from './image-catalog.ts';
 import { emitImageEvent } from './image-events.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import { importedImage } from './image-import.ts';
-import { ImageRemover } from './image-remover.ts';
+import { ImageIntake } from './image-intake.ts';
+import { ImageRemover, type RemovalOptions } from './image-remover.ts';
 import { ImageTable } from './image-table.ts';
+import { ManifestTable } from './manifest-table.ts';
 import { readArchive } from './read-archive.ts';
 
 export interface ImageServiceDeps {
@@ -53,6 +49,11 @@ export interface ImageDeletion {
   readonly deleted: readonly string[];
 }
 
+export interface LoadOptions extends Abortable {
+  /** only the images for these; empty: all that the archive has */
+  readonly platforms?: readonly Platform[];
+}
+
 export interface ImportOptions extends Abortable {
   /** `name[:tag]`; absent: an image without a name */
   readonly reference?: string;
@@ -66,23 +67,28 @@ export interface ImportOptions extends Abortable {
 export class ImageService {
   readonly #deps: ImageServiceDeps;
   readonly #platform: Platform;
-  readonly #table: ImageTable;
   readonly #catalog: ImageCatalog;
   readonly #leases = new Leases();
-  readonly #adder: ImageAdder;
+  readonly #intake: ImageIntake;
   readonly #remover: ImageRemover;
   readonly #garbage: ImageGarbage;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
-    this.#platform = deps.platform ?? hostPlatform(process.arch);
+    const platform = deps.platform ?? hostPlatform(process.arch);
     const table = new ImageTable(deps.db);
-    const catalog = new ImageCatalog(table, deps.logger);
-    this.#table = table;
+    const manifests = new ManifestTable(deps.db);
+    adoptManifests(table, manifests, deps.content);
+    const catalog = new ImageCatalog({ table, manifests, logger: deps.logger });
+    const leases = this.#leases;
+    const garbage = new ImageGarbage({ ...deps, table, leases });
+    const adder = new ImageAdder({ ...deps, table, manifests });
+    const isRunning = deps.isRunning ?? (() => false);
+    this.#platform = platform;
     this.#catalog = catalog;
-    this.#adder = new ImageAdder({ ...deps, table });
-    this.#remover = new ImageRemover({ ...deps, table, catalog, isRunning: deps.isRunning ?? (() => false) });
-    this.#garbage = new ImageGarbage({ ...deps, table, leases: this.#leases });
+    this.#garbage = garbage;
+    this.#intake = new ImageIntake({ table, manifests, catalog, adder, garbage, leases, platform });
+    this.#remover = new ImageRemover({ ...deps, table, manifests, catalog, isRunning });
   }
 
   /**
@@ -91,14 +97,18 @@ export class ImageService {
    *
    * @throws {EngineError} `invalid` for a bad archive: then images before the bad one are there, and nothing else.
    */
-  async load(archive: Readable, progress: (line: string) => void, { signal }: Abortable = {}): Promise<void> {
+  async load(
+    archive: Readable,
+    progress: (line: string) => void,
+    { signal = NEVER, platforms = [] }: LoadOptions = {},
+  ): Promise<void> {
     await using spool = new ArchiveSpool(this.#deps.content);
-    await spool.fill(archive, signal ?? NEVER);
+    await spool.fill(archive, signal);
     const diffIdOf = async (path: string): Promise<Digest> =>
-      (await this.#deps.jail.measure(path, { signal: signal ?? NEVER })).diffId;
-    for (const found of await readArchive(spool, this.#platform, diffIdOf)) {
-      const image = await this.#add(found, signal ?? NEVER);
-      for (const tag of found.tags) this.#setTag(tag, image, progress);
+      (await this.#deps.jail.measure(path, { signal })).diffId;
+    for (const found of await readArchive(spool, { host: this.#platform, wanted: platforms }, diffIdOf)) {
+      const { image, previous } = await this.#intake.take(found, signal);
+      for (const [tag, { imageId }] of previous) progress(renamed(tag, imageId));
       emitImageEvent(this.#deps.events, image, 'load');
       for (const tag of found.tags) progress(`Loaded image: ${familiarReference(tag)}`);
       if (found.tags.length === 0) progress(`Loaded image ID: ${image.id}`);
@@ -111,18 +121,16 @@ export class ImageService {
    *
    * @throws {EngineError} `invalid` for a bad archive, one made by `docker save`, or a bad change.
    */
-  async import(tar: Readable, { signal, reference, ...options }: ImportOptions = {}): Promise<Digest> {
-    const tag = reference === undefined ? undefined : taggable(reference);
-    await using imported = await importedImage(
-      tar,
-      options,
-      { ...this.#deps, platform: this.#platform },
-      signal ?? NEVER,
-    );
-    const image = await this.#add({ image: imported.image, tags: [] }, signal ?? NEVER, {
-      refusesSaved: true,
+  async import(
+    tar: Readable,
+    { signal = NEVER, reference, ...options }: ImportOptions = {},
+  ): Promise<Digest> {
+    const tags = reference === undefined ? [] : [taggable(reference)];
+    const deps = { ...this.#deps, platform: this.#platform };
+    await using imported = await importedImage(tar, options, deps, signal);
+    const { image } = await this.#intake.take({ images: [imported.image], tags }, signal, {
+      inspect: refuseSaved,
     });
-    if (tag) this.#setTag(tag, image);
     emitImageEvent(this.#deps.events, image, 'import');
     await this.#deps.db.synced();
     return image.id;
@@ -132,23 +140,25 @@ export class ImageService {
     return this.#catalog.list();
   }
 
-  /** By name, name:tag, name@digest, ID or unique ID prefix. */
-  find(reference: string): Image | undefined {
-    return this.#catalog.find(reference);
+  /** By name, name:tag, name@digest, ID or unique ID prefix; with a platform, the one for it of what the name means. */
+  find(reference: string, choice?: PlatformChoice): Image | undefined {
+    return this.#catalog.find(reference, choice);
   }
 
   /** @throws {EngineError} `notFound` with Docker's wording `No such image: x:latest`. */
-  get(reference: string): Image {
-    const image = this.#catalog.find(reference);
-    if (!image) throw imageNotFound(reference);
-    return image;
+  get(reference: string, choice: PlatformChoice = {}): Image {
+    const image = this.#catalog.find(reference, choice);
+    if (image) return image;
+    if (choice.platform && this.#catalog.find(reference)) throw platformNotFound(reference, choice.platform);
+    throw imageNotFound(reference);
   }
 
   /** Points `name:tag` at an image; the tag moves when it exists. */
   async tag(reference: string, target: string): Promise<void> {
     const image = this.get(reference);
     const tag = taggable(target);
-    this.#setTag(tag, image);
+    const pointed = this.#catalog.targetOf(reference);
+    this.#intake.name(tag, { imageId: image.id, ...(pointed === undefined ? {} : { target: pointed }) });
     emitImageEvent(this.#deps.events, image, 'tag', familiarReference(tag));
     await this.#deps.db.synced();
   }
@@ -160,61 +170,21 @@ export class ImageService {
    */
   async remove(
     reference: string,
-    { force }: Abortable & { readonly force: boolean; readonly noPrune: boolean },
+    { force, platforms = [] }: Abortable & RemovalOptions & { readonly noPrune: boolean },
   ): Promise<ImageDeletion> {
-    const { untagged, deleted } = this.#remover.remove(reference, { force });
+    const { untagged, deleted, blobs } = this.#remover.remove(reference, { force, platforms });
     await this.#deps.db.synced(); // a power cut must not bring rows back whose files are gone
-    const gone: string[] = [];
-    for (const { image, blobs, chains } of deleted) {
-      const layers = new Set(await this.#garbage.collect(blobs));
-      gone.push(image.id, ...chains.filter(chain => layers.has(chain)));
-    }
+    const layers = new Set(await this.#garbage.collect(blobs));
+    const gone = deleted.flatMap(({ image, chains }) => [
+      image.id,
+      ...chains.filter(chain => layers.delete(chain)),
+    ]);
     return { untagged, deleted: gone };
   }
 
   /** At start: removes what a crash left half-made, and layers and blobs that no image refers to. */
   sweep(): void {
     this.#garbage.sweep();
-  }
-
-  /** Adds an image, keeping others' removals off its parts; on failure nothing of it is left. */
-  async #add(
-    { image }: ArchiveImage,
-    signal: AbortSignal,
-    { refusesSaved = false }: { readonly refusesSaved?: boolean } = {},
-  ): Promise<Image> {
-    using lease = this.#leases.hold(leaseNames(image));
-    try {
-      const { id, topLevelNames } = await this.#adder.add(image, signal);
-      if (refusesSaved && isSavedImage(topLevelNames)) {
-        this.#table.delete(id);
-        throw savedImage();
-      }
-      this.#catalog.refresh(id);
-      return this.get(id);
-    } catch (error) {
-      lease[Symbol.dispose]();
-      await this.#garbage.collect([
-        image.config.blob.digest,
-        ...image.layers.map(({ blob }) => blob.digest),
-        ...(image.manifest ? [image.manifest.digest] : []),
-      ]);
-      throw signal.aborted ? abortError(signal) : error;
-    }
-  }
-
-  #setTag(tag: Reference, image: Image, progress: (line: string) => void = () => undefined): void {
-    const name = canonicalReference(tag);
-    const previous = this.#table.idOfName(name);
-    if (previous !== undefined && previous !== image.id) {
-      // Docker's wording
-      progress(
-        `The image ${familiarReference(tag)} already exists, renaming the old one with ID ${previous} to empty string`,
-      );
-    }
-    this.#table.setName(name, image.id);
-    if (previous !== undefined) this.#catalog.refresh(previous);
-    this.#catalog.refresh(image.id);
   }
 }
 
@@ -238,9 +208,15 @@ function isSavedImage(names: readonly string[]): boolean {
   return has('manifest.json') || (has('oci-layout') && has('index.json')) || has('repositories');
 }
 
-function savedImage(): EngineError {
-  return new EngineError(
+function refuseSaved(prepared: readonly PreparedImage[]): void {
+  if (!prepared.some(({ topLevelNames }) => isSavedImage(topLevelNames))) return;
+  throw new EngineError(
     'invalid',
     'this archive holds a saved image (from "docker save"), not a root file system: use "docker load" for it',
   );
+}
+
+/** Docker's wording. */
+function renamed(tag: Reference, previous: Digest): string {
+  return `The image ${familiarReference(tag)} already exists, renaming the old one with ID ${previous} to empty string`;
 }

@@ -40,4 +40,20 @@ export interface Image {
   readonly history: readonly ImageHistoryEntry[];
   /** when it was last tagged here, milliseconds since 1970 */
   readonly lastTaggedAt?: number;
+  /** when a container was last made of it or started */
+  readonly lastUsedAt?: number;
+  /** when it came here */
+  readonly addedAt: number;
+  /** All its names mean images for several platforms, and this is not the one for this host: lists leave it out. */
+  readonly isVariant: boolean;
+  /** layers, lowest first */
+  readonly layers: readonly ImageLayer[];
+}
+
+/** A layer as a part of a stack, and as the blob it came in. */
+export interface ImageLayer {
+  readonly chainId: Digest;
+  readonly sizeBytes: number;
+  readonly blobDigest: Digest;
+  readonly blobBytes: number;
 }

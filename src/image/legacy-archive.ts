@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
-import type { Digest } from '#base/ids';
+import { type Digest, digestOf } from '#base/ids';
 import { maybe, orDefault, text, texts } from '#spec/docker/lenient';
 import { parseDocument } from '#spec/oci/json';
 import type { ArchiveImage } from './archive-image.ts';
@@ -41,7 +41,7 @@ export async function readLegacyArchive(
   for (const [name, tags] of Object.entries(repositories)) {
     for (const [tag, id] of Object.entries(tags)) {
       const known = images.get(id) ?? (await legacyImage(spool, id, diffIdOf));
-      images.set(id, { image: known.image, tags: [...known.tags, parseTag(`${name}:${tag}`)] });
+      images.set(id, { images: known.images, tags: [...known.tags, parseTag(`${name}:${tag}`)] });
     }
   }
   return [...images.values()];
@@ -74,7 +74,7 @@ async function legacyImage(
       })),
     }),
   );
-  return { image: { config: { bytes, blob: await spool.stage(bytes) }, layers }, tags: [] };
+  return { images: [{ config: { bytes, digest: digestOf(bytes) }, layers }], tags: [] };
 }
 
 /** Lowest first. */

@@ -1,5 +1,5 @@
 import type { Digest } from '#base/ids';
-import type { ContentStore, ContentWriter } from '#store/content-store';
+import type { ContentWriter } from '#store/content-store';
 import type { StagedBlob } from './image-adder.ts';
 
 /** A blob that was written and hashed; disposed without {@link publish}, nothing is left of it. */
@@ -14,12 +14,6 @@ export class StagedFile implements StagedBlob, AsyncDisposable {
 
   static async seal(writer: ContentWriter): Promise<StagedFile> {
     return new StagedFile(writer, await writer.seal());
-  }
-
-  static async fromBytes(content: ContentStore, bytes: Buffer): Promise<StagedFile> {
-    const writer = await content.writer();
-    await writer.write(bytes);
-    return await StagedFile.seal(writer);
   }
 
   get sizeBytes(): number {

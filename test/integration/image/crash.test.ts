@@ -48,7 +48,7 @@ test('a kill in the middle of load() loses no image and leaves nothing half-made
     // All that is there is whole, and nothing else is there.
     assert.deepEqual(
       await filesOf(engine),
-      { ...NOTHING, blobs: images.length * 3, snapshots: images.length * 2 },
+      { ...NOTHING, blobs: images.length * 2, snapshots: images.length * 2 },
       `killed after ${afterMs} ms`,
     );
     for (const image of images) {
