@@ -59,7 +59,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
 
 /** Modules that only some folders may load. */
 export const GUARDED_MODULES: Readonly<Record<string, readonly string[]>> = {
-  'node:child_process': ['sys'],
+  'node:child_process': ['sys', 'cli'],
   koffi: ['sys'],
   'node:ffi': ['sys'],
   'node:sqlite': ['store'],

@@ -3,8 +3,8 @@ export class CliError extends Error {
   override readonly name = 'CliError';
   readonly status: number;
 
-  constructor(message: string, status = 1) {
-    super(message);
+  constructor(message: string, status = 1, options?: ErrorOptions) {
+    super(message, options);
     this.status = status;
   }
 }

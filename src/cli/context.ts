@@ -20,6 +20,8 @@ export interface CliContext {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Env;
+  /** The folder of `--config`, `''` when it was not given. */
+  readonly configFlag: string;
   readonly host: HostChoice;
   /** The engine that was chosen; nothing is sent before the first call. */
   readonly client: ApiClient;

@@ -32,7 +32,7 @@ export async function quai(
     stdin,
     stdout,
     stderr,
-    env: setting.env ?? {},
+    env: { HOME: '/nonexistent', ...setting.env },
     now: () => Date.UTC(2026, 0, 2),
     connect: async () => setting.transport ?? engine,
   });

@@ -4,8 +4,7 @@ import type { FlagSet } from './command.ts';
 export const globalFlags = {
   config: {
     type: 'string',
-    help: 'Accepted for compatibility; there is no client configuration',
-    hidden: true,
+    help: 'Folder of configuration and credentials (default: $QUAI_CONFIG, $DOCKER_CONFIG, ~/.config/quai)',
   },
   context: { type: 'string', short: 'c', help: 'Not implemented; use --host', hidden: true },
   debug: { type: 'bool', short: 'D', help: 'Show where errors come from' },

@@ -30,7 +30,7 @@ export async function main(argv: readonly string[], around: Surroundings = ownPr
       return (await import('./help.ts')).commandHelp(command, found.entry, around);
     }
     await checkArgumentCount(command, invocation);
-    context = await openContext(flags.host, around);
+    context = await openContext(flags, around);
     return await command.run(context, invocation);
   } catch (error) {
     const { report } = await import('./error-report.ts');
@@ -40,7 +40,10 @@ export async function main(argv: readonly string[], around: Surroundings = ownPr
   }
 }
 
-async function openContext(hostFlag: readonly string[], around: Surroundings): Promise<CliContext> {
+async function openContext(
+  { host: hostFlag, config }: { readonly host: readonly string[]; readonly config: string },
+  around: Surroundings,
+): Promise<CliContext> {
   const host = chooseHost(hostFlag, around.env);
   const transport = await around.connect(host);
   return {
@@ -55,6 +58,7 @@ async function openContext(hostFlag: readonly string[], around: Surroundings): P
       return around.stderr;
     },
     env: around.env,
+    configFlag: config,
     host,
     client: new ApiClient({ transport, apiVersion: around.env['DOCKER_API_VERSION'] }),
     now: () => around.now(),

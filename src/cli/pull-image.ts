@@ -1,20 +1,37 @@
-import type { CliContext } from './context.ts';
-import { parseImageName } from './image-name.ts';
+import { canonicalName, canonicalReference, familiarReference, parseReference } from '#spec/reference';
+import type { CliContext, OutputStream } from './context.ts';
+import { authHeader } from './credentials/auth-header.ts';
 import { showProgress } from './terminal/progress.ts';
 
-/** Downloads an image through the engine. Progress goes to stderr, so that a container's ID or output stays alone on stdout. */
+export interface PullOptions {
+  readonly platform: string;
+  readonly quiet: boolean;
+  readonly allTags?: boolean;
+}
+
+/** Downloads an image through the engine, with the credentials for its registry. Progress goes to `out`. */
 export async function pullImage(
-  { client, stderr }: CliContext,
+  context: CliContext,
   image: string,
-  { platform, quiet }: { readonly platform: string; readonly quiet: boolean },
+  { platform, quiet, allTags }: PullOptions,
+  out: OutputStream,
 ): Promise<void> {
-  const { repository, tag, digest } = parseImageName(image);
-  const query = { fromImage: repository, tag: digest || tag || 'latest', platform: platform || undefined };
-  await showProgress(client.lines('POST', '/images/create', { query }), stderr, { quiet });
+  const reference = parseReference(image);
+  const query = {
+    fromImage: canonicalName(reference),
+    tag: allTags ? undefined : (reference.digest ?? reference.tag),
+    platform: platform.toLowerCase() || undefined,
+  };
+  const headers = await authHeader(context, reference.domain);
+  await showProgress(context.client.lines('POST', '/images/create', { query, headers }), out, { quiet });
 }
 
 /** With the tag that is meant when none is written: `busybox:latest`. @throws {EngineError} `invalid`. */
 export function fullName(image: string): string {
-  const { repository, tag, digest } = parseImageName(image);
-  return digest ? `${repository}@${digest}` : `${repository}:${tag || 'latest'}`;
+  return familiarReference(parseReference(image));
+}
+
+/** With the registry: `docker.io/library/busybox:latest`. @throws {EngineError} `invalid`. */
+export function canonicalFullName(image: string): string {
+  return canonicalReference(parseReference(image));
 }

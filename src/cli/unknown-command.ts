@@ -1,8 +1,7 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
 import { commands, groups, launcherCommands, missingCommands } from './command-table.ts';
 import { chooseHost } from './endpoint.ts';
 import { groupHelp } from './group-help.ts';
+import { hasProgram } from './installed-program.ts';
 import { nearest } from './spelling.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -31,7 +30,7 @@ function explanation(name: string, words: readonly string[], host: string, aroun
   }
   if (missingCommands.includes(name)) {
     const lines = [`not implemented: quai ${name}`];
-    if (hasProgram('docker', around.env['PATH'])) {
+    if (hasProgram('docker', around.env)) {
       lines.push(
         `Where the engine serves it, the docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`,
       );
@@ -53,16 +52,4 @@ function knownNames(group: string): string[] {
   if (group) return paths.filter(path => path.startsWith(group)).map(path => path.slice(group.length));
   const single = paths.filter(path => !path.includes(' '));
   return [...single, ...launcherCommands.map(one => one.name), ...Object.keys(groups)];
-}
-
-function hasProgram(name: string, searchPath = ''): boolean {
-  return searchPath.split(':').some(folder => {
-    if (!folder) return false;
-    try {
-      accessSync(path.join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

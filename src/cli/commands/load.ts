@@ -5,6 +5,7 @@ import { jsonLines } from '#client/json-lines';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import { platformJson } from '../platform.ts';
 import { systemMessage } from '../system-message.ts';
 import { showProgress } from '../terminal/progress.ts';
 import { copyRaw } from '../terminal/session.ts';
@@ -49,9 +50,4 @@ export async function openFile(path: string): Promise<Readable> {
   } catch (error) {
     throw new CliError(`open ${path}: ${systemMessage(error)}`);
   }
-}
-
-function platformJson(text: string): string {
-  const [os = '', architecture = '', variant = ''] = text.split('/');
-  return JSON.stringify({ os, architecture, variant });
 }

@@ -1,7 +1,7 @@
+import { canonicalName, canonicalReference, parseName, parseReference } from '#spec/reference';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
-import { parseImageName } from '../image-name.ts';
-import { showProgress } from '../terminal/progress.ts';
+import { pullImage } from '../pull-image.ts';
 
 export const pull = command({
   usage: 'pull [OPTIONS] NAME[:TAG|@DIGEST]',
@@ -13,18 +13,16 @@ export const pull = command({
     quiet: { type: 'bool', short: 'q', help: 'Suppress verbose output' },
   },
   args: { min: 1, max: 1 },
-  async run({ client, stdout, print }, { flags, args: [image = ''] }) {
-    const { repository, tag, digest } = parseImageName(image);
-    if (flags['all-tags'] && (tag || digest)) throw new CliError("tag can't be used with --all-tags/-a");
-    const wanted = digest || tag || 'latest';
-    if (!flags['all-tags'] && !tag && !digest && !flags.quiet) print('Using default tag: latest');
-    const query = {
-      fromImage: repository,
-      tag: flags['all-tags'] ? undefined : wanted,
-      platform: flags.platform || undefined,
-    };
-    await showProgress(client.lines('POST', '/images/create', { query }), stdout, flags);
-    print(`${repository}${digest ? '@' : ':'}${wanted}`);
+  async run(context, { flags, args: [image = ''] }) {
+    const { stdout, print } = context;
+    const { tag, digest } = parseName(image);
+    const allTags = flags['all-tags'];
+    const isBare = tag === undefined && digest === undefined;
+    if (allTags && !isBare) throw new CliError("tag can't be used with --all-tags/-a");
+    if (!allTags && isBare && !flags.quiet) print('Using default tag: latest');
+    await pullImage(context, image, { ...flags, allTags }, stdout);
+    const reference = parseReference(image);
+    print(allTags ? canonicalName(reference) : canonicalReference(reference));
     return 0;
   },
 });

@@ -2,6 +2,7 @@ import { isStatus } from '#client/api-error';
 import { listAt, textAt } from '#client/json';
 import { command } from '../command.ts';
 import { eachName } from '../each-name.ts';
+import { platformJson } from '../platform.ts';
 
 export const rmi = command({
   usage: 'rmi [OPTIONS] IMAGE [IMAGE...]',
@@ -40,9 +41,4 @@ export const rmi = command({
 function removedLine(item: Parameters<typeof textAt>[0]): string {
   const deleted = textAt(item, 'Deleted');
   return deleted ? `Deleted: ${deleted}\n` : `Untagged: ${textAt(item, 'Untagged')}\n`;
-}
-
-function platformJson(text: string): string {
-  const [os = '', architecture = '', variant = ''] = text.split('/');
-  return JSON.stringify({ os, ...(architecture ? { architecture } : {}), ...(variant ? { variant } : {}) });
 }

@@ -63,7 +63,7 @@ test('run pulls an image that is missing, and says so first', async () => {
   const { status, err, engine } = await quai('run busybox', routes);
   assert.equal(status, 0);
   assert.equal(err, "Unable to find image 'busybox:latest' locally\nlatest: Pulling from library/busybox\n");
-  assert.deepEqual(engine.seen[1]?.query, { fromImage: 'busybox', tag: 'latest' });
+  assert.deepEqual(engine.seen[1]?.query, { fromImage: 'docker.io/library/busybox', tag: 'latest' });
 });
 
 test('run --pull never does not', async () => {

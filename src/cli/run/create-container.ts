@@ -9,7 +9,7 @@ export interface CreateChoice {
   readonly name: string;
   readonly platform: string;
   readonly cidfile: string;
-  /** `always`, `missing`, `never`; `''` is `missing` */
+  /** `always`, `missing`, `never`, `newer`; `''` is `missing` */
   readonly pull: string;
   readonly quiet: boolean;
 }
@@ -25,11 +25,13 @@ export async function createContainer(
   choice: CreateChoice,
 ): Promise<string> {
   const pull = choice.pull || 'missing';
-  if (!['always', 'missing', 'never'].includes(pull)) {
-    throw new CliError(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`, 125);
+  if (!['always', 'missing', 'never', 'newer'].includes(pull)) {
+    const message = `invalid pull option: '${pull}': must be one of "always", "missing", "never" or "newer"`;
+    throw new CliError(message, 125);
   }
   using cidfile = choice.cidfile ? (await import('./cidfile.ts')).openCidfile(choice.cidfile) : undefined;
   if (pull === 'always') await pullNow(context, body, choice);
+  if (pull === 'newer') await pullIfNewer(context, body, choice);
   const id = await createOrPull(context, body, choice, pull === 'missing');
   cidfile?.write(id);
   return id;
@@ -66,8 +68,24 @@ async function pullNow(
   { saysWhy = false }: { readonly saysWhy?: boolean } = {},
 ): Promise<void> {
   const { fullName, pullImage } = await import('../pull-image.ts');
-  if (saysWhy) context.warn(`Unable to find image '${fullName(Image ?? '')}' locally`);
-  await pullImage(context, Image ?? '', choice);
+  if (saysWhy && !choice.quiet) context.warn(`Unable to find image '${fullName(Image ?? '')}' locally`);
+  await pullImage(context, Image ?? '', choice, context.stderr);
+}
+
+/** Takes the registry's image if it is another one; the local image will do when the registry cannot be asked. */
+async function pullIfNewer(context: CliContext, body: CreateBody, choice: CreateChoice): Promise<void> {
+  try {
+    await pullNow(context, body, choice);
+  } catch (error) {
+    const { explain } = await import('../error-report.ts');
+    const local = await context.client
+      .call('GET', `/images/${encodeURIComponent(body.Image ?? '')}/json`)
+      .catch(() => undefined); // no image either: why it could not be pulled is what matters
+    if (local === undefined) throw error;
+    context.warn(
+      `WARNING: using the image on this machine, a newer one could not be looked for: ${explain(error)}`,
+    );
+  }
 }
 
 /** Since API 1.44 the address of the network card is the endpoint's only, and engines warn about the other place. */

@@ -114,7 +114,7 @@ export const createFlags = {
   'publish-all': { type: 'bool', short: 'P', help: 'Publish all exposed ports to random ports' },
   pull: {
     type: 'string',
-    help: 'Pull image before running ("always", "missing", "never") (default "missing")',
+    help: 'Pull image before running ("always", "missing", "never", "newer") (default "missing")',
   },
   quiet: { type: 'bool', short: 'q', help: 'Suppress the pull output' },
   'read-only': { type: 'bool', help: "Mount the container's root filesystem as read only" },

@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import type { Json } from '#client/json';
 import { showProgress } from './progress.ts';
 
-async function shown(messages: Json[], { isTTY = false, quiet = false } = {}): Promise<string> {
-  const out = Object.assign(new PassThrough(), { isTTY });
+async function shown(
+  messages: Json[],
+  { isTTY = false, quiet = false, columns = 80, rows = 24 } = {},
+): Promise<string> {
+  const out = Object.assign(new PassThrough(), { isTTY, columns, rows });
   async function* source(): AsyncGenerator<Json> {
     yield* messages;
   }
@@ -29,14 +32,33 @@ test('without a terminal each message is a line, and counts are left out', async
   );
 });
 
-test('on a terminal a layer keeps its line', async () => {
-  const text = await shown(pull, { isTTY: true });
+test('on a terminal a layer keeps its line, and has a bar where there is room', async () => {
+  const text = await shown(pull, { isTTY: true, columns: 140 });
+  const bar = `[${'='.repeat(25)}>${' '.repeat(25)}]`;
   assert.ok(
-    text.includes(
-      `\x1b[1A\r\x1b[2Kabc: Downloading [${'='.repeat(25)}>${' '.repeat(24)}]  500B/1kB\r\x1b[1B`,
-    ),
+    text.includes(`\x1b[1A\rabc: Downloading ${bar}     500B/1kB\x1b[K\r\x1b[1B`),
+    JSON.stringify(text),
   );
   assert.equal(text.split('\n').length, 4, 'one line each for the tag, the layer and the end');
+  assert.ok(
+    (await shown(pull, { isTTY: true, columns: 80 })).includes('abc: Downloading     500B/1kB\x1b[K'),
+  );
+});
+
+test('on a terminal no line wraps, and nothing that a registry says moves the cursor', async () => {
+  const long = [{ status: `\x1b[2J${'x'.repeat(50)}`, id: 'abc', progressDetail: {} }];
+  assert.equal(await shown(long, { isTTY: true, columns: 20 }), `abc:  [2J${'x'.repeat(9)}…\x1b[K\n`);
+});
+
+test('layers beyond the height of the terminal are out of reach, and stay as they are', async () => {
+  const ids = ['a', 'b', 'c', 'd'];
+  const first = ids.map(id => ({ status: 'Waiting', id, progressDetail: {} }));
+  const text = await shown([...first, ...ids.map(id => ({ status: 'Done', id, progressDetail: {} }))], {
+    isTTY: true,
+    rows: 3,
+  });
+  assert.equal(text.match(/Done/g)?.length, 2);
+  assert.ok(!text.includes('\x1b[3A') && !text.includes('\x1b[4A'));
 });
 
 test('text goes out as it is, quiet shows nothing', async () => {

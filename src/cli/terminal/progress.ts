@@ -1,71 +1,91 @@
-import { at, isObject, type Json, numberAt, textAt } from '#client/json';
+import { at, isObject, type Json, textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { OutputStream } from '../context.ts';
-import { humanSize } from '../format/human.ts';
+import { progressText } from './progress-text.ts';
+
+export interface ProgressOptions {
+  readonly quiet: boolean;
+  /** Gets what the engine adds for programs: the digest of a push, the ID of an import. */
+  readonly onAux?: (aux: Json) => void;
+}
 
 /**
- * Shows the progress messages of pull, load and import: on a terminal one line per layer that changes in place, elsewhere a
- * line for each message without its numbers.
+ * Shows the progress messages of pull, push, load and import: on a terminal one line per layer that changes in place,
+ * elsewhere a line for each message, without those that only count.
  *
  * @throws {CliError} with the engine's message when one of them is an error.
  */
 export async function showProgress(
   messages: AsyncIterable<Json>,
   out: OutputStream,
-  { quiet }: { readonly quiet: boolean },
+  { quiet, onAux }: ProgressOptions,
 ): Promise<void> {
-  const rows = new Map<string, number>();
+  const lines = out.isTTY ? new LinesInPlace(out) : undefined;
   for await (const message of messages) {
     const failure = textAt(message, 'errorDetail', 'message') || textAt(message, 'error');
     if (failure) throw new CliError(failure);
-    if (quiet) continue;
-    const stream = textAt(message, 'stream');
-    if (stream) {
-      out.write(stream);
+    const aux = at(message, 'aux');
+    if (aux !== undefined && aux !== null) {
+      onAux?.(aux);
       continue;
     }
-    if (out.isTTY) out.write(inPlace(message, rows));
-    else if (!isNumbersOnly(message)) out.write(`${lineOf(message)}\n`);
+    if (quiet) continue;
+    const stream = textAt(message, 'stream');
+    if (stream) out.write(stream);
+    else if (lines) lines.show(message);
+    else if (progressText(message, 0) === '') out.write(`${lineOf(message, '')}\n`);
   }
 }
 
-/** Rewrites the line of the message's layer, counted from the bottom. */
-function inPlace(message: Json, rows: Map<string, number>): string {
+/** Engines may be asked from terminals that do not say how large they are. */
+const USUAL_COLUMNS = 200;
+const USUAL_ROWS = 24;
+
+/** The lines at the bottom of a terminal that are still being written to, one for each layer. */
+class LinesInPlace {
+  readonly #out: OutputStream;
+  readonly #rows = new Map<string, number>();
+
+  constructor(out: OutputStream) {
+    this.#out = out;
+  }
+
+  show(message: Json): void {
+    const columns = this.#out.columns || USUAL_COLUMNS;
+    const id = textAt(message, 'id');
+    if (!id || !hasProgress(message)) {
+      this.#rows.clear(); // lines above are final
+      this.#out.write(`${plain(lineOf(message, ''))}\n`);
+      return;
+    }
+    const known = this.#rows.get(id);
+    const row = known ?? this.#rows.size;
+    this.#rows.set(id, row);
+    const text = cut(plain(lineOf(message, progressText(message, columns))), columns);
+    if (known === undefined) return void this.#out.write(`${text}\x1b[K\n`);
+    const up = this.#rows.size - row;
+    if (up >= (this.#out.rows || USUAL_ROWS)) return; // scrolled out of reach
+    // One write, and what is there is written over before the rest is erased: nothing is ever blank.
+    this.#out.write(`\x1b[${up}A\r${text}\x1b[K\r\x1b[${up}B`);
+  }
+}
+
+function hasProgress(message: Json): boolean {
+  return isObject(at(message, 'progressDetail'));
+}
+
+function lineOf(message: Json, progress: string): string {
   const id = textAt(message, 'id');
-  if (!id) {
-    rows.clear();
-    return `${lineOf(message)}\n`;
-  }
-  let row = rows.get(id);
-  const isNew = row === undefined;
-  if (row === undefined) {
-    row = rows.size;
-    rows.set(id, row);
-  }
-  const up = rows.size - row - (isNew ? 1 : 0);
-  const text = `\r\x1b[2K${lineOf(message)}`;
-  return isNew ? `${text}\n` : `\x1b[${up}A${text}\r\x1b[${up}B`;
+  const status = textAt(message, 'status');
+  return `${id ? `${id}: ` : ''}${status}${progress ? ` ${progress}` : ''}`;
 }
 
-/** A mere count; without a terminal there would be thousands of them. */
-function isNumbersOnly(message: Json): boolean {
-  const detail = at(message, 'progressDetail');
-  return isObject(detail) && Object.keys(detail).length > 0;
+/** A line that wrapped would put all others out of place. */
+function cut(text: string, columns: number): string {
+  return text.length < columns ? text : `${text.slice(0, Math.max(columns - 2, 0))}…`;
 }
 
-function lineOf(message: Json): string {
-  const id = textAt(message, 'id');
-  return `${id ? `${id}: ` : ''}${textAt(message, 'status')}${barOf(message)}`;
-}
-
-const BAR_WIDTH = 50;
-
-function barOf(message: Json): string {
-  const current = numberAt(message, 'progressDetail', 'current');
-  const total = numberAt(message, 'progressDetail', 'total');
-  if (current <= 0) return '';
-  if (total <= 0) return ` ${humanSize(current, 4)}`;
-  const filled = Math.min(BAR_WIDTH, Math.floor((current / total) * BAR_WIDTH));
-  const bar = `${'='.repeat(filled)}${filled < BAR_WIDTH ? '>' : ''}`.padEnd(BAR_WIDTH).slice(0, BAR_WIDTH);
-  return ` [${bar}]  ${humanSize(current, 4)}/${humanSize(total, 4)}`;
+/** Registries have a say in these texts: nothing in them moves the cursor. */
+function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, ' ');
 }

@@ -1,0 +1,24 @@
+import type { CliContext } from '../context.ts';
+import type { Credential } from './credential.ts';
+import { serverOf } from './registry-server.ts';
+
+/** The header that gives an engine the credentials for a registry; nothing when there are none. */
+export async function authHeader(context: CliContext, domain: string): Promise<Record<string, string>> {
+  const { findCredential } = await import('./credential-finder.ts');
+  const server = serverOf(domain);
+  const found = await findCredential(context, server);
+  if (!found) return {};
+  return { 'X-Registry-Auth': Buffer.from(JSON.stringify(authConfig(server, found))).toString('base64url') };
+}
+
+/** As the API writes it: `AuthConfig`. */
+export function authConfig(server: string, credential: Credential): Record<string, string> {
+  const { username, password, identityToken, registryToken } = credential;
+  return {
+    ...(username ? { username } : {}),
+    ...(password === undefined ? {} : { password }),
+    serveraddress: server,
+    ...(identityToken ? { identitytoken: identityToken } : {}),
+    ...(registryToken ? { registrytoken: registryToken } : {}),
+  };
+}
