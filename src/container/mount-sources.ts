@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { access, mkdir, stat } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
@@ -49,7 +49,8 @@ export async function prepareMounts(
     checkProcMount(placeOf(place.rootfs, mount.destination), mount);
     const source = await prepareSource(container, { mount, place }, deps, options);
     if (mount.type !== 'tmpfs') await checkKind(source, mount, { place, covered: prepared });
-    prepared.push({ ...mount, source });
+    const isWritable = mount.isWritable && (mount.type === 'tmpfs' || !(await isReadOnly(source)));
+    prepared.push({ ...mount, source, isWritable });
   }
   return prepared;
 }
@@ -148,6 +149,16 @@ async function checkKind(source: string, { destination }: MountPoint, around: Su
       'Are you trying to mount a directory onto a file (or vice-versa)? ' +
       'Check if the specified host path exists and is the expected type',
   );
+}
+
+/** crun makes a bind writable that is not said to be read-only, also when what it binds is mounted so on the host. */
+async function isReadOnly(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return isErrno(error, 'EROFS');
+  }
 }
 
 async function kindOf(path: string): Promise<Kind> {

@@ -27,9 +27,47 @@ const FLAGS: ReadonlyMap<string, number> = new Map(
     rbind: 4096 | 16_384,
     relatime: 1 << 21,
     strictatime: 1 << 24,
+    mand: 64,
+    lazytime: 1 << 25,
     rw: 0,
     defaults: 0,
+    suid: 0,
+    dev: 0,
+    exec: 0,
+    async: 0,
+    atime: 0,
+    diratime: 0,
+    nomand: 0,
+    norelatime: 0,
+    nostrictatime: 0,
   }),
+);
+/** Options that take back others, as `exec` after `user`: the last one counts. */
+const OPPOSITES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    rw: 'ro',
+    suid: 'nosuid',
+    dev: 'nodev',
+    exec: 'noexec',
+    async: 'sync',
+    atime: 'noatime',
+    diratime: 'nodiratime',
+    nomand: 'mand',
+    norelatime: 'relatime',
+    nostrictatime: 'strictatime',
+  }),
+);
+/** An option that takes a call of its own, once the mount is there. */
+interface PropagationWish {
+  readonly kind: Propagation;
+  readonly isRecursive: boolean;
+}
+
+const PROPAGATIONS: ReadonlyMap<string, PropagationWish> = new Map(
+  (['private', 'slave', 'shared', 'unbindable'] as const).flatMap((kind): [string, PropagationWish][] => [
+    [kind, { kind, isRecursive: false }],
+    [`r${kind}`, { kind, isRecursive: true }],
+  ]),
 );
 const MS_REMOUNT = 32;
 const MS_BIND = 4096;
@@ -83,7 +121,12 @@ export interface Mounts {
 /** The mount table of the name space the engine runs in. */
 export const linuxMounts: Mounts = {
   mount(target, { type, source, options }) {
-    const flags = options.reduce((sum, option) => sum | (FLAGS.get(option) ?? 0), 0);
+    const propagations = options.flatMap(option => PROPAGATIONS.get(option) ?? []);
+    if (propagations.length > 0) {
+      const others = options.filter(option => !PROPAGATIONS.has(option));
+      return mountWithPropagation(target, { type, source, options: others }, propagations);
+    }
+    const flags = mountFlags(options);
     const data = options.filter(option => !FLAGS.has(option));
     if ((flags & MS_BIND) !== 0 && (flags & MS_REMOUNT) === 0) return bind(source, target, flags);
     if (Buffer.byteLength(data.join(',')) >= PAGE_SIZE) {
@@ -115,6 +158,29 @@ export const linuxMounts: Mounts = {
     check('mount', cMount('none', target, null, kind | (isRecursive ? MS_REC : 0), null), target);
   },
 };
+
+/** Flags of mount(2) for options of mount(8). Those that are none count nothing. */
+export function mountFlags(options: readonly string[]): number {
+  return options.reduce((flags, option) => {
+    const opposite = OPPOSITES.get(option);
+    return (flags | (FLAGS.get(option) ?? 0)) & ~(opposite === undefined ? 0 : (FLAGS.get(opposite) ?? 0));
+  }, 0);
+}
+
+function mountWithPropagation(
+  target: string,
+  spec: MountSource,
+  propagations: readonly PropagationWish[],
+): void {
+  linuxMounts.mount(target, spec);
+  try {
+    for (const { kind, isRecursive } of propagations)
+      linuxMounts.setPropagation(target, kind, { isRecursive });
+  } catch (error) {
+    linuxMounts.unmount(target);
+    throw error;
+  }
+}
 
 /** The kernel ignores further flags while it binds: they take a second call. */
 function bind(source: string, target: string, flags: number): void {

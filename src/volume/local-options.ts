@@ -1,5 +1,5 @@
-import { notImplemented } from '#base/errors';
 import { invalidVolumeOption } from './errors.ts';
+import { parseId, parseOctal } from './option-values.ts';
 
 /** What mount(8) would be given for a volume that is mounted on first use. */
 export interface LocalMount {
@@ -9,31 +9,31 @@ export interface LocalMount {
   readonly options: readonly string[];
 }
 
-const KNOWN = new Set(['type', 'device', 'o', 'size']);
+/** Owner and mode of a volume's directory. */
+export interface RootAttributes {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly mode: number | undefined;
+}
+
+const ROOT_OPTIONS = ['uid', 'gid', 'mode'] as const;
+const KNOWN = new Set<string>(['type', 'device', 'o', 'size', ...ROOT_OPTIONS]);
 /** Each option needs those beside it (Docker: `volume/local`). */
 const NEEDS: Readonly<Record<string, readonly string[]>> = {
   device: ['type'],
   type: ['device'],
   o: ['device', 'type'],
 };
-const NETWORK_TYPES = new Set(['nfs', 'nfs4', 'cifs', 'smb3']);
+/** mount(2) takes one page. */
+const MOST_BYTES = 4095;
 
 /**
  * What the options of a local volume (`type`, `device`, `o`) ask to mount; `undefined` without any: a plain directory.
  *
- * @throws {EngineError} `invalid` with Docker's wording, `notImplemented` for network file systems.
+ * @throws {EngineError} `invalid`, with Docker's wording where Docker has it.
  */
 export function localMount(name: string, options: Readonly<Record<string, string>>): LocalMount | undefined {
-  for (const [option, value] of Object.entries(options)) {
-    if (!KNOWN.has(option)) throw invalidVolumeOption(name, `invalid option: "${option}"`);
-    if (value.includes('\0')) throw invalidVolumeOption(name, `invalid value of option "${option}"`);
-  }
-  if (options['size'] !== undefined) {
-    throw invalidVolumeOption(
-      name,
-      'quota size requested but no quota support: for a volume in memory use type=tmpfs, device=tmpfs, o=size=…',
-    );
-  }
+  checkKnown(name, options);
   for (const [option, needed] of Object.entries(NEEDS)) {
     const missing =
       options[option] === undefined ? undefined : needed.find(other => options[other] === undefined);
@@ -41,11 +41,50 @@ export function localMount(name: string, options: Readonly<Record<string, string
   }
   const { type, device, o = '' } = options;
   if (type === undefined || device === undefined) return undefined;
-  if (NETWORK_TYPES.has(type) || /(^|,)addr=/.test(o)) throw notImplemented(`volume of type "${type}"`);
+  const attribute = ROOT_OPTIONS.find(option => options[option] !== undefined);
+  if (attribute !== undefined) {
+    throw invalidVolumeOption(
+      name,
+      `option "${attribute}" is for volumes that are directories: give o=${attribute}=… to file systems that take it`,
+    );
+  }
   const words = o.split(',').filter(word => word !== '');
-  const isBind = type === 'none' || words.includes('bind') || words.includes('rbind');
+  const isBind = type === 'none' || type === 'bind' || words.includes('bind') || words.includes('rbind');
   if (isBind && !device.startsWith('/')) {
     throw invalidVolumeOption(name, `device "${device}" must be an absolute path for a bind mount`);
   }
   return { type: isBind ? 'none' : type, source: device, options: words };
+}
+
+/** Owner and mode that the options ask for; `undefined` when they ask for none. @throws {EngineError} `invalid`. */
+export function rootAttributes(
+  name: string,
+  options: Readonly<Record<string, string>>,
+): RootAttributes | undefined {
+  if (ROOT_OPTIONS.every(option => options[option] === undefined)) return undefined;
+  const value = (option: (typeof ROOT_OPTIONS)[number], parse: (text: string) => number | undefined) => {
+    const text = options[option];
+    const parsed = text === undefined ? undefined : parse(text);
+    if (text !== undefined && parsed === undefined) {
+      throw invalidVolumeOption(name, `invalid value of option "${option}": "${text}"`);
+    }
+    return parsed;
+  };
+  return { uid: value('uid', parseId), gid: value('gid', parseId), mode: value('mode', parseOctal) };
+}
+
+function checkKnown(name: string, options: Readonly<Record<string, string>>): void {
+  for (const [option, value] of Object.entries(options)) {
+    if (!KNOWN.has(option)) throw invalidVolumeOption(name, `invalid option: "${option}"`);
+    if (value.includes('\0')) throw invalidVolumeOption(name, `invalid value of option "${option}"`);
+    if (Buffer.byteLength(value) > MOST_BYTES) {
+      throw invalidVolumeOption(name, `the value of option "${option}" is longer than ${MOST_BYTES} bytes`);
+    }
+  }
+  if (options['size'] !== undefined) {
+    throw invalidVolumeOption(
+      name,
+      'quota size requested but no quota support: for a volume in memory use type=tmpfs, device=tmpfs, o=size=…',
+    );
+  }
 }

@@ -1,8 +1,18 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmdirSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '#base/errors';
 import { newId } from '#base/ids';
 import { isErrno } from '#sys/sys-error';
+import type { RootAttributes } from './local-options.ts';
 
 /** What {@link VolumeDirectories.strays} found a directory without a row to be. */
 export interface StrayDirectory {
@@ -10,6 +20,8 @@ export interface StrayDirectory {
   readonly isEmpty: boolean;
 }
 
+/** of an owner, to chown(2) */
+const UNCHANGED = 2 ** 32 - 1;
 const TRASH = '.trash';
 /** what Docker gives each volume; it is the root above that keeps others out */
 const PASS_ONLY = 0o701;
@@ -53,6 +65,15 @@ export class VolumeDirectories {
   create(name: string): boolean {
     makeDirectory(join(this.#root, name), PASS_ONLY);
     return makeDirectory(this.data(name), 0o755);
+  }
+
+  /** Gives the data directory an owner and a mode, as far as these are given. */
+  setRoot(name: string, attributes: RootAttributes | undefined): void {
+    if (!attributes) return;
+    const { uid = UNCHANGED, gid = UNCHANGED, mode } = attributes;
+    const data = this.data(name);
+    chownSync(data, uid, gid);
+    if (mode !== undefined) chmodSync(data, mode); // after the owner: changing that clears set-group-ID bits
   }
 
   /** Makes the empty place beside the data where content is made ready. */

@@ -4,8 +4,9 @@ import type { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import { copyUpAtOnce } from './copy-up.ts';
 import { volumeMountFailed } from './errors.ts';
-import { type LocalMount, localMount } from './local-options.ts';
+import { type LocalMount, localMount, rootAttributes } from './local-options.ts';
 import { RemoteMounts } from './remote-mounts.ts';
+import { withServerAddress } from './server-address.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import { isEmptyDirectory, type VolumeDirectories } from './volume-directories.ts';
@@ -82,15 +83,15 @@ export class VolumeMounting {
     }
     if (spec) {
       this.#table.addMounter(name, containerId);
-      this.#mountOnce(volume, containerId, spec);
+      await this.#mountOnce(volume, containerId, spec);
     }
     return volume.mountpoint;
   }
 
-  #mountOnce({ name, mountpoint }: Volume, containerId: string, spec: LocalMount): void {
+  async #mountOnce({ name, mountpoint }: Volume, containerId: string, spec: LocalMount): Promise<void> {
     if (this.#mounts.isMounted(mountpoint)) return;
     try {
-      this.#mounts.mount(mountpoint, spec);
+      this.#mounts.mount(mountpoint, await withServerAddress(spec));
     } catch (error) {
       this.#table.removeMounter(name, containerId);
       throw volumeMountFailed(name, mountpoint, error);
@@ -113,18 +114,21 @@ export class VolumeMounting {
   }
 
   async copyUp(
-    { name, mountpoint, driver }: Volume,
+    { name, mountpoint, driver, options: driverOptions }: Volume,
     from: { readonly root: string; readonly path: string },
     options: Abortable,
   ): Promise<void> {
     using _lock = await this.#locks.lock(name, options);
     if (!isEmptyDirectory(mountpoint)) return;
-    if (copyUpAtOnce(from, mountpoint)) return;
-    // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
-    const isShared =
-      driver !== LOCAL_DRIVER || this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(mountpoint);
-    if (isShared) await this.#jail.copyTree(from, mountpoint, options);
-    else await this.#copyAside(name, from, options);
+    if (!copyUpAtOnce(from, mountpoint)) {
+      // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
+      const isShared =
+        driver !== LOCAL_DRIVER || this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(mountpoint);
+      if (isShared) await this.#jail.copyTree(from, mountpoint, options);
+      else await this.#copyAside(name, from, options);
+    }
+    // What was asked for with the volume is a stronger wish than what the image has.
+    if (driver === LOCAL_DRIVER) this.#directories.setRoot(name, rootAttributes(name, driverOptions));
   }
 
   async #copyAside(

@@ -118,10 +118,23 @@ describe('VolumeService', () => {
     ['o alone', { name: 'xy', options: { o: 'ro' } }, 'invalid', /missing required option: "device"$/],
     ['a size', { name: 'xy', options: { size: '1g' } }, 'invalid', /no quota support/],
     [
-      'nfs',
-      { name: 'xy', options: { type: 'nfs', device: ':/x', o: 'addr=1.2.3.4' } },
-      'notImplemented',
-      /nfs/,
+      'an owner by name',
+      { name: 'xy', options: { uid: 'root' } },
+      'invalid',
+      /invalid value of option "uid": "root"$/,
+    ],
+    ['no mode', { name: 'xy', options: { mode: '9' } }, 'invalid', /invalid value of option "mode": "9"$/],
+    [
+      'an owner of a file system',
+      { name: 'xy', options: { type: 'tmpfs', device: 'tmpfs', uid: '1' } },
+      'invalid',
+      /option "uid" is for volumes that are directories/,
+    ],
+    [
+      'endless options',
+      { name: 'xy', options: { type: 'tmpfs', device: 'x', o: 'a'.repeat(5000) } },
+      'invalid',
+      /longer than/,
     ],
     [
       'a relative bind',

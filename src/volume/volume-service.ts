@@ -6,7 +6,7 @@ import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
 import { volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
-import { localMount } from './local-options.ts';
+import { localMount, rootAttributes } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import { type StrayDirectory, VolumeDirectories } from './volume-directories.ts';
@@ -116,7 +116,9 @@ export class VolumeService {
   #createLocal(name: string, isAnonymous: boolean, request: VolumeCreateOptions): Volume {
     const { labels = {}, options = {}, userId } = request;
     localMount(name, options);
+    const root = rootAttributes(name, options);
     this.#directories.create(name);
+    this.#directories.setRoot(name, root);
     const volume = this.#newVolume(name, { isAnonymous, labels: labelsOf(labels, isAnonymous), options });
     return this.#insert(volume, userId);
   }

@@ -53,6 +53,12 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'btrfs-progs',
+    why: 'makes the file system of a volume in the tests',
+    isThere: () => hasProgram('mkfs.btrfs'),
+    isForTests: true,
+  },
+  {
     name: 'python3',
     why: 'a second opinion on archives, and talks to containers in the tests',
     isThere: () => existsSync('/usr/bin/python3'),
