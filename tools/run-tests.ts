@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
-import { dockerCli } from './setup/docker-cli.ts';
 import { say } from './setup/messages.ts';
+import { dockerCli, dockerRegistry } from './setup/test-programs.ts';
 
 /**
  * The whole suite in one run of Node's test runner, so that its closing lines count everything: unit tests,
@@ -23,6 +23,8 @@ export async function runTests(words: readonly string[]): Promise<number> {
   }
   const docker = dockerCli();
   if (!docker) say('! no docker command line: tests that drive it are skipped');
+  const registry = dockerRegistry();
+  if (!registry) say('! no registry: tests that pull and push are skipped');
   const args = [
     ...NODE_OPTIONS,
     '--test',
@@ -33,7 +35,11 @@ export async function runTests(words: readonly string[]): Promise<number> {
   ];
   const child = spawn(process.execPath, args, {
     stdio: 'inherit',
-    env: { ...process.env, ...(docker ? { QUAI_TEST_DOCKER: docker } : {}) },
+    env: {
+      ...process.env,
+      ...(docker ? { QUAI_TEST_DOCKER: docker } : {}),
+      ...(registry ? { QUAI_TEST_REGISTRY: registry } : {}),
+    },
   });
   const [code] = await once(child, 'exit');
   return typeof code === 'number' ? code : 1;

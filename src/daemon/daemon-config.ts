@@ -7,6 +7,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { FAULT_POINTS } from '#base/fault-points';
 import { DOCKER_PLUGIN_PLACES, type PluginPlaces } from '#plugin/plugin-discovery';
 import { parseLogConfig } from '#runtime/log/log-config';
+import { DEFAULT_RULES, REGISTRY_KEYS, type RegistryOptions, registryOptions } from './registry-options.ts';
 
 export const DEFAULT_ROOT = '/var/lib/quai';
 export const DEFAULT_HOST = 'unix:///run/quai.sock';
@@ -49,6 +50,7 @@ const ConfigFile = v.strictObject({
   labels: v.optional(v.array(v.string())),
   'plugin-sockets': v.optional(v.array(absolutePath)),
   'plugin-specs': v.optional(v.array(absolutePath)),
+  ...REGISTRY_KEYS,
   fault: v.optional(v.picklist(FAULT_POINTS)),
 });
 
@@ -67,6 +69,7 @@ export interface DaemonConfig {
   readonly labels: readonly string[];
   /** folders where plugins are looked for */
   readonly pluginPlaces: PluginPlaces;
+  readonly registries: RegistryOptions;
   /** kills the engine when it gets there: for tests */
   readonly fault: (typeof FAULT_POINTS)[number] | undefined;
   /** tells engines on one machine apart in names of links, rules and directories; empty for the default root */
@@ -103,6 +106,12 @@ Only in the file:
       labels                 Labels that \`docker info\` shows
       plugin-sockets         Folders with sockets of plugins (default ${DOCKER_PLUGIN_PLACES.sockets.join(', ')})
       plugin-specs           Folders that say where plugins listen (default ${DOCKER_PLUGIN_PLACES.specs.join(', ')})
+
+      registries             File with rules for registries: mirrors, other places, what is blocked (default ${DEFAULT_RULES})
+      registry-mirrors       Mirrors of Docker Hub
+      insecure-registries    Registries that need no TLS: host[:port], or a range of addresses
+      proxies                http-proxy, https-proxy, no-proxy for registries (default: as the environment says)
+      max-concurrent-downloads  Layers at a time (default 6)
 
       --help                 Print this
 
@@ -195,6 +204,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
       sockets: given['plugin-sockets'] ?? DOCKER_PLUGIN_PLACES.sockets,
       specs: given['plugin-specs'] ?? DOCKER_PLUGIN_PLACES.specs,
     },
+    registries: registryOptions(given, process.env),
     fault: given.fault,
     instanceKey,
     publishDefault: given['publish-default'] ?? 'any',

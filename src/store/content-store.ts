@@ -60,6 +60,16 @@ export class ContentStore {
     return await writer.commit(expected);
   }
 
+  /**
+   * Makes a file that was written and hashed elsewhere, on the same file system, a blob: on disk to stay, seen whole or
+   * not at all. The file moves; it goes when there is one of that content already.
+   */
+  async adopt(path: string, digest: Digest): Promise<void> {
+    await syncFile(path);
+    await rename(path, this.path(digest));
+    await syncDirectory(this.#blobs);
+  }
+
   has(digest: Digest): boolean {
     return existsSync(this.path(digest));
   }

@@ -1,0 +1,284 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { sleep, throwIfAborted } from '#base/abortable';
+import { EngineError, isKind } from '#base/errors';
+import type { Digest } from '#base/ids';
+import type { Logger } from '#base/logger';
+import type { ContentStore } from '#store/content-store';
+import { type BackOff, delayMs } from './back-off.ts';
+import { blobRefused, wrongDigest, wrongSize } from './errors.ts';
+import type { HttpResponse } from './http-client.ts';
+import type { Part, PartialBlob, PartialBlobs } from './partial-blob.ts';
+import type { RegistryEndpoint } from './registry-endpoint.ts';
+import { problemOf } from './registry-problem.ts';
+import type { ContentDescriptor, DownloadTarget } from './repository.ts';
+import { transportError } from './transport-error.ts';
+
+export interface BlobDownloadDeps {
+  readonly content: Pick<ContentStore, 'adopt'>;
+  readonly partial: PartialBlobs;
+  readonly backOff: BackOff;
+  readonly logger: Logger;
+}
+
+/** A place to fetch from, and under which name. */
+export interface BlobSource {
+  readonly endpoint: RegistryEndpoint;
+  readonly path: string;
+  readonly scopes: readonly string[];
+}
+
+export interface Listener {
+  readonly target: DownloadTarget;
+  readonly onProgress?: (receivedBytes: number) => void;
+}
+
+/** Requests at a time for one large blob. */
+const CONNECTIONS = 4;
+/** What is written at once. */
+const WRITE_BYTES = 256 * 1024;
+const READ_BYTES = 1024 * 1024;
+
+/** One blob on its way into the content store, for everybody who wants it. */
+export class BlobDownload {
+  readonly #descriptor: ContentDescriptor;
+  readonly #deps: BlobDownloadDeps;
+  readonly #listeners = new Set<Listener>();
+  #blob: PartialBlob | undefined;
+
+  constructor(descriptor: ContentDescriptor, deps: BlobDownloadDeps) {
+    this.#descriptor = descriptor;
+    this.#deps = deps;
+  }
+
+  /** Tells `listener` what there is and what comes, until the result is disposed. */
+  listen(listener: Listener): Disposable {
+    this.#listeners.add(listener);
+    if (this.#blob) this.#introduce(listener, this.#blob);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Fetches what is missing from one source after the other, proves it, and puts it into the content store. */
+  async run(sources: readonly BlobSource[], signal: AbortSignal): Promise<void> {
+    const { digest } = this.#descriptor;
+    await using blob = await this.#deps.partial.open(this.#descriptor);
+    this.#blob = blob;
+    for (const listener of this.#listeners) this.#introduce(listener, blob);
+    let failure: unknown = new EngineError('internal', 'there is no registry to download from');
+    for (const source of attempts(sources, blob)) {
+      try {
+        await this.#fetch(source, blob, signal);
+        const actual = await this.#digestOf(blob, signal);
+        if (actual !== digest) throw wrongDigest(`blob ${digest}`, digest, actual);
+        await this.#deps.content.adopt(blob.path, digest);
+        await blob.release();
+        return;
+      } catch (error) {
+        throwIfAborted(signal);
+        failure = error;
+        this.#deps.logger.info('a download failed', {
+          blob: digest,
+          host: source.endpoint.source.host,
+          error,
+        });
+        if (isKind(error, 'dataLoss') && !(await this.#startOver(blob))) throw error;
+      }
+    }
+    throw failure;
+  }
+
+  #introduce({ target, onProgress }: Listener, blob: PartialBlob): void {
+    target.begin?.(blob.path);
+    if (blob.availableBytes > 0) target.advance(blob.availableBytes);
+    if (blob.receivedBytes > 0) onProgress?.(blob.receivedBytes);
+  }
+
+  #tell(blob: PartialBlob): void {
+    for (const { target, onProgress } of this.#listeners) {
+      target.advance(blob.availableBytes);
+      onProgress?.(blob.receivedBytes);
+    }
+  }
+
+  /** Takes back what was said. @returns whether everybody can live with that. */
+  async #startOver(blob: PartialBlob): Promise<boolean> {
+    await blob.restart();
+    const listeners = [...this.#listeners];
+    if (listeners.some(({ target }) => !target.restart)) return false;
+    for (const listener of listeners) {
+      listener.target.restart?.();
+      this.#introduce(listener, blob);
+    }
+    return true;
+  }
+
+  async #fetch(source: BlobSource, blob: PartialBlob, signal: AbortSignal): Promise<void> {
+    if (blob.isComplete) return;
+    try {
+      await this.#fetchParts(source, blob, signal);
+    } catch (error) {
+      if (!(error instanceof NoPartsError)) throw error;
+      blob.joinParts();
+      await this.#fetchParts(source, blob, signal);
+    }
+  }
+
+  /** The first request tells whether the registry gives parts; then the others follow. */
+  async #fetchParts(source: BlobSource, blob: PartialBlob, outer: AbortSignal): Promise<void> {
+    const missing = blob.parts.filter(part => part.received < part.length);
+    const failed = new AbortController();
+    const signal = AbortSignal.any([outer, failed.signal]);
+    const { promise: answered, resolve: onAnswer } = Promise.withResolvers<void>();
+    const work = async (index: number): Promise<void> => {
+      if (index > 0) await answered;
+      for (let part = missing.shift(); part; part = missing.shift()) {
+        throwIfAborted(signal);
+        await this.#fetchPart(source, { blob, part, signal, onAnswer });
+      }
+    };
+    const workers = Array.from({ length: Math.min(CONNECTIONS, missing.length) }, async (_, index) => {
+      try {
+        await work(index);
+      } catch (error) {
+        failed.abort(error); // the first one counts
+        onAnswer();
+      }
+    });
+    await Promise.all(workers);
+    throwIfAborted(outer);
+    if (failed.signal.aborted) throw failed.signal.reason;
+  }
+
+  /** Goes on where the connection was cut, as long as each attempt brings something. */
+  async #fetchPart(source: BlobSource, context: PartContext): Promise<void> {
+    const { part, signal } = context;
+    for (let failures = 0; part.received < part.length; ) {
+      const before = part.received;
+      try {
+        await this.#request(source, context);
+      } catch (error) {
+        throwIfAborted(signal);
+        if (error instanceof EngineError || error instanceof NoPartsError) throw error;
+        failures = part.received > before ? 1 : failures + 1;
+        const delay = delayMs(this.#deps.backOff, failures);
+        if (delay === undefined) throw transportError(error, 'GET', urlOf(source));
+        this.#deps.logger.debug('a download goes on', { blob: this.#descriptor.digest, delay, error });
+        await sleep(delay, { signal });
+      }
+    }
+  }
+
+  async #request(source: BlobSource, { blob, part, signal, onAnswer }: PartContext): Promise<void> {
+    const from = part.offset + part.received;
+    const isWhole = blob.parts.length === 1 && from === 0;
+    const response = await source.endpoint.send({
+      method: 'GET',
+      target: source.path,
+      headers: isWhole ? {} : { range: `bytes=${from}-${part.offset + part.length - 1}` },
+      scopes: source.scopes,
+      signal,
+    });
+    const skip = await this.#checkAnswer(response, { blob, from });
+    onAnswer();
+    await this.#receive(response, { blob, part, skip });
+  }
+
+  /** @returns how many bytes come that are here already. */
+  async #checkAnswer(
+    response: HttpResponse,
+    { blob, from }: { readonly blob: PartialBlob; readonly from: number },
+  ): Promise<number> {
+    const { digest, size } = this.#descriptor;
+    const what = `blob ${digest}`;
+    const { 'content-range': range, 'content-length': length } = response.headers;
+    if (response.status === 206) {
+      const [, begin, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range ?? '') ?? [];
+      if (Number(begin) === from && (total === '*' || Number(total) === size)) return 0;
+      response.discard();
+      throw wrongSize(what, size, `the range ${range ?? 'none'}`);
+    }
+    if (response.status !== 200) throw blobRefused(await problemOf(response), digest);
+    if (length !== undefined && Number(length) !== size) {
+      response.discard();
+      throw wrongSize(what, size, `${length}`);
+    }
+    if (blob.parts.length === 1) return from;
+    response.discard();
+    throw new NoPartsError();
+  }
+
+  async #receive(
+    response: HttpResponse,
+    { blob, part, skip }: { readonly blob: PartialBlob; readonly part: Part; readonly skip: number },
+  ): Promise<void> {
+    let unwanted = skip;
+    let pending: Buffer[] = [];
+    let pendingBytes = 0;
+    const flush = async (): Promise<void> => {
+      const buffers = pending;
+      pending = [];
+      pendingBytes = 0;
+      if (buffers.length === 0) return;
+      await blob.write(part, buffers);
+      this.#tell(blob);
+    };
+    try {
+      for await (const chunk of response.body()) {
+        const bytes = chunk.subarray(Math.min(unwanted, chunk.length));
+        unwanted -= chunk.length - bytes.length;
+        if (bytes.length === 0) continue;
+        if (part.received + pendingBytes + bytes.length > part.length) {
+          throw wrongSize(`blob ${this.#descriptor.digest}`, blob.size, 'more');
+        }
+        pending.push(bytes);
+        pendingBytes += bytes.length;
+        if (pendingBytes >= WRITE_BYTES) await flush();
+      }
+    } finally {
+      await flush(); // what came before a cut is worth keeping
+    }
+    if (part.received < part.length) throw new CutError('the connection ended before the blob did');
+  }
+
+  /** Asks whoever hashes what it reads; reads the file itself where nobody does. */
+  async #digestOf(blob: PartialBlob, signal: AbortSignal): Promise<Digest> {
+    for (const { target } of this.#listeners) {
+      if (!target.digest) continue;
+      try {
+        return await target.digest();
+      } catch (error) {
+        if (isKind(error, 'dataLoss')) throw error;
+        // It gave up for reasons of its own: others want the blob all the same.
+      }
+    }
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(blob.path, { highWaterMark: READ_BYTES, signal })) {
+      hash.update(chunk as Buffer); // no encoding is set
+    }
+    return `sha256:${hash.digest('hex')}`;
+  }
+}
+
+interface PartContext {
+  readonly blob: PartialBlob;
+  readonly part: Part;
+  readonly signal: AbortSignal;
+  readonly onAnswer: () => void;
+}
+
+/** The registry answers a request for a part with the whole. */
+class NoPartsError extends Error {}
+class CutError extends Error {}
+
+/** A source whose content is wrong after an earlier attempt's was taken for good gets another chance. */
+function* attempts(sources: readonly BlobSource[], blob: PartialBlob): Generator<BlobSource> {
+  for (const [index, source] of sources.entries()) {
+    const wasResumed = blob.isResumed;
+    yield source;
+    if (wasResumed && index === sources.length - 1 && !blob.isResumed) yield source;
+  }
+}
+
+function urlOf({ endpoint, path }: BlobSource): URL {
+  return new URL(path, `${endpoint.source.schemes[0] ?? 'https'}://${endpoint.source.host}`);
+}

@@ -1,0 +1,185 @@
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import type { ContentDescriptor } from './repository.ts';
+
+/** A stretch of a blob that one request fetches. */
+export interface Part {
+  readonly offset: number;
+  readonly length: number;
+  /** bytes that are in the file, from `offset` on */
+  received: number;
+}
+
+const State = v.object({
+  size: v.number(),
+  parts: v.array(v.tuple([v.number(), v.number(), v.number()])),
+});
+
+/** From here on a blob comes in several parts at a time. */
+const LARGE_BYTES = 32 * 1024 * 1024;
+const PART_BYTES = 16 * 1024 * 1024;
+const SAVE_MS = 500;
+
+/**
+ * Blobs that did not come whole yet: what there is of one is kept through cuts, cancellations and restarts.
+ *
+ *   <root>/<hex>        the bytes, with holes
+ *   <root>/<hex>.json   which of them are there: never more than is in the file
+ *
+ * What came is proved by the digest of the whole in the end, so a wrong note costs time, and nothing else.
+ */
+export class PartialBlobs {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+  }
+
+  /** One at a time for each digest. */
+  async open({ digest, size }: ContentDescriptor): Promise<PartialBlob> {
+    const path = join(this.#root, digest.slice('sha256:'.length));
+    const parts = (await savedParts(path, size)) ?? freshParts(size);
+    const isResumed = parts.some(part => part.received > 0);
+    const handle = await open(path, isResumed ? 'r+' : 'w+', 0o600);
+    return new PartialBlob({ path, size, parts, isResumed, handle });
+  }
+
+  /** Removes what nobody has added to for so long. Only what {@link isBusy} denies. */
+  sweep(olderThanMs: number, now: number, isBusy: (hex: string) => boolean): void {
+    for (const name of readdirSync(this.#root)) {
+      const path = join(this.#root, name);
+      const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
+      if (now - changed >= olderThanMs && !isBusy(name.replace(/\..*$/, ''))) rmSync(path, { force: true });
+    }
+  }
+}
+
+interface PartialBlobParts {
+  readonly path: string;
+  readonly size: number;
+  readonly parts: Part[];
+  /** some of it came in an earlier attempt */
+  readonly isResumed: boolean;
+  readonly handle: FileHandle;
+}
+
+export class PartialBlob implements AsyncDisposable {
+  readonly path: string;
+  readonly size: number;
+  parts: Part[];
+  isResumed: boolean;
+  readonly #handle: FileHandle;
+  #savedAt = 0;
+  #isGone = false;
+
+  constructor({ path, size, parts, isResumed, handle }: PartialBlobParts) {
+    this.path = path;
+    this.size = size;
+    this.parts = parts;
+    this.isResumed = isResumed;
+    this.#handle = handle;
+  }
+
+  /** Bytes that are there without a gap, from the first on. */
+  get availableBytes(): number {
+    let end = 0;
+    for (const { length, received } of this.parts) {
+      end += received;
+      if (received < length) break;
+    }
+    return end;
+  }
+
+  get receivedBytes(): number {
+    return this.parts.reduce((sum, { received }) => sum + received, 0);
+  }
+
+  get isComplete(): boolean {
+    return this.receivedBytes === this.size;
+  }
+
+  /** Adds to a part. One call at a time for each part. */
+  async write(part: Part, buffers: readonly Buffer[]): Promise<void> {
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    await writeAll(this.#handle, buffers, part.offset + part.received);
+    part.received += length;
+    if (Date.now() - this.#savedAt > SAVE_MS) await this.#save();
+  }
+
+  /** The source gives no parts: from now on it is one, of which the beginning is there. */
+  joinParts(): void {
+    this.parts = [{ offset: 0, length: this.size, received: this.availableBytes }];
+  }
+
+  /** What came is worth nothing. */
+  async restart(): Promise<void> {
+    this.parts = freshParts(this.size);
+    this.isResumed = false;
+    await this.#save();
+  }
+
+  /** The file has become somebody else's. */
+  async release(): Promise<void> {
+    this.#isGone = true;
+    await rm(`${this.path}.json`, { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+    if (!this.#isGone) await this.#save().catch(() => undefined); // then more of it is fetched again
+  }
+
+  async #save(): Promise<void> {
+    this.#savedAt = Date.now();
+    const parts = this.parts.map(({ offset, length, received }) => [offset, length, received]);
+    await writeFile(`${this.path}.json.new`, JSON.stringify({ size: this.size, parts }), { mode: 0o600 });
+    await rename(`${this.path}.json.new`, `${this.path}.json`);
+  }
+}
+
+function freshParts(size: number): Part[] {
+  if (size <= LARGE_BYTES) return [{ offset: 0, length: size, received: 0 }];
+  const count = Math.ceil(size / PART_BYTES);
+  return Array.from({ length: count }, (_, index) => {
+    const offset = index * PART_BYTES;
+    return { offset, length: Math.min(PART_BYTES, size - offset), received: 0 };
+  });
+}
+
+async function savedParts(path: string, size: number): Promise<Part[] | undefined> {
+  try {
+    const state = v.parse(State, JSON.parse(await readFile(`${path}.json`, 'utf8')));
+    const parts = state.parts.map(([offset, length, received]) => ({ offset, length, received }));
+    const isWhole =
+      state.size === size &&
+      statSync(path).isFile() &&
+      parts.every(({ length, received }) => received >= 0 && received <= length) &&
+      parts.every(({ offset }, index) => offset === lengthOf(parts.slice(0, index))) &&
+      lengthOf(parts) === size;
+    return isWhole ? parts : undefined;
+  } catch {
+    return undefined; // none, or cut: it begins anew
+  }
+}
+
+function lengthOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
+}
+
+async function writeAll(handle: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
+  let rest = [...buffers];
+  let at = position;
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest, at);
+    at += bytesWritten;
+    let skip = bytesWritten;
+    rest = rest.flatMap(buffer => {
+      const taken = Math.min(skip, buffer.length);
+      skip -= taken;
+      return taken === buffer.length ? [] : [buffer.subarray(taken)];
+    });
+  }
+}

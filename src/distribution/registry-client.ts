@@ -1,0 +1,148 @@
+import type { Abortable } from '#base/abortable';
+import type { Logger } from '#base/logger';
+import type { Reference } from '#spec/reference';
+import type { ContentStore } from '#store/content-store';
+import { Authenticator } from './authenticator.ts';
+import { type BackOff, DEFAULT_BACK_OFF } from './back-off.ts';
+import { ANONYMOUS, type Credentials } from './credentials.ts';
+import { DownloadPool } from './download-pool.ts';
+import { loginRefused, refused } from './errors.ts';
+import { HttpClient, type HttpLimits } from './http-client.ts';
+import { PartialBlobs } from './partial-blob.ts';
+import type { ProxySettings } from './proxy-settings.ts';
+import type { RegistryConfig } from './registry-config.ts';
+import { type EndpointDeps, type Reached, RegistryEndpoint } from './registry-endpoint.ts';
+import { problemOf } from './registry-problem.ts';
+import { RegistryRepository } from './registry-repository.ts';
+import { registryHost, type Source } from './registry-rules.ts';
+import type { Repository } from './repository.ts';
+import { type SearchHit, searchRegistry } from './search.ts';
+import { TlsSettingsSource } from './tls-settings.ts';
+
+export interface RegistryClientDeps {
+  readonly content: Pick<ContentStore, 'adopt'>;
+  /** where downloads that were cut wait, on the file system of the content store */
+  readonly partialRoot: string;
+  readonly config: RegistryConfig;
+  /** `/etc/quai/certs.d` and the like */
+  readonly certificateFolders: readonly string[];
+  readonly proxies: ProxySettings;
+  readonly userAgent: string;
+  readonly logger: Logger;
+  /** blobs at a time; default 6 */
+  readonly downloads?: number;
+  readonly backOff?: Partial<BackOff>;
+  readonly limits?: Partial<HttpLimits>;
+  /** milliseconds since 1970 */
+  readonly now?: () => number;
+}
+
+const DOWNLOADS = 6;
+/** What came of a blob is kept so long after the last byte. */
+const KEEP_PARTIAL_MS = 24 * 3600 * 1000;
+
+/** All registries, as this engine's configuration has them. */
+export class RegistryClient implements Disposable {
+  readonly #deps: RegistryClientDeps;
+  readonly #http: HttpClient;
+  readonly #tls: TlsSettingsSource;
+  readonly #auth: Authenticator;
+  readonly #partial: PartialBlobs;
+  readonly #reached = new Map<string, Reached>();
+  readonly #backOff: BackOff;
+  readonly #now: () => number;
+  readonly #downloads: DownloadPool;
+
+  constructor(deps: RegistryClientDeps) {
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+    this.#backOff = { ...DEFAULT_BACK_OFF, ...deps.backOff };
+    this.#http = new HttpClient({
+      proxies: deps.proxies,
+      userAgent: deps.userAgent,
+      ...(deps.limits ? { limits: deps.limits } : {}),
+    });
+    this.#tls = new TlsSettingsSource(deps.certificateFolders);
+    this.#auth = new Authenticator({ http: this.#http, now: this.#now });
+    this.#partial = new PartialBlobs(deps.partialRoot);
+    this.#downloads = new DownloadPool({
+      content: deps.content,
+      partial: this.#partial,
+      backOff: this.#backOff,
+      logger: deps.logger,
+      slots: deps.downloads ?? DOWNLOADS,
+    });
+  }
+
+  /** @throws {EngineError} `forbidden` when the rules block the name. */
+  repository(reference: Reference, credentials: Credentials = ANONYMOUS): Repository {
+    const sources = this.#deps.config.current().sourcesOf(reference);
+    return new RegistryRepository({
+      endpoints: sources.map(source => this.#endpoint(source, credentials)),
+      reference,
+      downloads: this.#downloads,
+      backOff: this.#backOff,
+      logger: this.#deps.logger,
+    });
+  }
+
+  /**
+   * Whether a registry takes these credentials.
+   *
+   * @param server as `docker login` gives it: a host, a URL, or empty for Docker Hub
+   * @throws {EngineError} `unauthorized`, `unavailable`.
+   */
+  async login(server: string, credentials: Credentials, { signal }: Abortable = {}): Promise<void> {
+    const source = this.#deps.config.current().registryOf(registryHost(server));
+    const endpoint = this.#endpoint({ ...source, takesCredentials: true }, credentials);
+    const response = await endpoint.send({ method: 'GET', target: '/v2/', scopes: [], signal });
+    if (response.status === 401) throw loginRefused(source.host, await problemOf(response));
+    if (response.status !== 200) throw refused(await problemOf(response));
+    response.discard();
+  }
+
+  /** Repositories whose name holds a word, at the registry that the term names, or at all that the rules list. */
+  async search(
+    term: string,
+    credentials: Credentials,
+    { limit, signal }: Abortable & { readonly limit: number },
+  ): Promise<SearchHit[]> {
+    const rules = this.#deps.config.current();
+    const slash = term.indexOf('/');
+    const first = slash < 0 ? '' : term.slice(0, slash);
+    const isNamed = /[.:]/.test(first) || first === 'localhost';
+    const hosts = isNamed ? [first] : rules.searchHosts;
+    const words = isNamed ? term.slice(slash + 1) : term;
+    const found: SearchHit[] = [];
+    for (const host of hosts) {
+      const endpoint = this.#endpoint(rules.searchOf(registryHost(host)), credentials);
+      found.push(...(await searchRegistry({ endpoint, host: registryHost(host), words, limit, signal })));
+    }
+    return found.slice(0, limit);
+  }
+
+  /** Removes downloads that nobody went on with. At start, and once in a while. */
+  sweep(): void {
+    this.#partial.sweep(KEEP_PARTIAL_MS, this.#now(), hex => this.#downloads.isBusy(hex));
+  }
+
+  [Symbol.dispose](): void {
+    this.#http[Symbol.dispose]();
+  }
+
+  #endpoint(source: Source, credentials: Credentials): RegistryEndpoint {
+    const deps: EndpointDeps = {
+      http: this.#http,
+      auth: this.#auth,
+      tlsOf: (host, ofSource) =>
+        this.#tls.of(host, ofSource?.tlsFiles ?? {}, {
+          isVerified: ofSource ? ofSource.isVerified : !this.#deps.config.current().isInsecure(host),
+        }),
+      backOff: this.#backOff,
+      now: this.#now,
+      logger: this.#deps.logger,
+      reached: this.#reached,
+    };
+    return new RegistryEndpoint(source, credentials, deps);
+  }
+}

@@ -1,0 +1,240 @@
+import type { Readable } from 'node:stream';
+import { type Abortable, throwIfAborted } from '#base/abortable';
+import { EngineError, isKind } from '#base/errors';
+import { type Digest, digestOf, isDigest } from '#base/ids';
+import type { Logger } from '#base/logger';
+import type { Reference } from '#spec/reference';
+import type { BackOff } from './back-off.ts';
+import type { BlobSource } from './blob-download.ts';
+import { BlobUpload } from './blob-upload.ts';
+import type { DownloadPool } from './download-pool.ts';
+import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
+import { BodyTooLargeError, readBody } from './http-client.ts';
+import { getManifest, headManifest, type ManifestRequest } from './manifest-request.ts';
+import type { RateLimit } from './rate-limit.ts';
+import { listReferrers } from './referrer-list.ts';
+import type { RegistryEndpoint } from './registry-endpoint.ts';
+import { problemOf } from './registry-problem.ts';
+import type {
+  ContentDescriptor,
+  DownloadOptions,
+  DownloadTarget,
+  FetchedManifest,
+  ManifestName,
+  Referrer,
+  ReferrersOptions,
+  Repository,
+  UploadOptions,
+  UploadOutcome,
+} from './repository.ts';
+import { tagPages } from './tag-pages.ts';
+import { transportError } from './transport-error.ts';
+
+export interface RepositoryDeps {
+  /** mirrors in their order, the registry itself last */
+  readonly endpoints: readonly RegistryEndpoint[];
+  readonly reference: Reference;
+  readonly downloads: DownloadPool;
+  readonly backOff: BackOff;
+  readonly logger: Logger;
+}
+
+/** A configuration is a few kilobytes. */
+const MAX_BLOB_BYTES = 8 * 1024 * 1024;
+
+/** A repository over HTTP, by the OCI distribution specification. */
+export class RegistryRepository implements Repository {
+  readonly #deps: RepositoryDeps;
+
+  constructor(deps: RepositoryDeps) {
+    this.#deps = deps;
+  }
+
+  get rateLimit(): RateLimit | undefined {
+    return this.#deps.endpoints.map(endpoint => endpoint.rateLimit).findLast(Boolean);
+  }
+
+  async resolve(name: ManifestName, { signal }: Abortable = {}): Promise<ContentDescriptor> {
+    return await this.#read(name, signal, async request => {
+      // What HEAD does not tell is asked for as a whole: then there is also a reason, if it is refused.
+      return (await headManifest(request)) ?? (await getManifest(request)).descriptor;
+    });
+  }
+
+  async manifest(name: ManifestName, { signal }: Abortable = {}): Promise<FetchedManifest> {
+    return await this.#read(name, signal, getManifest);
+  }
+
+  async blob({ digest, size }: ContentDescriptor, { signal }: Abortable = {}): Promise<Buffer> {
+    if (size > MAX_BLOB_BYTES) {
+      throw new EngineError('invalid', `blob ${digest} is larger than ${MAX_BLOB_BYTES} bytes`);
+    }
+    return await this.#fromAny(this.#deps.endpoints, signal, async endpoint => {
+      const target = `${pathOf(endpoint)}/blobs/${digest}`;
+      const response = await endpoint.send({ method: 'GET', target, scopes: pullOf(endpoint), signal });
+      if (response.status !== 200) throw blobRefused(await problemOf(response), digest);
+      const bytes = await readBody(response, size).catch((error: unknown) => {
+        if (error instanceof BodyTooLargeError) throw wrongSize(`blob ${digest}`, size, 'more');
+        throw transportError(error, 'GET', response.url);
+      });
+      if (bytes.length !== size) throw wrongSize(`blob ${digest}`, size, String(bytes.length));
+      const actual = digestOf(bytes);
+      if (actual !== digest) throw wrongDigest(`blob ${digest}`, digest, actual);
+      return bytes;
+    });
+  }
+
+  async download(
+    descriptor: ContentDescriptor,
+    target: DownloadTarget,
+    { signal, onProgress }: DownloadOptions = {},
+  ): Promise<void> {
+    const listener = { target, ...(onProgress ? { onProgress } : {}) };
+    const sources = this.#deps.endpoints.map(blobSource(descriptor.digest));
+    await this.#deps.downloads.run(descriptor, sources, listener, signal ? { signal } : {});
+  }
+
+  async hasBlob(digest: Digest, { signal }: Abortable = {}): Promise<boolean> {
+    return await this.#upload().exists(digest, signal);
+  }
+
+  async upload(
+    descriptor: ContentDescriptor,
+    open: (offset: number) => Readable,
+    options: UploadOptions = {},
+  ): Promise<UploadOutcome> {
+    return await this.#upload().run(descriptor, open, options);
+  }
+
+  async putManifest(
+    name: ManifestName,
+    mediaType: string,
+    bytes: Buffer,
+    { signal }: Abortable = {},
+  ): Promise<Digest> {
+    const endpoint = this.#registry();
+    const { repository } = endpoint.source;
+    const response = await endpoint.send({
+      method: 'PUT',
+      target: `${pathOf(endpoint)}/manifests/${name}`,
+      headers: { 'content-type': mediaType, 'content-length': String(bytes.length) },
+      body: () => bytes,
+      scopes: [`repository:${repository}:pull,push`],
+      signal,
+    });
+    if (response.status !== 201 && response.status !== 202) throw refused(await problemOf(response));
+    response.discard();
+    const digest = digestOf(bytes);
+    const stored = [response.headers['docker-content-digest'] ?? digest].flat()[0] ?? digest;
+    if (stored !== digest) throw wrongDigest(`manifest ${name}`, digest, stored);
+    return digest;
+  }
+
+  async *tags({ signal }: Abortable = {}): AsyncGenerator<string> {
+    const endpoint = this.#registry();
+    yield* tagPages({
+      endpoint,
+      path: `${pathOf(endpoint)}/tags/list?n=1000`,
+      scopes: pullOf(endpoint),
+      subject: this.#deps.reference,
+      signal,
+    });
+  }
+
+  async referrers(digest: Digest, { artifactType, signal }: ReferrersOptions = {}): Promise<Referrer[]> {
+    const endpoint = this.#registry();
+    const request = this.#request(endpoint, digest, signal);
+    return await listReferrers({ ...request, repositoryPath: pathOf(endpoint) }, digest, artifactType);
+  }
+
+  async deleteManifest(digest: Digest, { signal }: Abortable = {}): Promise<void> {
+    const endpoint = this.#registry();
+    const response = await endpoint.send({
+      method: 'DELETE',
+      target: `${pathOf(endpoint)}/manifests/${digest}`,
+      scopes: [`repository:${endpoint.source.repository}:pull,delete`],
+      signal,
+    });
+    if (response.status !== 202 && response.status !== 204 && response.status !== 200) {
+      throw refused(await problemOf(response));
+    }
+    response.discard();
+  }
+
+  /** Whatever changes something goes here. */
+  #registry(): RegistryEndpoint {
+    const last = this.#deps.endpoints.at(-1);
+    if (!last) throw new TypeError('a repository has a registry');
+    return last;
+  }
+
+  #upload(): BlobUpload {
+    const endpoint = this.#registry();
+    const { backOff, logger } = this.#deps;
+    return new BlobUpload({ endpoint, backOff, logger, repository: endpoint.source.repository });
+  }
+
+  #request(endpoint: RegistryEndpoint, name: ManifestName, signal: AbortSignal | undefined): ManifestRequest {
+    if (!isDigest(name) && !/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) {
+      throw badAnswer(
+        endpoint.source.host,
+        `${JSON.stringify(name.slice(0, 200))} is neither a tag nor a digest`,
+      );
+    }
+    return {
+      endpoint,
+      path: `${pathOf(endpoint)}/manifests/${name}`,
+      scopes: pullOf(endpoint),
+      name,
+      subject: subjectOf(this.#deps.reference, name),
+      ...(signal ? { signal } : {}),
+    };
+  }
+
+  async #read<T>(
+    name: ManifestName,
+    signal: AbortSignal | undefined,
+    ask: (request: ManifestRequest) => Promise<T>,
+  ): Promise<T> {
+    const endpoints = this.#deps.endpoints.filter(({ source }) => source.knowsTags || isDigest(name));
+    return await this.#fromAny(endpoints, signal, endpoint => ask(this.#request(endpoint, name, signal)));
+  }
+
+  /** Asks one after the other; what the last one says counts. */
+  async #fromAny<T>(
+    endpoints: readonly RegistryEndpoint[],
+    signal: AbortSignal | undefined,
+    ask: (endpoint: RegistryEndpoint) => Promise<T>,
+  ): Promise<T> {
+    let failure: unknown;
+    for (const endpoint of endpoints) {
+      try {
+        return await ask(endpoint);
+      } catch (error) {
+        throwIfAborted(signal);
+        failure = error;
+        if (!endpoint.source.isMirror) break;
+        const level = isKind(error, 'notFound') ? 'debug' : 'warn';
+        this.#deps.logger[level]('a mirror could not help', { host: endpoint.source.host, error });
+      }
+    }
+    throw failure;
+  }
+}
+
+/** What errors name: what was asked for, which need not be what the user's reference says. */
+function subjectOf({ domain, repository }: Reference, name: ManifestName): Reference {
+  return { domain, repository, ...(isDigest(name) ? { digest: name } : { tag: name }) };
+}
+
+function pathOf({ source }: RegistryEndpoint): string {
+  return `/v2/${source.repository}`;
+}
+
+function pullOf({ source }: RegistryEndpoint): readonly string[] {
+  return [`repository:${source.repository}:pull`];
+}
+
+function blobSource(digest: Digest): (endpoint: RegistryEndpoint) => BlobSource {
+  return endpoint => ({ endpoint, path: `${pathOf(endpoint)}/blobs/${digest}`, scopes: pullOf(endpoint) });
+}
