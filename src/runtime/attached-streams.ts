@@ -4,12 +4,16 @@ import { adopt } from '#sys/adopted-socket';
 import { dupAbove, OwnedFd } from '#sys/descriptors';
 import { isErrno } from '#sys/sys-error';
 import { createInputStream } from './input-stream.ts';
-import { PacketQueue } from './packet-queue.ts';
+import { OutputQueue } from './output-queue.ts';
 import type { AttachedStreams } from './process-runtime.ts';
 import { StallWatch } from './stall-watch.ts';
 
 /** conmon sends at most 8 KiB (its `STDIO_BUF_SIZE`) and a stream number; newer ones may send 32 KiB. */
 const MAX_PACKET_BYTES = 32 * 1024 + 1;
+/** conmon's stream numbers (`stdpipe_t` in its utils.h), the first byte of each packet */
+const STDERR_PIPE = 3;
+/** Where every packet is read into, one at a time: what is in it is taken out before anything else is read. */
+const packetMemory = Buffer.allocUnsafeSlow(MAX_PACKET_BYTES);
 
 export interface StreamEvents {
   /** Whether the process is there; asked while the client does not read. */
@@ -20,7 +24,7 @@ export interface StreamEvents {
 
 /** The streams of a process over a connection to its conmon. */
 export function openStreams(connection: OwnedFd, { isAlive, onLeave }: StreamEvents): AttachedStreams {
-  const queue = new PacketQueue(MAX_PACKET_BYTES);
+  const queue = new OutputQueue();
   const spare = new OwnedFd(dupAbove(connection.number, 0));
   let hasLeft = false;
   const leave = (): void => {
@@ -29,7 +33,7 @@ export function openStreams(connection: OwnedFd, { isAlive, onLeave }: StreamEve
   };
   const stall = new StallWatch({ isAlive, onDead: leave });
   const socket = adopt(connection, {
-    buffer: () => queue.reserve(),
+    memory: packetMemory,
     onPacket: length => {
       const hasRoom = take(queue, length);
       if (!hasRoom) stall.start();
@@ -58,8 +62,11 @@ export function openStreams(connection: OwnedFd, { isAlive, onLeave }: StreamEve
 }
 
 /** @returns whether there is room for more. */
-function take(queue: PacketQueue, length: number): boolean {
-  if (length < MAX_PACKET_BYTES) return queue.push(length);
+function take(queue: OutputQueue, length: number): boolean {
+  if (length < MAX_PACKET_BYTES) {
+    const stream = packetMemory[0] === STDERR_PIPE ? 'stderr' : 'stdout';
+    return queue.add(stream, packetMemory.subarray(1, length));
+  }
   queue.end(new EngineError('dataLoss', `conmon sent a packet of more than ${MAX_PACKET_BYTES - 1} bytes`));
   return false;
 }
@@ -69,10 +76,10 @@ function take(queue: PacketQueue, length: number): boolean {
  * ECONNRESET, before what is queued (the kernel's __skb_try_recv_datagram), and that is when Node gives up. Old
  * versions of libuv also take a hang-up after a read that did not fill the buffer for the end of all data.
  */
-function readRest(fd: number, queue: PacketQueue): void {
+function readRest(fd: number, queue: OutputQueue): void {
   for (let resets = 0; resets < 2; ) {
     try {
-      const length = readSync(fd, queue.reserve());
+      const length = readSync(fd, packetMemory);
       if (length === 0) return;
       take(queue, length);
     } catch (error) {

@@ -11,10 +11,10 @@ const SOCK_STREAM = 1;
 
 /** Reads into memory of the caller's, see `onread` of `net.Socket`. */
 export interface PacketReader {
-  /** the memory for the next read; a packet longer than that is cut */
-  readonly buffer: () => Buffer;
-  /** What was read lies at the start of `buffer`. @returns whether to read on; otherwise `resume()` does. */
-  readonly onPacket: (length: number, buffer: Buffer) => boolean;
+  /** for every read, and may be shared by sockets: it is filled just before `onPacket`. A longer packet is cut. */
+  readonly memory: Buffer;
+  /** What was read lies at the start of `memory`. @returns whether to read on; otherwise `resume()` does. */
+  readonly onPacket: (length: number) => boolean;
 }
 
 /**
@@ -36,17 +36,9 @@ export function adopt(fd: OwnedFd, reader: PacketReader | 'stream' | 'none'): So
     readable: reader !== 'none',
     writable: true,
     allowHalfOpen: true,
-    ...(typeof reader === 'object' && { onread: readInto(reader) }),
+    ...(typeof reader === 'object' && { onread: { buffer: reader.memory, callback: reader.onPacket } }),
   });
   check('dup3', dup3(fd.number, inner, O_CLOEXEC));
   fd[Symbol.dispose]();
   return socket;
-}
-
-function readInto({ buffer, onPacket }: PacketReader) {
-  return {
-    buffer,
-    // What comes back is what `buffer` gave.
-    callback: (length: number, memory: Uint8Array) => onPacket(length, memory as Buffer),
-  };
 }

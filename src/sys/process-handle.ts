@@ -55,7 +55,7 @@ export function watchProcess(handle: ProcessHandle, onEnd: () => void): Disposab
     return { [Symbol.dispose]: () => undefined };
   }
   // A pidfd becomes readable when the process ends, and then fails to be read.
-  const socket = adopt(pidfd, { buffer: () => Buffer.alloc(1), onPacket: () => true });
+  const socket = adopt(pidfd, { memory: Buffer.alloc(1), onPacket: () => true });
   socket.unref();
   socket.on('error', () => undefined);
   socket.once('close', onEnd);
