@@ -43,6 +43,7 @@ export async function createContainer(
   { platform, signal }: Abortable & { readonly platform?: string },
 ): Promise<CreatedContainer> {
   await context.turns.pass();
+  context.runtime.expectStart(); // most are started at once
   const image = imageFor(context, request.Image, platform);
   const id = newId();
   const draft = draftContainer(context, { id, request, image });
@@ -62,7 +63,8 @@ export async function createContainer(
       operation.end();
     });
     context.faults.reach('create.5-row');
-    await context.table.synced();
+    // One that goes away by itself need not be there after a power cut.
+    if (!container.hostConfig.AutoRemove) await context.table.synced();
     emitContainerEvent(context, container, 'create');
     return { id, warnings: [...draft.warnings, ...warnings] };
   } catch (error) {

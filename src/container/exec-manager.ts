@@ -50,6 +50,7 @@ export class ExecManager {
     const [path = '', ...args] = request.command;
     checkExecLimits({ config: { Env: request.env }, path, args }, container.hostConfig);
     parseDetachKeys(request.detachKeys);
+    this.#context.runtime.expectStart();
     const id = newId<ExecId>();
     this.#entries.set(id, { id, containerId: container.id, request, isStarted: false });
     emitContainerEvent(this.#context, container, `exec_create: ${commandText(request)}`, { execID: id });

@@ -34,6 +34,7 @@ export async function startContainer(
   await context.teardowns.get(id); // what the last run left is still being removed
   const container = context.index.get(id);
   checkStart(container);
+  context.runtime.expectStart();
   const operation = context.journal.begin('start', id);
   context.faults.reach('start.1-journaled');
   let pid: number;

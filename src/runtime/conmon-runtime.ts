@@ -6,8 +6,11 @@ import type { Logger } from '#base/logger';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
 import { setFrozen } from '#sys/cgroup-control';
 import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
+import { CgroupMoveWait } from '#sys/cgroup-move-wait';
+import { adoptOrphans } from '#sys/orphans';
 import { findParent, findProcess, isAlive, signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
+import { SealedPrograms } from '#sys/sealed-programs';
 import { Clients } from './clients.ts';
 import { launchContainer } from './container-launch.ts';
 import { type ContainerRecord, ContainerRecords } from './container-records.ts';
@@ -52,6 +55,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   readonly #context: RuntimeContext;
   readonly #supervisors: Supervisors;
   readonly #clients: Clients;
+  readonly #moveWait: CgroupMoveWait;
 
   /** Takes over what an engine before this one left in `runDir`. */
   constructor({ runDir, conmon, runtimes, cgroups = detectCgroups(), logger }: ConmonRuntimeDeps) {
@@ -62,12 +66,19 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
       programs: { conmon, ttyDir: makeTtyDir(layout.consoles) },
       records: new ContainerRecords(layout.records),
       exits: new ExitFiles(layout.exits, logger),
+      sealed: new SealedPrograms(),
       cgroups,
       logger,
     };
+    adoptOrphans();
+    this.#moveWait = new CgroupMoveWait(cgroups);
     this.#clients = new Clients(this.#context.records);
     this.#supervisors = new Supervisors(this.#context);
     for (const record of this.#context.records.list()) this.#supervisors.adopt(record);
+  }
+
+  expectStart(): void {
+    void this.#moveWait.begin();
   }
 
   async create(options: CreateOptions): Promise<{ readonly pid: number; readonly supervisorPid: number }> {
@@ -163,6 +174,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   /** Leaves everything as it is to the next engine. */
   [Symbol.dispose](): void {
     this.#supervisors[Symbol.dispose]();
+    this.#context.sealed[Symbol.dispose]();
   }
 
   /** The record with its process, also when the engine that created it ended before it could note that down. */

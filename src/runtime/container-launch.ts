@@ -7,7 +7,7 @@ import { conmonArguments } from './conmon-command.ts';
 import { type RunningConmon, startConmon } from './conmon-process.ts';
 import type { ContainerRecord } from './container-records.ts';
 import type { CreateOptions } from './process-runtime.ts';
-import type { RuntimeContext } from './runtime-context.ts';
+import { type RuntimeContext, runtimeProgram } from './runtime-context.ts';
 import { startError } from './runtime-message.ts';
 
 export interface LaunchedContainer {
@@ -27,7 +27,7 @@ export async function launchContainer(
 ): Promise<LaunchedContainer> {
   const { id, paths, spec, runtime, signal } = options;
   throwIfAborted(signal);
-  const { path: runtimePath } = context.layout.program(runtime);
+  const runtimePath = runtimeProgram(context, runtime);
   const args = conmonArguments({
     containerId: id,
     processId: id,

@@ -3,6 +3,7 @@ import { sleep } from '#base/abortable';
 import { messageOf } from '#base/errors';
 import type { CgroupSupport } from '#sys/cgroup';
 import { killCgroup, removeCgroup, setFrozen } from '#sys/cgroup-control';
+import { reapOrphans } from '#sys/orphans';
 import { signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { isErrno } from '#sys/sys-error';
@@ -30,6 +31,7 @@ export async function removeContainer(context: RuntimeContext, record: Container
   if (process) signalProcess(process, SIGKILL);
   else if (supervisor) await endLaunch(supervisor); // its creation is under way
   await endCgroup(context.cgroups, record.cgroupsPath);
+  reapOrphans();
   if (supervisor) {
     await processesEnded([supervisor], {
       timeoutMs: SUPERVISOR_TIMEOUT_MS,

@@ -8,10 +8,11 @@ import { openStreams } from './attached-streams.ts';
 import { execBundle } from './bundle-files.ts';
 import { conmonArguments } from './conmon-command.ts';
 import { type RunningConmon, startConmon } from './conmon-process.ts';
+import { launchDirectExec } from './direct-exec.ts';
 import { endOnAbort } from './launch-end.ts';
 import { readPidFile } from './pid-file.ts';
 import type { AttachedStreams, BundlePaths, ExecOptions, StartedExec } from './process-runtime.ts';
-import type { RuntimeContext } from './runtime-context.ts';
+import { type RuntimeContext, runtimeProgram } from './runtime-context.ts';
 import { startError } from './runtime-message.ts';
 import { readSyncLine } from './sync-pipe.ts';
 
@@ -22,8 +23,9 @@ const ABORT_GRACE_MS = 2_000;
 const KILLED_CODE = 128 + SIGKILL;
 
 /**
- * Runs a process in a container: conmon starts the runtime's `exec` and supervises what that leaves running. With
- * a client, conmon waits before that until the client is connected.
+ * Runs a process in a container. One with a terminal, or without a client, is supervised by conmon, which starts the
+ * runtime's `exec`; with a client, conmon waits before that until the client is connected. Any other is supervised by the
+ * runtime itself, where that is small.
  *
  * @throws {ProcessStartError}
  */
@@ -33,6 +35,11 @@ export async function launchExec(context: RuntimeContext, options: ExecOptions):
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   try {
     writeFileSync(join(bundle, 'process.json'), JSON.stringify(options.process), { mode: 0o600 });
+    if (isDirect(context, options)) {
+      const { pid, streams, exited } = await launchDirectExec(context, options, bundle);
+      const paths: BundlePaths = { bundle, log: '' };
+      return { pid, paths, streams, exited: exited.finally(() => removeFiles(bundle)) };
+    }
     const started = await startExec(context, options, bundle);
     const process = findProcess(started.pid);
     const exited = started.conmon.exited.then(() => finish(bundle, options.containerId, process));
@@ -40,9 +47,18 @@ export async function launchExec(context: RuntimeContext, options: ExecOptions):
     const paths: BundlePaths = { bundle, log: '' };
     return streams ? { pid, paths, streams, exited } : { pid, paths, exited };
   } catch (error) {
-    rmSync(bundle, { recursive: true, force: true });
+    removeFiles(bundle);
     throw error;
   }
+}
+
+/** runc takes ten times the memory of conmon while it waits. */
+function isDirect({ layout }: RuntimeContext, { runtime, isAttached, hasTerminal }: ExecOptions): boolean {
+  return isAttached && !hasTerminal && layout.program(runtime).gate === 'crun';
+}
+
+function removeFiles(bundle: string): void {
+  rmSync(bundle, { recursive: true, force: true });
 }
 
 interface ConmonForExec {
@@ -122,7 +138,7 @@ function isStartingOrAlive(bundle: string): boolean {
   return pid === undefined || findProcess(pid) !== undefined;
 }
 
-function execArguments({ layout }: RuntimeContext, options: ExecOptions, bundle: string): string[] {
+function execArguments(context: RuntimeContext, options: ExecOptions, bundle: string): string[] {
   return conmonArguments(
     {
       containerId: options.containerId,
@@ -130,8 +146,8 @@ function execArguments({ layout }: RuntimeContext, options: ExecOptions, bundle:
       bundle,
       // conmon names the file after the container, also for an exec.
       exitDir: bundle,
-      runtimePath: layout.program(options.runtime).path,
-      runtimeRoot: layout.stateRoot(options.runtime),
+      runtimePath: runtimeProgram(context, options.runtime),
+      runtimeRoot: context.layout.stateRoot(options.runtime),
       hasTerminal: options.hasTerminal,
       hasStdin: options.hasStdin,
       closesStdin: true,

@@ -1,5 +1,6 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { OwnedFd } from '#sys/descriptors';
 
 /** conmon reads input in packets of at most 32 KiB; the pipe behind it takes 64 KiB at once, and this much atomically. */
 const MAX_PACKET_BYTES = 8 * 1024;
@@ -46,5 +47,30 @@ function writePackets(socket: Socket, chunk: Buffer, done: () => void): void {
   socket.write(chunk.subarray(0, MAX_PACKET_BYTES), error => {
     if (error) done();
     else writePackets(socket, chunk.subarray(MAX_PACKET_BYTES), done);
+  });
+}
+
+/** The way into a process's stdin over a pipe of ours; without one, what is written is dropped. */
+export function createPipeInput(pipe: OwnedFd | undefined): Duplex {
+  // The process closed its input or is gone: not the writer's fault, and nothing it can do about.
+  const socket =
+    pipe && new Socket({ fd: pipe.take(), readable: false, writable: true }).on('error', () => undefined);
+  return new Duplex({
+    allowHalfOpen: true,
+    read(): void {
+      this.push(null); // output does not come this way
+    },
+    write(chunk: Buffer, _encoding, done): void {
+      if (!socket || socket.destroyed) done();
+      else socket.write(chunk, () => done());
+    },
+    final(done): void {
+      if (!socket || socket.destroyed) done();
+      else socket.end(() => done());
+    },
+    destroy(error, done): void {
+      socket?.destroy();
+      done(error);
+    },
   });
 }

@@ -113,6 +113,9 @@ export interface AttachedStreams extends Disposable {
  * `states()` and the exit directory tell a new engine all there is to know.
  */
 export interface ProcessRuntime {
+  /** A process is about to be started: begins what can be done before anything about it is known. Cheap. */
+  expectStart(): void;
+
   /**
    * Writes config.json, starts conmon and `create`; the process then waits for {@link start}.
    *

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
 import { check, declare } from './libc.ts';
 
 /** Bare descriptors. All are made close-on-exec; `closeSync` of `node:fs` closes them. */
@@ -11,6 +11,12 @@ export const O_CLOEXEC = 0o2000000;
 export const O_NONBLOCK = 0o4000;
 const F_DUPFD_CLOEXEC = 1030;
 const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+/** Linux 6.3; required where `vm.memfd_noexec` is 1 */
+const MFD_EXEC = 16;
+const F_ADD_SEALS = 1033;
+/** Neither to be written, grown or shrunk, nor unsealed. */
+const F_SEAL_ALL = 1 | 2 | 4 | 8;
 
 /** A descriptor that is closed when it goes out of scope, unless {@link take} moved it out. */
 export class OwnedFd implements Disposable {
@@ -49,6 +55,26 @@ export function createPipe(): { readonly reader: OwnedFd; readonly writer: Owned
 /** A file in memory without a name: takes a program's messages without anyone having to read along. */
 export function createMemoryFile(name: string): OwnedFd {
   return new OwnedFd(check('memfd_create', memfdCreate(name, MFD_CLOEXEC)));
+}
+
+/**
+ * A file in memory that can be executed, with a content that nobody can change any more.
+ *
+ * @throws {SysError} where the kernel or its settings do not allow it.
+ */
+export function createSealedFile(name: string, content: Buffer): OwnedFd {
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  let number = memfdCreate(name, flags | MFD_EXEC);
+  if (number === -1) number = memfdCreate(name, flags); // a kernel that does not know MFD_EXEC
+  const fd = new OwnedFd(check('memfd_create', number, name));
+  try {
+    for (let at = 0; at < content.length; ) at += writeSync(fd.number, content, at);
+    check('fcntl', fcntl(fd.number, F_ADD_SEALS, F_SEAL_ALL), name);
+    return fd;
+  } catch (error) {
+    fd[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The last `maxBytes` of a file, as text. */

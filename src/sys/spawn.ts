@@ -14,6 +14,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** the child's descriptor → ours, which stays open. 0, 1 and 2 are `/dev/null` unless given here; all others are closed. */
   readonly fds?: ReadonlyMap<number, number>;
+  /** in a session of its own (default false): what is typed at our terminal does not interrupt it */
+  readonly hasOwnSession?: boolean;
 }
 
 /** How a process ended: by `exit(code)`, or by a signal. */
@@ -36,7 +38,14 @@ export interface SpawnedProcess {
  *
  * @throws {SysError} when the program cannot be started.
  */
-export function spawn({ file, args, env = {}, cwd, fds = new Map() }: SpawnOptions): SpawnedProcess {
+export function spawn({
+  file,
+  args,
+  env = {},
+  cwd,
+  fds = new Map(),
+  hasOwnSession = false,
+}: SpawnOptions): SpawnedProcess {
   const pidOut = [0];
   const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   // Taken before the start, so that no exit can be missed.
@@ -46,7 +55,10 @@ export function spawn({ file, args, env = {}, cwd, fds = new Map() }: SpawnOptio
     actions.setDescriptors(fds);
     if (cwd !== undefined) actions.changeDirectory(cwd);
     const argv = [file, ...args, null];
-    const errno = posixSpawn(pidOut, file, actions.memory, attributes(), argv, [...environment, null]);
+    const errno = posixSpawn(pidOut, file, actions.memory, attributes(hasOwnSession), argv, [
+      ...environment,
+      null,
+    ]);
     if (errno !== 0) throw new SysError('posix_spawn', errno, file);
   } finally {
     actions.dispose();
@@ -87,6 +99,8 @@ const SIGSET_BYTES = 128;
 /** <spawn.h> */
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
+/** glibc 2.26 */
+const SETSID = 0x80;
 const O_RDWR = 2;
 const WNOHANG = 1;
 
@@ -130,18 +144,19 @@ class FileActions {
   }
 }
 
-let preparedAttributes: Buffer | undefined;
+const preparedAttributes = new Map<boolean, Buffer>();
 
-function attributes(): Buffer {
-  if (preparedAttributes) return preparedAttributes;
+function attributes(hasOwnSession: boolean): Buffer {
+  const prepared = preparedAttributes.get(hasOwnSession);
+  if (prepared) return prepared;
   const memory = Buffer.alloc(ATTR_BYTES);
   const all = Buffer.alloc(SIGSET_BYTES);
   check('sigfillset', sigfillset(all));
   must('posix_spawnattr_init', attrInit(memory));
-  must('posix_spawnattr_setflags', attrFlags(memory, SETSIGDEF | SETSIGMASK));
+  must('posix_spawnattr_setflags', attrFlags(memory, SETSIGDEF | SETSIGMASK | (hasOwnSession ? SETSID : 0)));
   must('posix_spawnattr_setsigdefault', attrDefaults(memory, all));
   must('posix_spawnattr_setsigmask', attrMask(memory, Buffer.alloc(SIGSET_BYTES)));
-  preparedAttributes = memory;
+  preparedAttributes.set(hasOwnSession, memory);
   return memory;
 }
 
@@ -153,6 +168,11 @@ function must(call: string, errno: number): void {
 /** Children that were not reaped yet. libuv only ever reaps its own, by their pids. */
 const children = new Map<number, (status: ProcessStatus) => void>();
 let isWatching = false;
+
+/** Whether it was started here and not reaped yet. */
+export function isSpawned(pid: number): boolean {
+  return children.has(pid);
+}
 
 function watchChildren(): void {
   if (isWatching) return;

@@ -160,3 +160,24 @@ test('a fork bomb in an ordinary container harms nobody', { skip }, async () => 
   assert.equal((await inspect(daemon, 'neighbour')).State.Running, true);
   assert.equal((await daemon.call('DELETE', '/containers/bomb?force=1')).status, 204);
 });
+
+test('an exec goes on when the engine is killed, however much it writes', { skip }, async () => {
+  await using daemon = await startBusyboxDaemon();
+  await start(daemon, 'worker', { Cmd: ['sleep', '100'] });
+  const work =
+    'touch /began; until [ -e /go ]; do usleep 10000; done; head -c 3000000 /dev/zero && touch /wrote';
+  const { body } = await daemon.call('POST', '/containers/worker/exec', {
+    Cmd: ['sh', '-c', work],
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  const { socket } = await daemon.hijack('POST', `/exec/${(body as { Id: string }).Id}/start`, { body: {} });
+  socket.on('error', () => undefined);
+  const exists = async (file: string): Promise<boolean> =>
+    (await daemon.docker(['exec', 'worker', 'test', '-e', file])).code === 0;
+  await until('it runs', () => exists('/began'));
+  await daemon.kill9();
+  await daemon.start();
+  await daemon.docker(['exec', 'worker', 'touch', '/go']);
+  await until('it wrote more than a pipe holds', () => exists('/wrote'));
+});

@@ -150,6 +150,32 @@ test('the files of an exec that outlives its engine are removed when it ends', {
   await eventually(() => readdirSync(execs).length === 0, 'the last one is removed');
 });
 
+test('a client that leaves does not end an exec, however much it writes', { skip }, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const exec = await fixture.runtime.exec(
+    fixture.execOptions(container, [
+      'sh',
+      '-c',
+      'head -c 3000000 /dev/zero; head -c 300000 /dev/zero >&2; exit 5',
+    ]),
+  );
+  exec.streams?.[Symbol.dispose]();
+  assert.equal(await exec.exited, 5);
+});
+
+test('an exec ends with its process, also when a child of that still holds the output', {
+  skip,
+}, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  assert.deepEqual(await runExec(fixture, container, ['sh', '-c', 'sleep 100 & echo out; exit 3']), {
+    code: 3,
+    stdout: 'out\n',
+    stderr: '',
+  });
+});
+
 test('many execs at once all give their own output', { skip }, async () => {
   await using fixture = new RuntimeFixture();
   const container = await fixture.run({ args: ['sleep', '100'] });

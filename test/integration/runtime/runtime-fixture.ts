@@ -184,6 +184,7 @@ export class RuntimeFixture implements AsyncDisposable {
     for (const id of this.runtime.list()) await this.runtime.delete(id, 'crun');
     for (const { id } of this.exitEvents) this.runtime.forgetExit(id);
     this.#watching[Symbol.dispose]();
+    this.runtime[Symbol.dispose]();
     await eventually(() => this.#leftovers().length === 0, 'all is gone').catch(() => undefined);
     const left = this.#leftovers();
     rmSync(this.root, { recursive: true, force: true });
