@@ -92,6 +92,7 @@ function startRuntime(
   const exec = ['exec', '--pid-file', `/proc/self/fd/${PID_FD}`, '--process', join(bundle, 'process.json')];
   const child = spawn({
     file: runtimeProgram(context, runtime),
+    name: context.layout.program(runtime).path,
     args: [...root, ...exec, containerId],
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
     cwd: bundle,

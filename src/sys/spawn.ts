@@ -7,8 +7,10 @@ import { SysError } from './sys-error.ts';
 export interface SpawnOptions {
   /** absolute path: nothing is searched for */
   readonly file: string;
-  /** without the program's name, which is `file` */
+  /** without the program's name */
   readonly args: readonly string[];
+  /** its name as it sees it, and as ps(1) shows it (default `file`) */
+  readonly name?: string;
   /** the whole environment: nothing is inherited */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -41,6 +43,7 @@ export interface SpawnedProcess {
 export function spawn({
   file,
   args,
+  name = file,
   env = {},
   cwd,
   fds = new Map(),
@@ -54,7 +57,7 @@ export function spawn({
   try {
     actions.setDescriptors(fds);
     if (cwd !== undefined) actions.changeDirectory(cwd);
-    const argv = [file, ...args, null];
+    const argv = [name, ...args, null];
     const errno = posixSpawn(pidOut, file, actions.memory, attributes(hasOwnSession), argv, [
       ...environment,
       null,
