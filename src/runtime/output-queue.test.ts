@@ -13,13 +13,18 @@ test('an output queue hands output over in order, before and after its reader ca
   const queue = new OutputQueue();
   queue.add('stdout', Buffer.from('one'));
   queue.add('stderr', Buffer.from('two'));
-  const all = collect(queue);
-  await new Promise(setImmediate);
+  const reader = queue[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => {
+    const { value } = await reader.next();
+    return value ? `${value.stream}:${value.data.toString()}` : 'end';
+  };
+  assert.deepEqual([await next(), await next()], ['stdout:one', 'stderr:two']);
+  const third = next();
   queue.add('stdout', Buffer.from('three'));
-  await new Promise(setImmediate);
+  assert.equal(await third, 'stdout:three');
   queue.add('stdout', Buffer.from('four'));
   queue.end();
-  assert.deepEqual(await all, ['stdout:one', 'stderr:two', 'stdout:three', 'stdout:four']);
+  assert.deepEqual([await next(), await next()], ['stdout:four', 'end']);
 });
 
 test('an output queue joins what arrives in one turn, up to a size, and never across streams', async () => {
