@@ -127,6 +127,34 @@ export class NetlinkSocket implements Disposable {
     return this.#isOpen ? this.#collect(requests, first) : [];
   }
 
+  /**
+   * Sends a transaction of nftables: all of it takes effect, or nothing. The first and the last request are its begin
+   * and end, which older kernels do not acknowledge.
+   *
+   * @throws {SysError} for the first request that failed.
+   */
+  runTransaction(requests: readonly NetlinkRequest[]): void {
+    const first = this.#sequence;
+    this.#sequence = (this.#sequence + requests.length) >>> 0;
+    const lastChange = requests.length - 2;
+    const bytes = Buffer.concat(
+      requests.map((request, index) =>
+        encodeRequest(index === lastChange ? withAck(request) : request, (first + index) >>> 0),
+      ),
+    );
+    check('sendto', sendto(this.fd, bytes, bytes.length, 0, KERNEL, KERNEL.length), 'netlink');
+    let isDone = false;
+    while (!isDone) {
+      for (const reply of this.#receive('transaction')) {
+        const index = reply.sequence - first;
+        if (reply.type !== NLMSG_ERROR || index < 0) continue;
+        if (readI32(reply.payload, 0) !== 0)
+          throw errorOf(requests[index]?.what ?? 'transaction', reply);
+        isDone ||= index === lastChange;
+      }
+    }
+  }
+
   /** All parts of a dump. @throws {SysError} */
   dump(request: NetlinkRequest): NetlinkReply[] {
     const { bytes, first } = this.#encode([{ ...request, flags: request.flags | NLM_F_DUMP }]);
