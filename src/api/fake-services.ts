@@ -174,6 +174,7 @@ const fakeEndpoint: Endpoint = {
   macAddress: '02:42:ac:11:00:02',
   ipv4: { address: '172.17.0.2', prefixLength: 16, gateway: '172.17.0.1' },
   aliases: [],
+  links: [],
   dnsNames: [],
   ports: [],
 };

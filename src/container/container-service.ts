@@ -156,6 +156,7 @@ export class ContainerService {
     }
     if (owner) throw nameInUse(name, owner);
     const renamed = this.#context.index.rename(container.id, name);
+    this.#context.networks.rename({ containerId: container.id, containerName: name });
     emitContainerEvent(this.#context, renamed, 'rename', { oldName: `/${container.name}` });
   }
 
@@ -308,6 +309,11 @@ export class ContainerService {
   nameOf(id: string): string | undefined {
     const container = this.#context.index.find(id);
     return container?.id === id ? container.name : undefined;
+  }
+
+  /** `--dns`; nothing for a container that does not exist. */
+  dnsServersOf(id: string): readonly string[] {
+    return this.#context.index.find(id)?.hostConfig.Dns ?? [];
   }
 
   /**

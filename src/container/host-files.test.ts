@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hostResolvConf, type ResolvRequest, resolvConf } from '#network/dns/resolv-conf';
 import { linkEnvironment, parseLink } from './container-link.ts';
 import { parseExtraHost } from './extra-host.ts';
 import { type HostsRequest, hostnameFile, hostsFile, hostsFileOfHost } from './host-files.ts';
-import { hostResolvConf, type ResolvRequest, resolvConf } from './resolv-conf.ts';
 
 const HOSTS: HostsRequest = {
   hostname: 'abc',

@@ -1,8 +1,9 @@
-import { EngineError } from '#base/errors';
+import { EngineError, messageOf } from '#base/errors';
 import type { Network, SandboxOwner } from '#network/network';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import type { ContainerContext } from './context.ts';
+import { renewNetworkFiles } from './network-files.ts';
 import { networkModeOf, toRequest } from './network-mode.ts';
 import { planPorts } from './port-plan.ts';
 
@@ -28,11 +29,13 @@ export async function connectNetwork(
     );
   }
   if (container.state.status === 'running') {
-    await context.networks.attach(
-      ownerOf(container),
-      [toRequest(network.name, settings)],
-      planPorts(container.config, container.hostConfig),
-    );
+    await renewingFiles(context, container, async () => {
+      await context.networks.attach(
+        ownerOf(container),
+        [toRequest(network.name, settings)],
+        planPorts(container.config, container.hostConfig),
+      );
+    });
   }
   const EndpointsConfig = { ...container.networking.EndpointsConfig, [network.name]: settings };
   context.index.update(id, { networking: { EndpointsConfig } });
@@ -53,13 +56,34 @@ export async function disconnectNetwork(
   if (configured === undefined) {
     throw new EngineError('forbidden', `container ${id} is not connected to network ${network.name}`);
   }
-  if (container.state.status === 'running') await context.networks.detach(id, network.id);
+  if (container.state.status === 'running') {
+    await renewingFiles(context, container, () => context.networks.detach(id, network.id));
+  }
   const { [configured]: _gone, ...EndpointsConfig } = container.networking.EndpointsConfig;
   context.index.update(id, { networking: { EndpointsConfig } });
 }
 
 export function ownerOf({ id, name, config }: Container): SandboxOwner {
   return { containerId: id, containerName: name, hostname: config.Hostname };
+}
+
+/** Changes the networks of a running container, and tells it in its files. */
+async function renewingFiles(
+  context: ContainerContext,
+  container: Container,
+  change: () => Promise<void>,
+): Promise<void> {
+  const { Hostname: hostname } = container.config;
+  const names = { hostname, links: [] };
+  const before = { ...names, endpoints: context.networks.endpointsOf(container.id) };
+  await change();
+  try {
+    const now = { ...names, endpoints: context.networks.endpointsOf(container.id) };
+    renewNetworkFiles(context, container, { before, now });
+  } catch (error) {
+    const fields = { container: container.id, error: messageOf(error) };
+    context.logger.warn('cannot renew resolv.conf and hosts of a container', fields);
+  }
 }
 
 function requireOwnSandbox(container: Container): void {

@@ -47,7 +47,14 @@ export function endpointRequests(container: Container): EndpointRequest[] {
   const primaryFirst = configured.toSorted(
     ([a], [b]) => Number(b === mode.primary) - Number(a === mode.primary),
   );
-  return primaryFirst.map(([name, settings]) => toRequest(name, settings));
+  // On the default network links are lines of /etc/hosts, elsewhere names that only this container knows.
+  const links = mode.primary === 'bridge' ? [] : container.hostConfig.Links;
+  return primaryFirst.map(([name, settings]) => {
+    const request = toRequest(name, settings);
+    return name === mode.primary
+      ? { ...request, links: [...new Set([...links, ...request.links])] }
+      : request;
+  });
 }
 
 export function toRequest(network: string, settings: EndpointSettings): EndpointRequest {

@@ -79,6 +79,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
       firewall: config.firewall,
     },
     resolveContainerName: id => containers.nameOf(id),
+    dnsServersOf: id => containers.dnsServersOf(id),
   });
   const seccomp = createSeccomp(config, host, logger);
   const containers: ContainerService = new ContainerService({

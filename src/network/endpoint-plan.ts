@@ -1,5 +1,6 @@
 import { EngineError } from '#base/errors';
 import { type EndpointId, newId, shortId } from '#base/ids';
+import { hasNames } from './dns/name-service.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { AssignedAddress } from './ipam.ts';
@@ -33,7 +34,8 @@ export function planEndpoint(
     interfaceName: hasInterface ? freeName(driver.interfacePrefix(network), where.usedNames) : '',
     macAddress: hasInterface ? (fixedMac(request, where) ?? chooseMac(request.macAddress, ipv4)) : '',
     aliases: request.aliases,
-    dnsNames: hasInterface ? dnsNames(owner, request, network) : [],
+    links: request.links,
+    dnsNames: dnsNames(owner, request.aliases, network),
     ports: [],
     gatewayPriority: request.gatewayPriority,
     isGateway: false,
@@ -70,9 +72,21 @@ function freeName(prefix: string, used: ReadonlySet<string>): string {
   return `${prefix}${number}`;
 }
 
-/** Names are resolved on user-defined networks only. */
-function dnsNames(owner: SandboxOwner, request: EndpointRequest, network: NetworkRecord): string[] {
-  if (network.name === 'bridge') return [];
-  const names = [owner.containerName, ...request.aliases, shortId(owner.containerId), owner.hostname];
+/** What a container is called on a network. Names are resolved on user-defined networks only. */
+function dnsNames(
+  owner: SandboxOwner,
+  aliases: readonly string[],
+  network: Pick<NetworkRecord, 'name' | 'driver'>,
+): string[] {
+  if (!hasNames(network)) return [];
+  const names = [owner.containerName, ...aliases, shortId(owner.containerId), owner.hostname];
   return [...new Set(names.filter(name => name !== ''))];
+}
+
+/** The endpoint of a container that has another name now, which stands first among its names. */
+export function renameEndpoint(endpoint: EndpointRecord, name: string): EndpointRecord {
+  const [before] = endpoint.dnsNames;
+  if (before === undefined || before === name) return endpoint;
+  const others = endpoint.dnsNames.filter(each => each !== before || endpoint.aliases.includes(each));
+  return { ...endpoint, dnsNames: [...new Set([name, ...others])] };
 }

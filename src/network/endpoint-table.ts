@@ -17,6 +17,7 @@ const Settings = v.object({
   ipv4: v.exactOptional(Address),
   ipv6: v.exactOptional(Address),
   aliases: v.array(v.string()),
+  links: v.optional(v.array(v.string()), () => []),
   dnsNames: v.array(v.string()),
   gatewayPriority: v.number(),
   isRoutedByDevice: v.exactOptional(v.literal(true)),

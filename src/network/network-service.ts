@@ -9,11 +9,14 @@ import type { NftChain } from '#sys/netlink/nftables-chains';
 import { readSysctl } from '#sys/sysctl';
 import { Attachment, PortRefused } from './attachment.ts';
 import { BackgroundChores } from './background-chores.ts';
+import type { HostStub } from './dns/dns-thread.ts';
+import { NameService } from './dns/name-service.ts';
 import { BridgeDriver } from './drivers/bridge-driver.ts';
 import { DriverTable } from './drivers/driver-table.ts';
 import { LanDriver } from './drivers/lan-driver.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { plainDriver } from './drivers/plain-driver.ts';
+import { renameEndpoint } from './endpoint-plan.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
 import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
 import { Firewall } from './firewall.ts';
@@ -51,6 +54,10 @@ export interface NetworkServiceDeps {
   /** a container's name, for messages; undefined when there is no such container */
   readonly resolveContainerName: (containerId: string) => string | undefined;
   readonly publishing?: PublishingPolicy;
+  /** `--dns` of a container; none unless given */
+  readonly dnsServersOf?: (containerId: string) => readonly string[];
+  /** where programs of the host may ask for names of containers; nowhere unless given */
+  readonly hostStub?: HostStub;
   /** ranges for networks that name none; Docker's own unless given */
   readonly defaultPools?: readonly DefaultPool[];
 }
@@ -69,6 +76,7 @@ export class NetworkService {
   readonly #attachment: Attachment;
   readonly #ownedDrivers: readonly (NetworkDriver & Disposable)[];
   readonly #pools: readonly DefaultPool[];
+  readonly #dns: NameService;
 
   constructor(deps: NetworkServiceDeps) {
     const { db, events, logger, resolveContainerName } = deps;
@@ -111,6 +119,11 @@ export class NetworkService {
       resolveContainerName,
     };
     this.#attachment = new Attachment(this.#parts, this.#chores);
+    this.#dns = new NameService({
+      ...this.#parts,
+      dnsServersOf: deps.dnsServersOf ?? (() => []),
+      ...(deps.hostStub && { hostStub: deps.hostStub }),
+    });
   }
 
   /** In the order they were made. */
@@ -146,6 +159,7 @@ export class NetworkService {
     networks.insert(network);
     undo.move();
     ipam.open(network);
+    this.#dns.setNetwork(network);
     return network;
   }
 
@@ -162,6 +176,7 @@ export class NetworkService {
     if (users.length > 0) throw networkInUse(network, users);
     networks.delete(network); // point of no return
     ipam.close(network.id);
+    this.#dns.removeNetwork(network.id);
     firewall.remove([network.id]);
     await drivers.of(network).removeNetwork(network, networks.list());
   }
@@ -211,7 +226,10 @@ export class NetworkService {
   ): Promise<Endpoint[]> {
     throwIfAborted(signal);
     try {
-      return this.#attachment.attach(owner, endpoints, ports);
+      const attached = this.#attachment.attach(owner, endpoints, ports);
+      this.#dns.update(owner.containerId);
+      await this.#dns.ready(owner.containerId);
+      return attached;
     } catch (error) {
       if (!(error instanceof PortRefused)) throw error;
       const address = error.endpoint.ipv4?.address ?? `[${error.endpoint.ipv6?.address ?? ''}]`;
@@ -226,7 +244,9 @@ export class NetworkService {
 
   /** Detaches one network from a running container. @throws `notFound`; `forbidden` when it is not on it. */
   async detach(containerId: string, network: string): Promise<void> {
-    await this.#attachment.detach(containerId, this.#parts.networks.get(network));
+    const detached = this.#attachment.detach(containerId, this.#parts.networks.get(network));
+    this.#dns.update(containerId); // the names go before the links do
+    await detached;
   }
 
   /**
@@ -235,11 +255,34 @@ export class NetworkService {
    */
   release(containerId: string): void {
     this.#attachment.release(containerId);
+    this.#dns.remove(containerId);
+  }
+
+  /** A container has another name from now on. */
+  rename({ containerId, containerName }: Pick<SandboxOwner, 'containerId' | 'containerName'>): void {
+    const { endpoints } = this.#parts;
+    const renamed = endpoints
+      .ofContainer(containerId)
+      .map(endpoint => renameEndpoint(endpoint, containerName));
+    if (renamed.length === 0) return;
+    endpoints.save(renamed);
+    this.#dns.update(containerId);
   }
 
   /** At start-up: re-asserts links and rules of `running`, releases what belongs to anyone else. */
   async restore(running: ReadonlySet<string>): Promise<void> {
     await restoreNetworks(this.#parts, running, { pools: this.#pools, chores: this.#chores });
+    this.#restoreNames();
+    await this.#dns.restore();
+  }
+
+  /** A container may have been renamed just before the engine ended. */
+  #restoreNames(): void {
+    const { endpoints, resolveContainerName } = this.#parts;
+    for (const containerId of endpoints.containers()) {
+      const containerName = resolveContainerName(containerId);
+      if (containerName !== undefined) this.rename({ containerId, containerName });
+    }
   }
 
   /**
@@ -248,6 +291,7 @@ export class NetworkService {
    */
   async shutdown(): Promise<void> {
     const { drivers, endpoints, firewall, networks } = this.#parts;
+    await this.#dns.close();
     await this.#chores.settle();
     const isInUse = endpoints.list().some(endpoint => endpoint.interfaceName !== '');
     if (!isInUse) {
@@ -260,6 +304,7 @@ export class NetworkService {
   /** Lets go of every descriptor and changes nothing on the host: what the end of the process does. Ports close. */
   abandon(): void {
     const { conntrack, firewall, hostLinks, publisher } = this.#parts;
+    this.#dns.abandon();
     publisher.releaseAll();
     conntrack[Symbol.dispose]();
     firewall[Symbol.dispose]();

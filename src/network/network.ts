@@ -68,6 +68,8 @@ export interface Endpoint {
   readonly ipv4?: { readonly address: string; readonly prefixLength: number; readonly gateway?: string };
   readonly ipv6?: { readonly address: string; readonly prefixLength: number; readonly gateway?: string };
   readonly aliases: readonly string[];
+  /** what only this container calls others there: `name:alias` */
+  readonly links: readonly string[];
   readonly dnsNames: readonly string[];
   readonly ports: readonly PublishedPort[];
 }

@@ -25,7 +25,13 @@ const NAME_BYTES_MAX = 255;
 const LABEL_BYTES_MAX = 63;
 const POINTER = 0xc0;
 const ADDITIONAL_MAX = 8;
-const FLAG = { response: 0x8000, truncated: 0x0200, authoritative: 0x0400, recursion: 0x0100, canRecurse: 0x0080 };
+const FLAG = {
+  response: 0x8000,
+  truncated: 0x0200,
+  authoritative: 0x0400,
+  recursion: 0x0100,
+  canRecurse: 0x0080,
+};
 const CHECKING_DISABLED = 0x0010;
 const OPCODE = 0x7800;
 
@@ -56,7 +62,8 @@ export function parseQuery(packet: Buffer): ParsedQuery {
   const flags = packet.readUInt16BE(2);
   if ((flags & FLAG.response) !== 0) return { kind: 'ignored' };
   if ((flags & OPCODE) !== 0) return refusal(packet, RCODE.notImplemented);
-  const isOneQuestion = packet.readUInt16BE(4) === 1 && packet.readUInt16BE(6) === 0 && packet.readUInt16BE(8) === 0;
+  const isOneQuestion =
+    packet.readUInt16BE(4) === 1 && packet.readUInt16BE(6) === 0 && packet.readUInt16BE(8) === 0;
   if (!isOneQuestion || packet.length > QUERY_BYTES_MAX) return refusal(packet, RCODE.formatError);
   const name = readName(packet, HEADER_BYTES);
   if (!name || name.end + 4 > packet.length) return refusal(packet, RCODE.formatError);
@@ -74,7 +81,10 @@ export function parseQuery(packet: Buffer): ParsedQuery {
     hasEdns: edns !== undefined,
   };
   if (edns && edns.version !== 0) {
-    return { kind: 'refused', answer: encodeAnswer(query, { rcode: RCODE.badVersion, records: [] }, PLAIN_UDP_BYTES) };
+    return {
+      kind: 'refused',
+      answer: encodeAnswer(query, { rcode: RCODE.badVersion, records: [] }, PLAIN_UDP_BYTES),
+    };
   }
   return { kind: 'query', query };
 }
@@ -149,7 +159,10 @@ export function rcodeOf(packet: Buffer): number {
 /** A name as a record holds it. @throws {RangeError} for what cannot be one: names are checked before they get here. */
 export function encodeName(name: string): Buffer {
   const labels = name.split('.').map(label => Buffer.from(label, 'latin1'));
-  const bytes = Buffer.concat([...labels.flatMap(label => [Buffer.from([label.length]), label]), Buffer.alloc(1)]);
+  const bytes = Buffer.concat([
+    ...labels.flatMap(label => [Buffer.from([label.length]), label]),
+    Buffer.alloc(1),
+  ]);
   const isName = labels.every(label => label.length > 0 && label.length <= LABEL_BYTES_MAX);
   if (!isName || bytes.length > NAME_BYTES_MAX) throw new RangeError(`"${name}" is not a DNS name`);
   return bytes;
@@ -171,9 +184,12 @@ function readName(packet: Buffer, start: number): { text: string; end: number } 
 }
 
 function readLabel(packet: Buffer, start: number, length: number): string {
-  const text = packet.latin1Slice(start, start + length).toLowerCase();
+  const text = packet.toString('latin1', start, start + length).toLowerCase();
   if (/^[!-\-/-[\]-~]*$/.test(text)) return text;
-  return text.replaceAll(/[^!-\-/-[\]-~]/g, byte => `\\${String(byte.charCodeAt(0)).padStart(3, '0')}`);
+  return text.replaceAll(
+    /[^!-\-/-[\]-~]/g,
+    (byte: string) => `\\${byte.charCodeAt(0).toString().padStart(3, '0')}`,
+  );
 }
 
 interface Edns {

@@ -4,7 +4,10 @@ import { QUERY_BYTES_MAX } from './dns-message.ts';
 import type { Transport } from './upstream-exchange.ts';
 
 /** @returns the answer, undefined for none */
-export type Answerer = (packet: Buffer, transport: Transport) => Buffer | Promise<Buffer | undefined> | undefined;
+export type Answerer = (
+  packet: Buffer,
+  transport: Transport,
+) => Buffer | Promise<Buffer | undefined> | undefined;
 
 const CONNECTIONS_MAX = 64;
 const IDLE_MS = 10_000;
@@ -81,6 +84,8 @@ async function write(socket: Socket, message: Buffer): Promise<void> {
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt16BE(message.length);
   const written = Promise.withResolvers<void>();
-  socket.write(Buffer.concat([length, message]), error => (error ? written.reject(error) : written.resolve()));
+  socket.write(Buffer.concat([length, message]), error =>
+    error ? written.reject(error) : written.resolve(),
+  );
   await written.promise;
 }

@@ -2,7 +2,14 @@ import { closeSync, openSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf } from '#base/errors';
 import { ipBytes, parseIp } from '../ip-address.ts';
-import { type DnsAnswer, type DnsQuery, encodeAnswer, parseQuery, RCODE, truncatedAnswer } from './dns-message.ts';
+import {
+  type DnsAnswer,
+  type DnsQuery,
+  encodeAnswer,
+  parseQuery,
+  RCODE,
+  truncatedAnswer,
+} from './dns-message.ts';
 import type { DnsOrder, DnsReport, DnsThreadData, NamedSandbox } from './dns-orders.ts';
 import { DnsServer } from './dns-server.ts';
 import { type ForwardClient, Forwarder } from './forwarder.ts';
@@ -60,7 +67,7 @@ function obey(order: DnsOrder): void {
     case 'hostStub':
       return report('', () => serveHost(order.address, order.port));
     case 'close':
-      for (const id of [...sandboxes.keys()]) leave(id);
+      for (const id of sandboxes.keys()) leave(id);
       hostStub?.[Symbol.dispose]();
       return port.close();
   }
@@ -109,7 +116,9 @@ function serveHost(address: string, portNumber: number): void {
   if (!ip || hostStub) return;
   hostStub = new DnsServer(openDnsSockets(ipBytes(ip), portNumber), (packet, transport) =>
     answerWith(packet, transport, query => {
-      const finding = query.isInternet ? book.findForHost(query.name, query.type) : { kind: 'foreign' as const };
+      const finding = query.isInternet
+        ? book.findForHost(query.name, query.type)
+        : { kind: 'foreign' as const };
       return localAnswer(query, finding) ?? REFUSED;
     }),
   );

@@ -1,4 +1,12 @@
-import { contains, formatIp, ipBytes, ipFromBytes, parseIp, parseSubnet, type Subnet } from '../ip-address.ts';
+import {
+  contains,
+  formatIp,
+  ipBytes,
+  ipFromBytes,
+  parseIp,
+  parseSubnet,
+  type Subnet,
+} from '../ip-address.ts';
 import { DNS_TYPE } from './dns-message.ts';
 import type { NamedEndpoint, NamedNetwork, NamedSandbox } from './dns-orders.ts';
 import { addressOfReverseName } from './reverse-name.ts';

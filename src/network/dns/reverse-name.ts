@@ -20,7 +20,7 @@ export function addressOfReverseName(name: string): IpAddress | undefined {
 export function reverseNameOf(address: IpAddress): string {
   if (address.family === 4) return formatIp(address).split('.').toReversed().join('.') + IPV4_ZONE;
   const digits = address.value.toString(16).padStart(32, '0');
-  return [...digits].toReversed().join('.') + IPV6_ZONE;
+  return digits.split('').toReversed().join('.') + IPV6_ZONE;
 }
 
 function joined(lowestFirst: readonly string[], bits: bigint, radix: number): bigint {

@@ -12,6 +12,8 @@ const DNS_PORT = 53;
  * in the container from listening on all its addresses, even for TCP alone.
  */
 const OUR_PORT = 1023;
+/** Downwards from there. */
+const PORTS_TRIED = 16;
 const TABLE = 'quai_dns';
 
 export interface DnsSockets {
@@ -59,5 +61,3 @@ function openAnywhere(): { readonly sockets: DnsSockets; readonly port: number }
     }
   }
 }
-
-const PORTS_TRIED = 16;

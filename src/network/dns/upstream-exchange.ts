@@ -44,14 +44,18 @@ function exchangeUdp(fd: number, { packet, onPacket, onFailure }: Exchange): Dis
   socket.on('error', () => {
     if (isOpen) onFailure();
   });
-  socket.bind({ fd });
-  sendDatagram(fd, packet);
-  return {
-    [Symbol.dispose]: () => {
-      if (isOpen) socket.close();
-      isOpen = false;
-    },
+  const close = (): void => {
+    if (isOpen) socket.close();
+    isOpen = false;
   };
+  socket.bind({ fd });
+  try {
+    sendDatagram(fd, packet);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { [Symbol.dispose]: close };
 }
 
 function exchangeTcp(fd: number, { packet, onPacket, onFailure }: Exchange): Disposable {

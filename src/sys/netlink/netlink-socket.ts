@@ -148,8 +148,7 @@ export class NetlinkSocket implements Disposable {
       for (const reply of this.#receive('transaction')) {
         const index = reply.sequence - first;
         if (reply.type !== NLMSG_ERROR || index < 0) continue;
-        if (readI32(reply.payload, 0) !== 0)
-          throw errorOf(requests[index]?.what ?? 'transaction', reply);
+        if (readI32(reply.payload, 0) !== 0) throw errorOf(requests[index]?.what ?? 'transaction', reply);
         isDone ||= index === lastChange;
       }
     }

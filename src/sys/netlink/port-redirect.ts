@@ -1,3 +1,4 @@
+import { isErrno } from '../sys-error.ts';
 import {
   attribute,
   be16,
@@ -10,7 +11,6 @@ import {
   u8,
 } from './netlink-message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
-import { isErrno } from '../sys-error.ts';
 
 /**
  * Rules of nftables, in the network name space of whoever makes them, that give a service on the loopback interface a second port: what a program sends to

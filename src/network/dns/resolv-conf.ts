@@ -1,11 +1,5 @@
 import { isIP } from 'node:net';
-
-/** A server that the engine's own resolver asks. */
-export interface UpstreamServer {
-  readonly address: string;
-  /** it can only be reached from the host's name space: a loopback or link-local address of the host's own file */
-  readonly isHostOnly: boolean;
-}
+import type { UpstreamServer } from './dns-orders.ts';
 
 export interface ResolvRequest {
   /** the host's file, see {@link hostResolvConf} */

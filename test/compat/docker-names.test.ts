@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
+import { test } from 'node:test';
+import { until } from '../support/until.ts';
+import { compatEngine, skip } from './compat-engine.ts';
+
+/** Containers that find each other by name, seen from inside with busybox's resolver. */
+const engine = compatEngine();
+const IDLE = ['busybox', 'sleep', '1000'];
+
+/** A network for one test. */
+async function network(name: string, ...options: string[]): Promise<AsyncDisposable> {
+  await engine.ok('network', 'create', ...options, name);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      for (const id of (await engine.ok('ps', '-aq', '--filter', `network=${name}`))
+        .split('\n')
+        .filter(Boolean))
+        await engine.ok('rm', '-f', id);
+      await engine.ok('network', 'rm', name);
+    },
+  };
+}
+
+function address(container: string, on: string): Promise<string> {
+  return engine.inspect(container, `{{(index .NetworkSettings.Networks "${on}").IPAddress}}`);
+}
+
+/** Addresses of a name, as `nslookup` in a container says; empty when there is no such name. */
+async function lookUp(container: string, name: string): Promise<string[]> {
+  const { stdout } = await engine.docker([
+    'exec',
+    container,
+    'nslookup',
+    ...(isIP(name) ? [] : ['-type=a']),
+    name,
+  ]);
+  const answer = stdout.split('\n\n').slice(1).join('\n');
+  return answer.split('\n').flatMap(line => /^(?:Address(?: \d+)?: |.*name = )(\S+)/.exec(line)?.[1] ?? []);
+}
+
+test('containers on a user-defined network find each other by name, alias, short ID and host name (S200, S201, S202, S204)', {
+  skip,
+}, async () => {
+  await using _net = await network('names1');
+  const id = await engine.started(
+    'db',
+    '--network',
+    'names1',
+    '--network-alias',
+    'store',
+    '-h',
+    'dbhost',
+    ...IDLE,
+  );
+  await engine.started('web', '--network', 'names1', ...IDLE);
+  const db = await address('db', 'names1');
+  for (const name of ['db', 'store', id.slice(0, 12), 'dbhost', 'DB', 'db.names1']) {
+    assert.deepEqual(await lookUp('web', name), [db], name);
+  }
+  assert.match(await engine.ok('exec', 'web', 'ping', '-c1', '-W2', 'db'), new RegExp(`PING db \\(${db}\\)`));
+  assert.deepEqual(await lookUp('web', db), ['db.names1']);
+  assert.match(
+    await engine.ok('exec', 'web', 'cat', '/etc/resolv.conf'),
+    /^nameserver 127\.0\.0\.11\n[^]*\boptions .*ndots:0/,
+  );
+  await engine.ok('rename', 'db', 'database');
+  assert.deepEqual([await lookUp('web', 'database'), await lookUp('web', 'db')], [[db], []]);
+  await engine.ok('stop', '-t0', 'database');
+  assert.deepEqual(await lookUp('web', 'database'), []);
+});
+
+test('an alias of several containers leads to all of them in turn (S217)', { skip }, async () => {
+  await using _net = await network('names2');
+  for (const name of ['one', 'two', 'three']) {
+    await engine.started(name, '--network', 'names2', '--network-alias', 'service', ...IDLE);
+  }
+  const all = await Promise.all(['one', 'two', 'three'].map(name => address(name, 'names2')));
+  const answers = [
+    await lookUp('one', 'service'),
+    await lookUp('one', 'service'),
+    await lookUp('one', 'service'),
+  ];
+  for (const answer of answers) assert.deepEqual(answer.toSorted(), all.toSorted());
+  assert.equal(new Set(answers.map(([first]) => first)).size, 3, 'each comes first once');
+});
+
+test('names are those of the networks a container is on, and change when it joins and leaves', {
+  skip,
+}, async () => {
+  await using _one = await network('names3');
+  await using _two = await network('names4');
+  await engine.started('here', '--network', 'names3', ...IDLE);
+  await engine.started('there', '--network', 'names4', ...IDLE);
+  assert.deepEqual(await lookUp('here', 'there'), []);
+  await engine.ok('network', 'connect', '--alias', 'guest', 'names4', 'here');
+  assert.deepEqual(await lookUp('here', 'there'), [await address('there', 'names4')]);
+  assert.deepEqual(await lookUp('there', 'guest'), [await address('here', 'names4')]);
+  await engine.ok('network', 'disconnect', 'names4', 'here');
+  assert.deepEqual([await lookUp('here', 'there'), await lookUp('there', 'guest')], [[], []]);
+});
+
+test('a container of the default network gets a resolver when it joins another', { skip }, async () => {
+  await using _net = await network('names5');
+  await engine.started('peer', '--network', 'names5', ...IDLE);
+  await engine.started('late', ...IDLE);
+  assert.doesNotMatch(await engine.ok('exec', 'late', 'cat', '/etc/resolv.conf'), /127\.0\.0\.11/);
+  await engine.ok('network', 'connect', 'names5', 'late');
+  assert.deepEqual(await lookUp('late', 'peer'), [await address('peer', 'names5')]);
+  assert.match(
+    await engine.ok('exec', 'late', 'cat', '/etc/hosts'),
+    new RegExp(`^${await address('late', 'names5')}\t`, 'm'),
+  );
+  await engine.ok('network', 'disconnect', 'names5', 'late');
+  assert.doesNotMatch(await engine.ok('exec', 'late', 'cat', '/etc/resolv.conf'), /127\.0\.0\.11/);
+});
+
+test('host.docker.internal is the host on every network, without options', { skip }, async () => {
+  await using _net = await network('names6');
+  await using _inner = await network('names7', '--internal');
+  const gateway = (name: string): Promise<string> =>
+    engine.ok('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Gateway}}', name);
+  for (const name of ['names6', 'names7']) {
+    await engine.started(`on-${name}`, '--network', name, ...IDLE);
+    assert.deepEqual(await lookUp(`on-${name}`, 'host.docker.internal'), [await gateway(name)]);
+    assert.deepEqual(await lookUp(`on-${name}`, 'gateway.docker.internal'), [await gateway(name)]);
+  }
+  assert.match(
+    await engine.run('busybox', 'cat', '/etc/hosts'),
+    new RegExp(`^${await gateway('bridge')}\thost\\.docker\\.internal$`, 'm'),
+  );
+  assert.match(
+    await engine.run('--network', 'names6', '--add-host', 'box:host-gateway', 'busybox', 'cat', '/etc/hosts'),
+    new RegExp(`^${await gateway('names6')}\tbox$`, 'm'),
+  );
+});
+
+test('--link on a user-defined network is a name that only the container with the link knows (S208)', {
+  skip,
+}, async () => {
+  await using _net = await network('names8');
+  await engine.started('target', '--network', 'names8', ...IDLE);
+  await engine.started('linked', '--network', 'names8', '--link', 'target:nick', ...IDLE);
+  assert.deepEqual(await lookUp('linked', 'nick'), [await address('target', 'names8')]);
+  assert.deepEqual(await lookUp('target', 'nick'), []);
+});
+
+test('a name server in a container listens on port 53 as anywhere', { skip }, async () => {
+  await using _net = await network('names9');
+  await engine.started(
+    'ns',
+    '--network',
+    'names9',
+    'busybox',
+    'sh',
+    '-c',
+    'echo mine > /tmp/me; exec httpd -f -p 53 -h /tmp',
+  );
+  await engine.started('client', '--network', 'names9', ...IDLE);
+  const page = (): ReturnType<typeof engine.docker> =>
+    engine.docker(['exec', 'client', 'wget', '-qO-', 'http://ns:53/me']);
+  await until('it answers', async () => (await page()).stdout === 'mine\n');
+});
+
+test('names are found again after the engine was killed', { skip }, async () => {
+  await using _net = await network('names10');
+  await engine.started('survivor', '--network', 'names10', ...IDLE);
+  await engine.started('asker', '--network', 'names10', ...IDLE);
+  await engine.daemon.kill9();
+  await engine.daemon.start();
+  assert.deepEqual(await lookUp('asker', 'survivor'), [await address('survivor', 'names10')]);
+});
