@@ -39,7 +39,7 @@ export interface ContainerDeps {
   readonly volumes: VolumeService;
   readonly networks: NetworkService;
   readonly runtime: ProcessRuntime;
-  readonly mounts: Pick<Mounts, 'mount' | 'unmount'>;
+  readonly mounts: Pick<Mounts, 'mount' | 'unmount' | 'detach'>;
   readonly events: EventSink;
   readonly faults: FaultSwitch;
   readonly logger: Logger;

@@ -29,7 +29,7 @@ export function inBackground(context: ContainerContext, id: string, work: () => 
 /** Mounts come down first: a bundle is only deleted when nothing is mounted in it. */
 export async function releaseMounts(context: ContainerContext, { id, mounts }: Container): Promise<void> {
   await attempt(context, id, 'unmount the root file system', () =>
-    context.mounts.unmount(context.paths.rootfs(id)),
+    context.mounts.detach(context.paths.rootfs(id)),
   );
   await attempt(context, id, 'unmount shared memory', () => context.mounts.unmount(context.paths.shm(id)));
   for (const mount of mounts) {

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { close, constants, openSync, readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { O_CLOEXEC } from './descriptors.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { mountWithContext } from './mount-context.ts';
 import { isErrno, SysError } from './sys-error.ts';
@@ -77,6 +79,8 @@ const MS_PRIVATE = 1 << 18;
 const MS_SLAVE = 1 << 19;
 const MS_SHARED = 1 << 20;
 
+const closeElsewhere = promisify(close);
+const O_PATH = 0o10000000;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 /** Mounts on top of each other at one place; more means something puts them back. */
@@ -107,6 +111,14 @@ export interface Mounts {
    * @throws {SysError}
    */
   unmount(target: string): void;
+
+  /**
+   * As {@link unmount}, for a file system whose end takes long: that comes on another thread, and this resolves after it.
+   * An overlay writes everything back that is dirty in the file system below it, which takes seconds on a busy disk.
+   *
+   * @throws {SysError}
+   */
+  detach(target: string): Promise<void>;
 
   /** Whether `target` itself is a mount point. */
   isMounted(target: string): boolean;
@@ -149,6 +161,16 @@ export const linuxMounts: Mounts = {
     }
   },
 
+  async detach(target) {
+    // The last one to let go of a mount is the one who waits for its end.
+    const held = hold(target);
+    try {
+      linuxMounts.unmount(target);
+    } finally {
+      if (held !== undefined) await closeElsewhere(held);
+    }
+  },
+
   isMounted: isMountPoint,
 
   setPropagation(target, propagation, { isRecursive = false } = {}) {
@@ -158,6 +180,15 @@ export const linuxMounts: Mounts = {
     check('mount', cMount('none', target, null, kind | (isRecursive ? MS_REC : 0), null), target);
   },
 };
+
+function hold(target: string): number | undefined {
+  try {
+    return openSync(target, O_PATH | O_CLOEXEC | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
 
 /** Flags of mount(2) for options of mount(8). Those that are none count nothing. */
 export function mountFlags(options: readonly string[]): number {

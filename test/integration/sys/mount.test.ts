@@ -23,6 +23,26 @@ function directory(name: string): string {
   return path;
 }
 
+test('detach() takes a mount out of the tree at once, and has let go of it when it resolves', {
+  skip,
+}, async () => {
+  const target = directory('detached');
+  const store = directory('store');
+  linuxMounts.mount(store, { type: 'tmpfs', source: 'store', options: [] });
+  for (const name of ['lower', 'upper', 'work']) mkdirSync(join(store, name));
+  const layers = `lowerdir=${store}/lower,upperdir=${store}/upper,workdir=${store}/work`;
+  linuxMounts.mount(target, { type: 'overlay', source: 'overlay', options: [layers] });
+  writeFileSync(join(target, 'file'), 'kept');
+  const detached = linuxMounts.detach(target);
+  assert.equal(isMountPoint(target), false);
+  await detached;
+  assert.equal(readFileSync(join(store, 'upper/file'), 'utf8'), 'kept');
+  linuxMounts.mount(store, { type: 'tmpfs', source: 'store', options: ['remount', 'ro'] }); // EBUSY while it is in use
+  linuxMounts.unmount(store);
+  await linuxMounts.detach(target); // nothing there any more
+  await linuxMounts.detach(join(base, 'never there'));
+});
+
 test('mount() takes flags and options together; unmount() takes all there is', { skip }, () => {
   const target = directory('tmpfs with blank');
   linuxMounts.mount(target, {
