@@ -49,6 +49,11 @@ export class DownloadPool {
     return [...this.#ends.keys()].some(key => key.startsWith(`sha256:${hex} `));
   }
 
+  /** Waits until nothing is written any more, cancelled downloads too. */
+  async settled(): Promise<void> {
+    while (this.#ends.size > 0) await Promise.all(this.#ends.values());
+  }
+
   async #launch(
     key: string,
     download: BlobDownload,

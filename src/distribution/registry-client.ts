@@ -126,6 +126,11 @@ export class RegistryClient implements Disposable {
     this.#partial.sweep(KEEP_PARTIAL_MS, this.#now(), hex => this.#downloads.isBusy(hex));
   }
 
+  /** Waits for downloads under way; those that nobody wants any more have been told to end. */
+  settled(): Promise<void> {
+    return this.#downloads.settled();
+  }
+
   [Symbol.dispose](): void {
     this.#http[Symbol.dispose]();
   }
