@@ -45,20 +45,3 @@ test('parseChallenges() stops at what is not well-formed, and never takes long',
     ['bearer', { realm: 'https://good' }],
   ]);
 });
-
-test('parseChallenges() survives made-up headers', () => {
-  const pieces = ['Bearer', 'Basic', ' ', ',', '=', '"', '\\', 'realm', 'x', '\u0000', 'é', '==', ';'];
-  let state = 1;
-  const next = (): number => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state >>> 8;
-  };
-  const rounds = Number(process.env['QUAI_FUZZ'] ?? 5000);
-  for (let round = 0; round < rounds; round += 1) {
-    const header = Array.from({ length: next() % 30 }, () => pieces[next() % pieces.length]).join('');
-    for (const { scheme, parameters } of parseChallenges(header)) {
-      assert.match(scheme, /^[!-~]+$/, header);
-      for (const name of parameters.keys()) assert.match(name, /^[!-~]+$/, header);
-    }
-  }
-});
