@@ -127,7 +127,12 @@ function createStorage(
   shared: Shared,
   containers: () => ContainerService,
 ): Pick<ContainerDeps, 'images' | 'volumes'> & { readonly snapshots: OverlaySnapshotter } {
-  const snapshots = new OverlaySnapshotter({ ...shared, root: join(root, 'snapshots') });
+  const snapshots = new OverlaySnapshotter({
+    ...shared,
+    root: join(root, 'snapshots'),
+    mounts: linuxMounts,
+    format: 'directory',
+  });
   const content = new ContentStore({ root: join(root, 'content') });
   const images = new ImageService({
     ...shared,

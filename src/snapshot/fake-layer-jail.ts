@@ -31,6 +31,8 @@ export function fakeLayerJail(): OverlaySnapshotterDeps['jail'] {
       return { ...source.facts, sizeBytes, entries: 0, topLevelNames: [], implicitDirectories: [] };
     },
     adopt: async () => undefined,
+    index: () => Promise.reject(new TypeError('takes a kernel')),
+    sealIndex: () => Promise.reject(new TypeError('takes a kernel')),
     removeTree: async path => void removeTree(path),
     sync: async () => undefined,
     usage: async path => {

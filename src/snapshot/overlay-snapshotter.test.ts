@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '#base/logger';
 import { Database } from '#store/database';
+import { linuxMounts } from '#sys/mount';
 import { fakeLayerJail } from './fake-layer-jail.ts';
 import { OverlaySnapshotter } from './overlay-snapshotter.ts';
 import { snapshotMigrations } from './snapshot-table.ts';
@@ -25,7 +26,14 @@ function overlay(): SnapshotterUnderTest & { readonly snapshots: OverlaySnapshot
   db.migrate(snapshotMigrations, silentLogger);
   const jail = fakeLayerJail();
   const open = () =>
-    new OverlaySnapshotter({ db, root: join(root, 'snapshots'), jail, logger: silentLogger });
+    new OverlaySnapshotter({
+      db,
+      root: join(root, 'snapshots'),
+      jail,
+      mounts: linuxMounts,
+      format: 'directory',
+      logger: silentLogger,
+    });
   const snapshots = open();
   return {
     root: join(root, 'snapshots'),

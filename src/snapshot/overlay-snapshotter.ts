@@ -1,19 +1,37 @@
 import { existsSync } from 'node:fs';
-import { type Abortable, throwIfAborted } from '#base/abortable';
+import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
+import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
-import { archiveInput, LayerIntake, verifyDiffId } from './layer-intake.ts';
+import type { Mounts } from '#sys/mount';
+import { DirectoryLayers } from './directory-layers.ts';
+import { ErofsLayers } from './erofs-layers.ts';
+import type { LayerFormat, LayerFormatName } from './layer-format.ts';
+import { LayerIntake } from './layer-intake.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
-import { type SnapshotRecord, SnapshotTable } from './snapshot-table.ts';
-import type { LayerSource, MountSpec, Snapshotter, SnapshotUsage, TakenLayer } from './snapshotter.ts';
+import { type SnapshotRecord, SnapshotTable, type StackedLayer } from './snapshot-table.ts';
+import type {
+  LayerSource,
+  MountSpec,
+  Snapshotter,
+  SnapshotUsage,
+  StorageDriver,
+  TakenLayer,
+} from './snapshotter.ts';
 
 export interface OverlaySnapshotterDeps {
   readonly db: Database;
   /** `<data root>/snapshots`; its file system must be able to hold the upper directory of an overlay */
   readonly root: string;
-  readonly jail: Pick<JailPool, 'extract' | 'adopt' | 'removeTree' | 'usage' | 'sync'>;
+  readonly jail: Pick<
+    JailPool,
+    'extract' | 'adopt' | 'index' | 'sealIndex' | 'removeTree' | 'usage' | 'sync'
+  >;
+  readonly mounts: Mounts;
+  /** how new layers are kept; those that are there stay as they are */
+  readonly format: LayerFormatName;
   readonly logger: Logger;
 }
 
@@ -28,11 +46,12 @@ const MAX_LAYERS = 500;
  */
 const OPTIONS = ['index=off', 'metacopy=off', 'redirect_dir=off'];
 
-/** Snapshots as directories, stacked by overlayfs. */
-export class OverlaySnapshotter implements Snapshotter {
-  readonly driver = 'overlay2';
+/** Snapshots stacked by overlayfs: layers in one of two formats, mixed as they come, and directories to write into. */
+export class OverlaySnapshotter implements Snapshotter, Disposable {
+  readonly driver: StorageDriver;
   readonly #table: SnapshotTable;
   readonly #directories: SnapshotDirectories;
+  readonly #formats: Readonly<Record<LayerFormatName, LayerFormat>>;
   readonly #deps: OverlaySnapshotterDeps;
   readonly #intake = new LayerIntake({ hasCommitted: name => this.hasCommitted(name) });
   /** numbers of layers that are being unpacked */
@@ -44,7 +63,13 @@ export class OverlaySnapshotter implements Snapshotter {
   constructor(deps: OverlaySnapshotterDeps) {
     this.#deps = deps;
     this.#table = new SnapshotTable(deps.db);
-    this.#directories = new SnapshotDirectories(deps);
+    this.driver = deps.format === 'erofs' ? 'erofs' : 'overlay2';
+    const directories = new SnapshotDirectories(deps);
+    this.#directories = directories;
+    this.#formats = {
+      directory: new DirectoryLayers({ ...deps, directories }),
+      erofs: new ErofsLayers({ ...deps, directories }),
+    };
     // A number that a crash left a directory for must not be given out again.
     this.#lastId = Math.max(this.#table.lastId(), 0, ...this.#directories.list());
   }
@@ -68,20 +93,26 @@ export class OverlaySnapshotter implements Snapshotter {
 
   prepare(key: string, parent: string | undefined): void {
     if (this.#table.find(key)) throw new EngineError('conflict', `snapshot ${key} exists already`);
-    const below = parent === undefined ? undefined : this.#committed(parent).id;
-    if (below !== undefined && this.#table.chain(below).length >= MAX_LAYERS) {
+    const below = parent === undefined ? undefined : this.#committed(parent);
+    if (below && this.#table.chain(below.id).length >= MAX_LAYERS) {
       throw new EngineError('invalid', `max depth exceeded: more than ${MAX_LAYERS} layers`);
     }
     const id = this.#nextId();
-    this.#directories.createActive(id, below);
-    this.#table.insert({ id, kind: 'active', name: key, ...(below === undefined ? {} : { parent: below }) });
+    this.#directories.createActive(id, below && this.#show(below));
+    this.#table.insert({
+      id,
+      kind: 'active',
+      name: key,
+      format: 'directory',
+      ...(below ? { parent: below.id } : {}),
+    });
   }
 
   mounts(key: string): MountSpec {
     const { id, parent } = this.#get(key, 'active');
     const upper = this.#directories.fs(id);
     if (parent === undefined) return { type: 'bind', source: upper, options: ['rbind', 'rw'] };
-    const lowers = this.#table.chain(parent).map(lower => this.#directories.fs(lower));
+    const lowers = this.#stack(parent);
     const options = [
       ...OPTIONS,
       `lowerdir=${lowers.map(escapePath).join(':')}`,
@@ -93,7 +124,7 @@ export class OverlaySnapshotter implements Snapshotter {
 
   viewMounts(name: string): MountSpec {
     const { id } = this.#committed(name);
-    const lowers = this.#table.chain(id).map(lower => this.#directories.fs(lower));
+    const lowers = this.#stack(id);
     const [only] = lowers;
     // Without an upper directory overlayfs wants at least two others.
     if (lowers.length === 1 && only !== undefined)
@@ -106,20 +137,19 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   layerDirectories(name: string): readonly string[] {
-    return this.#table.chain(this.#committed(name).id).map(id => this.#directories.fs(id));
+    return this.#stack(this.#committed(name).id);
   }
 
   directories(key: string): { readonly upper: string; readonly lowers: readonly string[] } {
     const { id, parent } = this.#get(key, 'active');
-    const lowers = parent === undefined ? [] : this.#table.chain(parent);
-    return { upper: this.#directories.fs(id), lowers: lowers.map(lower => this.#directories.fs(lower)) };
+    return { upper: this.#directories.fs(id), lowers: parent === undefined ? [] : this.#stack(parent) };
   }
 
   async usage(keyOrName: string, options: Abortable = {}): Promise<SnapshotUsage> {
     const record = this.#table.find(keyOrName);
     if (!record) throw notFound(keyOrName);
     if (record.usage) return record.usage;
-    const { sizeBytes, inodes } = await this.#deps.jail.usage(this.#directories.fs(record.id), options);
+    const { sizeBytes, inodes } = await this.#deps.jail.usage(this.#show(record), options);
     if (record.kind === 'committed') this.#table.setUsage(record.id, { sizeBytes, inodes });
     return { sizeBytes, inodes };
   }
@@ -140,7 +170,7 @@ export class OverlaySnapshotter implements Snapshotter {
     }
     const owned = new Set(this.#table.list().map(({ id }) => id));
     for (const id of this.#directories.list()) {
-      if (!owned.has(id) && !this.#unpacking.has(id)) this.#directories.discard(id);
+      if (!owned.has(id) && !this.#unpacking.has(id)) this.#discard(id);
     }
     this.#directories.sweep(id => this.#unpacking.has(id));
     await this.settled();
@@ -153,6 +183,17 @@ export class OverlaySnapshotter implements Snapshotter {
     await this.#directories.settled();
   }
 
+  /** The tar with this digest, where a layer has it. */
+  tarOf(diffId: Digest): string | undefined {
+    const [id] = this.#table.withDiffId(diffId, 'erofs');
+    return id === undefined ? undefined : this.#directories.tar(id);
+  }
+
+  /** Unmounts layers, for a clean shutdown. Containers that run keep what they have; the next start mounts what it needs. */
+  [Symbol.dispose](): void {
+    for (const { id, format } of this.#table.list()) this.#formats[format].release(id);
+  }
+
   async #addLayer(
     name: string,
     parent: string | undefined,
@@ -161,46 +202,54 @@ export class OverlaySnapshotter implements Snapshotter {
   ): Promise<TakenLayer> {
     const id = this.#nextId();
     this.#unpacking.add(id);
+    const { format } = this.#deps;
+    const parents = async (): Promise<readonly string[]> => {
+      await this.#intake.parentOf(parent, signal);
+      return parent === undefined ? [] : this.layerDirectories(parent);
+    };
     try {
-      const taken = await this.#unpack(this.#directories.createNew(id), parent, source, signal);
+      const { taken, usage } = await this.#formats[format].take(id, source, parents, signal);
+      await this.#directories.publish(id, { isSynced: format === 'erofs' });
       const below = parent === undefined ? undefined : this.#committed(parent).id;
-      this.#directories.publish(id);
-      this.#table.insert({ id, kind: 'committed', name, ...(below === undefined ? {} : { parent: below }) });
-      this.#syncSoon();
+      this.#table.insert({
+        id,
+        kind: 'committed',
+        name,
+        format,
+        diffId: source.diffId,
+        ...(below === undefined ? {} : { parent: below }),
+        ...(usage ? { usage } : {}),
+      });
+      if (format === 'directory') this.#syncSoon();
       return taken;
     } catch (error) {
       this.#directories.discardNew(id);
-      this.#directories.discard(id);
+      this.#discard(id);
       throw error;
     } finally {
       this.#unpacking.delete(id);
     }
   }
 
-  /** Directories that the archive went through without describing them look as they do below: that has to be there first. */
-  async #unpack(
-    directory: string,
-    parent: string | undefined,
-    source: LayerSource,
-    signal: AbortSignal,
-  ): Promise<TakenLayer> {
-    const { jail } = this.#deps;
-    const input = { archive: archiveInput(source), directory, whiteouts: 'overlay' } as const;
-    const result = await jail.extract(input, { signal });
-    verifyDiffId(source, result);
-    await this.#intake.parentOf(parent, signal);
-    if (parent !== undefined && result.implicitDirectories.length > 0) {
-      await jail.adopt(directory, this.layerDirectories(parent), result.implicitDirectories, { signal });
-    }
-    throwIfAborted(signal);
-    return result;
+  /** Directories of a layer and of those below, uppermost first. */
+  #stack(id: number): string[] {
+    return this.#table.chain(id).map(layer => this.#show(layer));
+  }
+
+  #show({ id, format }: StackedLayer): string {
+    return this.#formats[format].directory(id);
+  }
+
+  #discard(id: number): void {
+    this.#formats.erofs.release(id);
+    this.#directories.discard(id);
   }
 
   /** A power cut must not bring the row back when the files are gone already. */
   async #discardLater(id: number): Promise<void> {
     try {
       await this.#deps.db.synced();
-      this.#directories.discard(id);
+      this.#discard(id);
     } catch (error) {
       this.#deps.logger.warn('cannot remove a snapshot; the next start does', {
         id,

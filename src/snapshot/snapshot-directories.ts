@@ -1,7 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import { LAYER_TAR } from '#store/layer-files';
 import { removeTree } from '#sys/remove-tree';
 import { isErrno } from '#sys/sys-error';
 
@@ -19,6 +21,7 @@ export interface SnapshotDirectoriesDeps {
  * The files of snapshots:
  *
  *   <root>/<number>/fs     the tree: a layer, or what a container wrote
+ *   <root>/<number>/layer.tar, layer.erofs   a layer that is mounted at fs: see ErofsLayers
  *   <root>/<number>/work   scratch space of overlayfs, for active ones
  *   <root>/new/<number>    a layer that is being unpacked
  *   <root>/trash/…         waits for removal
@@ -43,14 +46,14 @@ export class SnapshotDirectories {
     return join(this.#deps.root, String(id), 'work');
   }
 
-  /** Makes the directories of an active snapshot. Its root looks as that of its parent, as overlayfs shows the upper one. */
-  createActive(id: number, parent: number | undefined): void {
+  /** Makes the directories of an active snapshot. Its root looks as `below`, as overlayfs shows the upper one. */
+  createActive(id: number, below: string | undefined): void {
     mkdirSync(join(this.#deps.root, String(id)), 0o700);
     const fs = this.fs(id);
     mkdirSync(fs, 0o755);
     mkdirSync(this.work(id), 0o700);
-    if (parent === undefined) return chmodSync(fs, 0o755);
-    const { mode, uid, gid } = statSync(this.fs(parent));
+    if (below === undefined) return chmodSync(fs, 0o755);
+    const { mode, uid, gid } = statSync(below);
     if (uid !== 0 || gid !== 0) chownSync(fs, uid, gid);
     chmodSync(fs, mode & 0o7777);
   }
@@ -63,9 +66,16 @@ export class SnapshotDirectories {
     return join(path, 'fs');
   }
 
-  /** Puts a finished layer in its place. */
-  publish(id: number): void {
+  tar(id: number): string {
+    return join(this.#deps.root, String(id), LAYER_TAR);
+  }
+
+  /** Puts a finished layer in its place; with `isSynced` to stay there through a power cut. */
+  async publish(id: number, { isSynced }: { readonly isSynced: boolean }): Promise<void> {
     renameSync(join(this.#deps.root, 'new', String(id)), join(this.#deps.root, String(id)));
+    if (!isSynced) return;
+    await using handle = await open(this.#deps.root, 'r');
+    await handle.sync();
   }
 
   discardNew(id: number): void {

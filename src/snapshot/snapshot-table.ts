@@ -1,4 +1,6 @@
+import type { Digest } from '#base/ids';
 import type { Database, Migration, Row } from '#store/database';
+import type { LayerFormatName } from './layer-format.ts';
 
 export const snapshotMigrations: readonly Migration[] = [
   {
@@ -14,6 +16,13 @@ export const snapshotMigrations: readonly Migration[] = [
     ) STRICT;
     CREATE INDEX snapshots_by_parent ON snapshots (parent)`,
   },
+  {
+    name: 'snapshot/2-formats',
+    sql: `ALTER TABLE snapshots ADD COLUMN format TEXT NOT NULL DEFAULT 'directory'
+      CHECK (format IN ('directory', 'erofs'));
+    ALTER TABLE snapshots ADD COLUMN diff_id TEXT;
+    CREATE INDEX snapshots_by_diff ON snapshots (diff_id) WHERE diff_id IS NOT NULL`,
+  },
 ];
 
 export interface SnapshotRecord {
@@ -22,8 +31,17 @@ export interface SnapshotRecord {
   readonly kind: 'active' | 'committed';
   readonly name: string;
   readonly parent?: number;
+  readonly format: LayerFormatName;
+  /** digest of the tar, for a layer */
+  readonly diffId?: Digest;
   /** of a committed one, once it was added up */
   readonly usage?: { readonly sizeBytes: number; readonly inodes: number };
+}
+
+/** One of a stack: where its files are, and how to see them. */
+export interface StackedLayer {
+  readonly id: number;
+  readonly format: LayerFormatName;
 }
 
 export class SnapshotTable {
@@ -43,27 +61,33 @@ export class SnapshotTable {
   }
 
   /** The record and its ancestors, uppermost first. */
-  chain(id: number): number[] {
+  chain(id: number): StackedLayer[] {
     return this.#db
       .all(
-        `WITH RECURSIVE chain (id, parent, depth) AS (
-          SELECT id, parent, 0 FROM snapshots WHERE id = ?
-          UNION ALL SELECT s.id, s.parent, chain.depth + 1 FROM snapshots s JOIN chain ON s.id = chain.parent
-        ) SELECT id FROM chain ORDER BY depth`,
+        `WITH RECURSIVE chain (id, parent, format, depth) AS (
+          SELECT id, parent, format, 0 FROM snapshots WHERE id = ?
+          UNION ALL SELECT s.id, s.parent, s.format, chain.depth + 1
+            FROM snapshots s JOIN chain ON s.id = chain.parent
+        ) SELECT id, format FROM chain ORDER BY depth`,
         id,
       )
-      .map(row => Number(row['id']));
+      .map(row => ({ id: Number(row['id']), format: formatOf(row) }));
   }
 
   /** @throws when the name is taken. */
-  insert({ id, kind, name, parent }: SnapshotRecord): void {
+  insert({ id, kind, name, parent, format, diffId, usage }: SnapshotRecord): void {
     this.#db.run(
-      'INSERT INTO snapshots (id, kind, name, parent, created_at) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO snapshots (id, kind, name, parent, created_at, format, diff_id, size_bytes, inodes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       kind,
       name,
       parent ?? null,
       Date.now(),
+      format,
+      diffId ?? null,
+      usage?.sizeBytes ?? null,
+      usage?.inodes ?? null,
     );
   }
 
@@ -74,6 +98,13 @@ export class SnapshotTable {
       usage.inodes,
       id,
     );
+  }
+
+  /** Layers in this format whose tar has this digest. */
+  withDiffId(diffId: Digest, format: LayerFormatName): number[] {
+    return this.#db
+      .all('SELECT id FROM snapshots WHERE diff_id = ? AND format = ? ORDER BY id', diffId, format)
+      .map(row => Number(row['id']));
   }
 
   hasChildren(id: number): boolean {
@@ -92,12 +123,18 @@ export class SnapshotTable {
 }
 
 function fromRow(row: Row): SnapshotRecord {
-  const { id, kind, name, parent, size_bytes: sizeBytes, inodes } = row;
+  const { id, kind, name, parent, diff_id: diffId, size_bytes: sizeBytes, inodes } = row;
   return {
     id: Number(id),
     kind: kind === 'active' ? 'active' : 'committed',
     name: String(name),
+    format: formatOf(row),
     ...(parent === null ? {} : { parent: Number(parent) }),
+    ...(diffId === null ? {} : { diffId: String(diffId) as Digest }), // written by insert()
     ...(sizeBytes === null ? {} : { usage: { sizeBytes: Number(sizeBytes), inodes: Number(inodes) } }),
   };
+}
+
+function formatOf(row: Row): LayerFormatName {
+  return row['format'] === 'erofs' ? 'erofs' : 'directory';
 }

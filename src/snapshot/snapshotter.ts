@@ -2,6 +2,9 @@ import type { Abortable } from '#base/abortable';
 import type { Digest } from '#base/ids';
 import type { GrowingFile } from '#store/growing-file';
 
+/** What clients are told. */
+export type StorageDriver = 'overlay2' | 'erofs';
+
 /** What to give mount(2) to see a snapshot. `options` may exceed a page: see `sys/mount`. */
 export interface MountSpec {
   readonly type: string;
@@ -16,7 +19,10 @@ export interface SnapshotUsage {
 
 /** Where the content of a layer comes from, and what it must turn out to be. */
 export interface LayerSource {
-  /** a tar, plain or compressed with gzip or zstd: a file, or one that is still being written (a download) */
+  /**
+   * A tar, plain or compressed with gzip or zstd: a file, or one that is still being written (a download). Where it is plain
+   * a driver may keep the file itself by another name: its bytes must not change afterwards, its names may go.
+   */
   readonly archive: string | GrowingFile;
   /** digest of the tar itself */
   readonly diffId: Digest;
@@ -49,7 +55,7 @@ export interface TakenLayer {
  * Every method is idempotent where it says `ensure` or `remove`; `sweep` removes what no row owns.
  */
 export interface Snapshotter {
-  readonly driver: string;
+  readonly driver: StorageDriver;
 
   hasCommitted(name: string): boolean;
 

@@ -45,6 +45,7 @@ export class ArchiveSource implements AsyncDisposable {
   readonly #blobHash: Hash | undefined;
   readonly #closed = new AbortController();
   #pumping: Promise<void> | undefined;
+  #compression: Compression | undefined;
   #blobBytes = 0;
   #tarBytes = 0;
   #facts: ArchiveFacts | undefined;
@@ -58,8 +59,10 @@ export class ArchiveSource implements AsyncDisposable {
     this.#blobHash = isKnown ? undefined : createHash('sha256');
   }
 
-  get fd(): number {
-    return this.#fd;
+  /** Known when the first chunk is there. */
+  get compression(): Compression {
+    if (this.#compression === undefined) throw new TypeError('nothing has been read yet');
+    return this.#compression;
   }
 
   /** Once {@link chunks} has ended. */
@@ -76,6 +79,7 @@ export class ArchiveSource implements AsyncDisposable {
    */
   async *chunks(): AsyncGenerator<Buffer> {
     const compression = await this.#detect();
+    this.#compression = compression;
     const diffHash = compression === 'none' ? undefined : createHash('sha256');
     for await (const chunk of compression === 'none' ? this.#raw() : this.#inflated(compression)) {
       if (this.#shouldStop()) throw cancelled();

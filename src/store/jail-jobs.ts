@@ -1,3 +1,4 @@
+import type { ErofsIndex } from '#spec/erofs/erofs-writer';
 import type { TarLimits } from '#spec/tar/tar-parser';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
@@ -26,6 +27,33 @@ export interface ExtractResult extends ArchiveFacts {
   readonly implicitDirectories: readonly string[];
 }
 
+export interface IndexInput {
+  /** When it is not compressed, the file itself is kept: nobody may change it any more. */
+  readonly archive: ArchiveInput;
+  /** an existing directory, for `layer.tar` and `layer.erofs` */
+  readonly directory: string;
+  readonly limits?: Partial<TarLimits>;
+  /** Fail when less than this many bytes would be left free on the file system. */
+  readonly reserveBytes?: number;
+}
+
+export interface IndexResult extends ArchiveFacts {
+  /** content of all files */
+  readonly sizeBytes: number;
+  readonly entries: number;
+  readonly topLevelNames: readonly string[];
+  /** for {@link SealIndexInput} */
+  readonly implicit: ErofsIndex['implicit'];
+  readonly index: Pick<ErofsIndex, 'bytes' | 'inodes' | 'contentBytes'>;
+}
+
+export interface SealIndexInput {
+  readonly directory: string;
+  /** directories of the layers below, uppermost first */
+  readonly parents: readonly string[];
+  readonly implicit: ErofsIndex['implicit'];
+}
+
 /** What the worker threads can do, by name. */
 export interface JailJobs {
   readonly extract: { readonly input: ExtractInput; readonly output: ExtractResult };
@@ -38,6 +66,8 @@ export interface JailJobs {
     };
     readonly output: undefined;
   };
+  readonly index: { readonly input: IndexInput; readonly output: IndexResult };
+  readonly sealIndex: { readonly input: SealIndexInput; readonly output: undefined };
   readonly measure: {
     readonly input: { readonly archive: ArchiveInput };
     readonly output: ArchiveFacts;

@@ -9,12 +9,15 @@ import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import {
   type ExtractInput,
   type ExtractResult,
+  type IndexInput,
+  type IndexResult,
   JAIL_CLOSE,
   type JailFailure,
   type JailJobName,
   type JailJobs,
   type JailReply,
   type JailRequest,
+  type SealIndexInput,
 } from './jail-jobs.ts';
 
 export interface JailPoolOptions {
@@ -79,6 +82,20 @@ export class JailPool implements AsyncDisposable {
     options?: Abortable,
   ): Promise<void> {
     await this.run('adopt', { layer, parents, paths }, options);
+  }
+
+  /**
+   * Takes a layer in as its tar and an index of it, in a directory, both on disk to stay. {@link sealIndex} must follow.
+   *
+   * @throws {EngineError} as {@link extract}.
+   */
+  index(input: IndexInput, options?: Abortable): Promise<IndexResult> {
+    return this.run('index', input, options);
+  }
+
+  /** Completes an index by what the layers below say about its directories. */
+  async sealIndex(input: SealIndexInput, options?: Abortable): Promise<void> {
+    await this.run('sealIndex', input, options);
   }
 
   /** Digests and sizes of an archive and of what it contains, decompressed. @throws {EngineError} `invalid`. */

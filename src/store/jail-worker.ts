@@ -20,6 +20,7 @@ import {
   type JailRequest,
 } from './jail-jobs.ts';
 import { LayerExtractor } from './layer-extractor.ts';
+import { indexLayer, sealIndex } from './layer-indexer.ts';
 
 /**
  * The entry of a worker thread that touches untrusted trees. Everything it needs is imported above, before any
@@ -40,6 +41,11 @@ type Handlers = {
 const handlers: Handlers = {
   extract,
   measure,
+  index: indexLayer,
+  sealIndex: input => {
+    sealIndex(input);
+    return undefined;
+  },
   adopt: ({ layer, parents, paths }) => {
     adoptAttributes(layer, parents, paths);
     return undefined;

@@ -10,8 +10,10 @@ import {
 } from 'node:fs';
 import { EngineError } from '#base/errors';
 import { displayName } from '#spec/tar/byte-string';
+import { safePath } from '#spec/tar/safe-path';
 import type { SparseMap, TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
+import { whiteoutOf } from '#spec/tar/whiteout';
 import {
   AT_FDCWD,
   linkAt,
@@ -28,7 +30,7 @@ import { removeTree } from '#sys/remove-tree';
 import { isErrno } from '#sys/sys-error';
 import { setXattr } from '#sys/xattr';
 import { finishFile, setAttributes } from './entry-attributes.ts';
-import { cName, fsPath, safePath } from './layer-path.ts';
+import { cName, fsPath } from './layer-path.ts';
 
 export interface LayerExtractorOptions {
   readonly whiteouts: 'overlay' | 'none';
@@ -36,9 +38,6 @@ export interface LayerExtractorOptions {
 }
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-const WHITEOUT = '.wh.';
-const WHITEOUT_META = '.wh..wh.';
-const OPAQUE = '.wh..wh..opq';
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const YES = Buffer.from('y');
 const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
@@ -218,22 +217,21 @@ export class LayerExtractor implements TarSink {
 
   /** @returns whether the name was one of those that stand for a removal. */
   #whiteout(path: string): boolean {
-    const slash = path.lastIndexOf('/');
-    const base = path.slice(slash + 1);
-    if (!base.startsWith(WHITEOUT)) return false;
-    const parent = slash < 0 ? '' : path.slice(0, slash);
-    if (base === OPAQUE) {
-      this.#ensureDirectory(parent);
-      setXattr(cName(parent), OPAQUE_XATTR, YES);
-      return true;
+    const whiteout = whiteoutOf(path);
+    switch (whiteout?.kind) {
+      case undefined:
+        return false;
+      case 'ignored':
+        return true;
+      case 'opaque':
+        this.#ensureDirectory(whiteout.directory);
+        setXattr(cName(whiteout.directory), OPAQUE_XATTR, YES);
+        return true;
+      case 'hide':
+        this.#ensureDirectory(whiteout.parent);
+        this.#hide(whiteout.parent === '' ? whiteout.name : `${whiteout.parent}/${whiteout.name}`);
+        return true;
     }
-    if (base.startsWith(WHITEOUT_META)) return true; // bookkeeping of AUFS
-    const hidden = base.slice(WHITEOUT.length);
-    if (hidden === '' || hidden === '.' || hidden === '..')
-      throw new EngineError('invalid', 'a whiteout of nothing');
-    this.#ensureDirectory(parent);
-    this.#hide(parent === '' ? hidden : `${parent}/${hidden}`);
-    return true;
   }
 
   /** A whiteout concerns lower layers only: what this layer has under that name stays, a directory becomes opaque. */

@@ -5,6 +5,15 @@ import { getXattr } from './xattr.ts';
 
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 
+export interface DirectoryAttributes {
+  readonly uid: number;
+  readonly gid: number;
+  /** 0 to 0o7777 */
+  readonly mode: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanos: number;
+}
+
 /**
  * Gives directories of a layer the owner, mode and times that the layers below have for them: for directories that a
  * layer's archive went through without describing them. Overlayfs shows those of the uppermost layer, and an invented
@@ -14,30 +23,50 @@ const OPAQUE_XATTR = 'trusted.overlay.opaque';
  * @param paths relative, one character per byte (latin1), `''` for the root; links on the way are not followed
  */
 export function adoptAttributes(layer: string, parents: readonly string[], paths: readonly string[]): void {
-  using fds = new DisposableStack();
-  const open = (path: string): number => {
-    const fd = openDirectoryAt(AT_FDCWD, path);
-    fds.defer(() => closeSync(fd));
-    return fd;
-  };
-  const target = open(layer);
-  const sources = parents.map(open);
-  for (const path of paths) adopt(target, sources, path);
+  const target = openDirectoryAt(AT_FDCWD, layer);
+  try {
+    for (const [path, found] of lowerAttributes(parents, paths)) {
+      withDirectory(target, path, fd => {
+        fchownSync(fd, found.uid, found.gid);
+        fchmodSync(fd, found.mode);
+        setTimesFd(fd, found.mtimeSeconds, found.mtimeNanos);
+      });
+    }
+  } finally {
+    closeSync(target);
+  }
 }
 
-function adopt(target: number, sources: readonly number[], path: string): void {
-  withDirectory(target, path, to => {
-    for (const source of sources) {
-      const found = withDirectory(source, path, from => {
-        const { uid, gid, mode, mtimeSeconds, mtimeNanos } = statFd(from);
-        fchownSync(to, uid, gid);
-        fchmodSync(to, mode & 0o7777);
-        setTimesFd(to, mtimeSeconds, mtimeNanos);
-      });
-      // What the layer has instead, or an opaque directory above, hides the layers below it.
-      if (found !== 'missing' || isHidden(source, path)) return;
-    }
+/** What the layers below (uppermost first) show for these directories; those that they do not show are left out. */
+export function lowerAttributes(
+  parents: readonly string[],
+  paths: readonly string[],
+): Map<string, DirectoryAttributes> {
+  using fds = new DisposableStack();
+  const sources = parents.map(parent => {
+    const fd = openDirectoryAt(AT_FDCWD, parent);
+    fds.defer(() => closeSync(fd));
+    return fd;
   });
+  const found = new Map<string, DirectoryAttributes>();
+  for (const path of paths) {
+    const attributes = find(sources, path);
+    if (attributes) found.set(path, attributes);
+  }
+  return found;
+}
+
+function find(sources: readonly number[], path: string): DirectoryAttributes | undefined {
+  for (const source of sources) {
+    let attributes: DirectoryAttributes | undefined;
+    const outcome = withDirectory(source, path, from => {
+      const { uid, gid, mode, mtimeSeconds, mtimeNanos } = statFd(from);
+      attributes = { uid, gid, mode: mode & 0o7777, mtimeSeconds: Number(mtimeSeconds), mtimeNanos };
+    });
+    // What the layer has instead, or an opaque directory above, hides the layers below it.
+    if (outcome !== 'missing' || isHidden(source, path)) return attributes;
+  }
+  return undefined;
 }
 
 function isHidden(layer: number, path: string): boolean {

@@ -34,7 +34,14 @@ export function startImageEngine(
   const db = new Database(join(root, 'state.db'));
   db.migrate([...snapshotMigrations, ...imageMigrations], silentLogger);
   const jail = new JailPool();
-  const snapshots = new OverlaySnapshotter({ db, root: join(root, 'snapshots'), jail, logger: silentLogger });
+  const snapshots = new OverlaySnapshotter({
+    db,
+    root: join(root, 'snapshots'),
+    jail,
+    mounts: linuxMounts,
+    format: process.env['QUAI_TEST_LAYERS'] === 'directory' ? 'directory' : 'erofs',
+    logger: silentLogger,
+  });
   const content = new ContentStore({ root: join(root, 'content') });
   const events: Omit<EngineEvent, 'timeNanos'>[] = [];
   const images = new ImageService({

@@ -28,8 +28,11 @@ const ENTRY_TYPES: Readonly<Record<string, TarEntry['type']>> = {
   '6': 'fifo',
 };
 
+/** An entry before it is known where its content begins. */
+export type MergedEntry = Omit<TarEntry, 'contentOffset'>;
+
 /** One entry from its header and the extension headers before it. @throws {EngineError} `invalid`. */
-export function mergeEntry(header: RawHeader, { pax, longName, longLink }: ExtendedFields): TarEntry {
+export function mergeEntry(header: RawHeader, { pax, longName, longLink }: ExtendedFields): MergedEntry {
   const path = pax.sparse?.get('name') ?? agreed(pax.path, longName) ?? header.path;
   const linkPath = agreed(pax.linkPath, longLink) ?? header.linkPath;
   const type = entryType(header.flag, path);

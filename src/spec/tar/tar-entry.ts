@@ -43,6 +43,8 @@ export interface TarEntry {
   readonly gid: number;
   /** bytes of content that follow; 0 for everything but files */
   readonly size: number;
+  /** where they begin in the archive, counted from its first byte */
+  readonly contentOffset: number;
   /** where they belong, for a sparse file */
   readonly sparse?: SparseMap;
   /** whole seconds since 1970, may be negative */

@@ -1,4 +1,4 @@
-import { type ExtendedFields, MAX_NAME, mergeEntry } from './merge-entry.ts';
+import { type ExtendedFields, MAX_NAME, type MergedEntry, mergeEntry } from './merge-entry.ts';
 import { type PaxFields, parsePax } from './pax.ts';
 import { GnuSparseReader, PaxSparseReader, parseSparseList } from './sparse.ts';
 import { BLOCK_SIZE, type TarEntry } from './tar-entry.ts';
@@ -51,6 +51,10 @@ export class TarParser {
   #onMapBlock: (block: Buffer) => void = () => undefined;
   #entries = 0;
   #bytes = 0;
+  /** bytes of all chunks before this one */
+  #consumed = 0;
+  /** where the block that was read last ends, in the archive */
+  #blockEnd = 0;
 
   constructor(sink: TarSink, limits: Partial<TarLimits> = {}) {
     this.#sink = sink;
@@ -62,6 +66,7 @@ export class TarParser {
     for (let offset = 0; offset < chunk.length && this.#state !== 'ended'; ) {
       offset = this.#step(chunk, offset);
     }
+    this.#consumed += chunk.length;
   }
 
   /** Says that the archive is complete. @throws {EngineError} `invalid` when it was cut. */
@@ -89,6 +94,7 @@ export class TarParser {
 
   #readBlock(chunk: Buffer, offset: number): number {
     if (this.#blockFill === 0 && chunk.length - offset >= BLOCK_SIZE) {
+      this.#blockEnd = this.#consumed + offset + BLOCK_SIZE;
       this.#wholeBlock(chunk, offset);
       return offset + BLOCK_SIZE;
     }
@@ -96,6 +102,7 @@ export class TarParser {
     this.#blockFill += copied;
     if (this.#blockFill === BLOCK_SIZE) {
       this.#blockFill = 0;
+      this.#blockEnd = this.#consumed + offset + copied;
       this.#wholeBlock(this.#block, 0);
     }
     return offset + copied;
@@ -216,7 +223,7 @@ export class TarParser {
     };
   }
 
-  #beginEntry(entry: TarEntry): void {
+  #beginEntry(entry: MergedEntry): void {
     this.#pax = {};
     this.#longName = undefined;
     this.#longLink = undefined;
@@ -229,7 +236,7 @@ export class TarParser {
     this.#remaining = entry.size;
     this.#padding = paddingOf(entry.size);
     this.#state = entry.size > 0 ? 'content' : 'header';
-    this.#sink.entry(entry);
+    this.#sink.entry({ ...entry, contentOffset: this.#blockEnd });
     if (entry.size === 0) this.#sink.endEntry();
   }
 

@@ -1,0 +1,103 @@
+import { closeSync, openSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { throwIfAborted } from '#base/abortable';
+import { EngineError, messageOf } from '#base/errors';
+import type { JailPool } from '#store/jail-pool';
+import { LAYER_INDEX, LAYER_TAR } from '#store/layer-files';
+import type { Mounts } from '#sys/mount';
+import { isErrno } from '#sys/sys-error';
+import type { FormattedLayer, LayerFormat } from './layer-format.ts';
+import { archiveInput, verifyDiffId } from './layer-intake.ts';
+import type { SnapshotDirectories } from './snapshot-directories.ts';
+import type { LayerSource } from './snapshotter.ts';
+
+export interface ErofsLayersDeps {
+  readonly directories: SnapshotDirectories;
+  readonly jail: Pick<JailPool, 'index' | 'sealIndex'>;
+  readonly mounts: Mounts;
+}
+
+/** Nothing of a layer is run or opened through this mount: overlayfs is put over it. */
+const FLAGS = ['ro', 'nodev', 'nosuid'];
+
+/**
+ * Layers kept as their tar, with an EROFS index mounted over it:
+ *
+ *   <number>/layer.tar     as it came, decompressed; perhaps another name of the blob
+ *   <number>/layer.erofs   names and attributes; the contents are in the tar
+ *   <number>/fs            where it is mounted, from when it is first needed
+ *
+ * No file is ever made on the host from a name in an archive, and a layer is removed by unlinking two files.
+ */
+export class ErofsLayers implements LayerFormat {
+  readonly #deps: ErofsLayersDeps;
+
+  constructor(deps: ErofsLayersDeps) {
+    this.#deps = deps;
+  }
+
+  async take(
+    id: number,
+    source: LayerSource,
+    parents: () => Promise<readonly string[]>,
+    signal: AbortSignal,
+  ): Promise<FormattedLayer> {
+    const { jail, directories } = this.#deps;
+    const directory = dirname(directories.createNew(id));
+    const taken = await jail.index({ archive: archiveInput(source), directory }, { signal });
+    verifyDiffId(source, taken);
+    await jail.sealIndex({ directory, parents: await parents(), implicit: taken.implicit }, { signal });
+    throwIfAborted(signal);
+    return { taken, usage: { sizeBytes: taken.index.contentBytes, inodes: taken.index.inodes } };
+  }
+
+  directory(id: number): string {
+    const target = this.#deps.directories.fs(id);
+    if (!isMountedOver(target)) this.#mount(id, target);
+    return target;
+  }
+
+  release(id: number): void {
+    const target = this.#deps.directories.fs(id);
+    if (isMountedOver(target)) this.#deps.mounts.unmount(target);
+  }
+
+  #mount(id: number, target: string): void {
+    const own = dirname(target);
+    try {
+      mountIndex(this.#deps.mounts, own, target);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) {
+        throw new EngineError('dataLoss', `the files of a layer are gone: ${own}`, { cause: error });
+      }
+      throw new EngineError('unavailable', `cannot mount layer ${id} (${own}): ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Mounts the index in `directory` over the tar beside it. @throws {SysError} */
+export function mountIndex(mounts: Mounts, directory: string, target: string): void {
+  const tar = join(directory, LAYER_TAR);
+  const mount = (device: string): void =>
+    mounts.mount(target, {
+      type: 'erofs',
+      source: join(directory, LAYER_INDEX),
+      options: [...FLAGS, `device=${device}`],
+    });
+  if (!tar.includes(',')) return mount(tar);
+  // In mount options a comma cannot be escaped.
+  const fd = openSync(tar, 'r');
+  try {
+    mount(`/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A mounted file system has another device number than the directory above; asking costs a microsecond. */
+function isMountedOver(target: string): boolean {
+  const own = statSync(target, { throwIfNoEntry: false });
+  return own !== undefined && own.dev !== statSync(dirname(target)).dev;
+}

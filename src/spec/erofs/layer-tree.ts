@@ -1,0 +1,180 @@
+import { EngineError } from '#base/errors';
+import { displayName } from '../tar/byte-string.ts';
+import { safePath } from '../tar/safe-path.ts';
+import type { TarEntry } from '../tar/tar-entry.ts';
+import type { TarSink } from '../tar/tar-parser.ts';
+import { whiteoutOf } from '../tar/whiteout.ts';
+import { LayerDirectory, LayerNode } from './layer-node.ts';
+import { keepsXattr } from './xattr-body.ts';
+
+/** NAME_MAX of linux/limits.h */
+const MAX_NAME = 255;
+/** As the kernel: fs/namei.c. */
+const MAX_LINKS = 40;
+const MAX_TOP_LEVEL_NAMES = 64;
+
+/**
+ * The file system that unpacking the archive of a layer into an empty directory would make, in memory: an entry replaces an
+ * earlier one of its name, links on the way to a name are followed inside the tree, whiteouts are what overlayfs takes for
+ * them. Contents are not kept, only where they are.
+ */
+export class LayerTree implements TarSink {
+  readonly root = new LayerDirectory();
+  readonly topLevelNames = new Set<string>();
+  entries = 0;
+  /** content of all files */
+  sizeBytes = 0;
+
+  entry(entry: TarEntry): void {
+    this.entries += 1;
+    this.sizeBytes += entry.sparse?.realSize ?? entry.size;
+    try {
+      this.#add(entry, safePath(entry.path));
+    } catch (error) {
+      if (!(error instanceof PathError)) throw error;
+      throw new EngineError('invalid', `cannot unpack "${displayName(entry.path)}": ${error.message}`);
+    }
+  }
+
+  data(): void {
+    // stays where it is
+  }
+
+  endEntry(): void {
+    // nothing was begun
+  }
+
+  #add(entry: TarEntry, path: string): void {
+    this.#noteTopLevel(path);
+    if (this.#whiteout(entry, path)) return;
+    if (path === '') return this.#describeRoot(entry);
+    const slash = path.lastIndexOf('/');
+    const parent = this.#directory(slash < 0 ? '' : path.slice(0, slash));
+    const name = path.slice(slash + 1);
+    checkName(name);
+    if (entry.type === 'directory') return describe(this.#makeDirectory(parent, name), entry);
+    if (entry.type === 'hardlink') return this.#hardLink(entry, path, parent, name);
+    const node = LayerNode.of(entry, entry.type);
+    node.xattrs = kept(entry, node.xattrs);
+    if (node.type === 'symlink' && node.target === '') throw new PathError('a link to nowhere');
+    parent.children.set(name, node);
+  }
+
+  #describeRoot(entry: TarEntry): void {
+    if (entry.type !== 'directory') throw new PathError('the root is no directory');
+    describe(this.root, entry);
+  }
+
+  /** A directory over a whiteout of the same layer hides what lower layers have in it. */
+  #makeDirectory(parent: LayerDirectory, name: string): LayerDirectory {
+    const existing = parent.children.get(name);
+    if (existing instanceof LayerDirectory) return existing;
+    const directory = new LayerDirectory(name, parent);
+    directory.isOpaque = existing?.isWhiteout ?? false;
+    parent.children.set(name, directory);
+    return directory;
+  }
+
+  /** The other name has the attributes already: both are one file. */
+  #hardLink(entry: TarEntry, path: string, parent: LayerDirectory, name: string): void {
+    const target = safePath(entry.linkPath);
+    if (target === path || target === '') throw new PathError('a link to itself');
+    const slash = target.lastIndexOf('/');
+    const from = this.#existing(this.root, slash < 0 ? [] : target.slice(0, slash).split('/'), { links: 0 });
+    const node = from.children.get(target.slice(slash + 1));
+    if (!node) throw new PathError(`nothing is there to link to: ${displayName(target)}`);
+    if (node instanceof LayerDirectory) throw new PathError('a hard link to a directory');
+    parent.children.set(name, node);
+  }
+
+  /** @returns whether the name was one of those that stand for a removal. */
+  #whiteout(entry: TarEntry, path: string): boolean {
+    const whiteout = whiteoutOf(path);
+    if (whiteout && entry.size > 0) throw new PathError('a whiteout has content');
+    switch (whiteout?.kind) {
+      case undefined:
+        return false;
+      case 'ignored':
+        return true;
+      case 'opaque':
+        this.#directory(whiteout.directory).isOpaque = true;
+        return true;
+      case 'hide':
+        checkName(whiteout.name);
+        hide(this.#directory(whiteout.parent), whiteout.name);
+        return true;
+    }
+  }
+
+  /** Makes missing directories on the way. */
+  #directory(path: string): LayerDirectory {
+    let directory = this.root;
+    if (path === '') return directory;
+    for (const name of path.split('/')) {
+      const next = directory.children.get(name);
+      if (next instanceof LayerDirectory) directory = next;
+      else if (next === undefined || next.isWhiteout) {
+        checkName(name);
+        directory = this.#makeDirectory(directory, name);
+      } else directory = this.#throughLink(directory, next, { links: 0 });
+    }
+    return directory;
+  }
+
+  /** The directory that a link leads to: inside the tree, whatever it says. */
+  #throughLink(directory: LayerDirectory, link: LayerNode, count: { links: number }): LayerDirectory {
+    if (link.type !== 'symlink') throw new PathError('Not a directory');
+    count.links += 1;
+    if (count.links > MAX_LINKS) throw new PathError('Too many levels of symbolic links');
+    const start = link.target.startsWith('/') ? this.root : directory;
+    return this.#existing(start, link.target.split('/'), count);
+  }
+
+  #existing(start: LayerDirectory, names: readonly string[], count: { links: number }): LayerDirectory {
+    let directory = start;
+    for (const name of names) {
+      if (name === '' || name === '.') continue;
+      if (name === '..') {
+        directory = directory.parent ?? directory;
+        continue;
+      }
+      const next = directory.children.get(name);
+      if (!next) throw new PathError('No such file or directory');
+      directory = next instanceof LayerDirectory ? next : this.#throughLink(directory, next, count);
+    }
+    return directory;
+  }
+
+  #noteTopLevel(path: string): void {
+    if (this.topLevelNames.size >= MAX_TOP_LEVEL_NAMES) return;
+    const slash = path.indexOf('/');
+    this.topLevelNames.add(displayName(slash < 0 ? path : path.slice(0, slash)));
+  }
+}
+
+/** A name that leads nowhere; whoever knows the whole name says so. */
+class PathError extends Error {}
+
+function describe(directory: LayerDirectory, entry: TarEntry): void {
+  directory.isImplicit = false;
+  directory.describe(entry);
+  directory.xattrs = kept(entry, directory.xattrs);
+}
+
+/** A whiteout concerns lower layers only: what this layer has under that name stays, a directory becomes opaque. */
+function hide(parent: LayerDirectory, name: string): void {
+  const existing = parent.children.get(name);
+  if (existing instanceof LayerDirectory) existing.isOpaque = true;
+  else if (!existing) parent.children.set(name, LayerNode.whiteout());
+}
+
+function kept(entry: TarEntry, before: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
+  if (entry.xattrs.size === 0 || entry.type === 'hardlink') return before;
+  const type = entry.type;
+  const added = [...entry.xattrs].filter(([name]) => keepsXattr(name, type));
+  return added.length === 0 ? before : new Map([...before, ...added]);
+}
+
+function checkName(name: string): void {
+  if (name.length > MAX_NAME) throw new PathError('File name too long');
+}

@@ -1,0 +1,27 @@
+import { EngineError } from '#base/errors';
+
+const WHITEOUT = '.wh.';
+const WHITEOUT_META = '.wh..wh.';
+const OPAQUE = '.wh..wh..opq';
+
+/** What the name of an entry in a layer stands for, when it is no file. */
+export type Whiteout =
+  /** hides what lower layers have under this path */
+  | { readonly kind: 'hide'; readonly parent: string; readonly name: string }
+  /** hides what lower layers have in this directory */
+  | { readonly kind: 'opaque'; readonly directory: string }
+  /** bookkeeping of AUFS, without meaning */
+  | { readonly kind: 'ignored' };
+
+/** The whiteouts of the OCI image specification (layer.md). @throws {EngineError} `invalid` for one that hides nothing. */
+export function whiteoutOf(path: string): Whiteout | undefined {
+  const slash = path.lastIndexOf('/');
+  const base = path.slice(slash + 1);
+  if (!base.startsWith(WHITEOUT)) return undefined;
+  const parent = slash < 0 ? '' : path.slice(0, slash);
+  if (base === OPAQUE) return { kind: 'opaque', directory: parent };
+  if (base.startsWith(WHITEOUT_META)) return { kind: 'ignored' };
+  const name = base.slice(WHITEOUT.length);
+  if (name === '' || name === '.' || name === '..') throw new EngineError('invalid', 'a whiteout of nothing');
+  return { kind: 'hide', parent, name };
+}

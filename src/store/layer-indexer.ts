@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  copyFileSync,
+  fdatasync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '#base/errors';
+import { encodeAttributes } from '#spec/erofs/erofs-format';
+import { type ErofsIndex, writeErofs } from '#spec/erofs/erofs-writer';
+import { LayerTree } from '#spec/erofs/layer-tree';
+import { TarParser } from '#spec/tar/tar-parser';
+import { lowerAttributes } from '#sys/adopt-attributes';
+import { isErrno } from '#sys/sys-error';
+import { ArchiveSource } from './archive-source.ts';
+import type { IndexInput, IndexResult, SealIndexInput } from './jail-jobs.ts';
+import { LAYER_INDEX, LAYER_TAR } from './layer-files.ts';
+
+const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
+const SYNC_BYTES = 32 * 1024 * 1024;
+const COPY_BYTES = 1024 * 1024;
+
+/**
+ * Takes a layer in as its tar and an index of it, both on disk to stay when this ends: first the tar, then what points into it.
+ * An archive that is not compressed is not copied but gets a second name.
+ */
+export async function indexLayer(
+  { archive, directory, limits, reserveBytes = DEFAULT_RESERVE_BYTES }: IndexInput,
+  shouldStop: () => boolean,
+): Promise<IndexResult> {
+  const tree = new LayerTree();
+  const parser = new TarParser(tree, limits);
+  await using source = new ArchiveSource(archive, shouldStop);
+  await using tar = new TarFile(join(directory, LAYER_TAR), reserveBytes);
+  for await (const chunk of source.chunks()) {
+    parser.write(chunk);
+    if (source.compression !== 'none') tar.write(chunk);
+  }
+  parser.end();
+  const { facts } = source;
+  if (facts.compression === 'none') tar.adopt(archive.path);
+  await tar.finish();
+  const { implicit, bytes, inodes, contentBytes } = writeIndex(directory, tree, facts.tarBytes, tar.fd);
+  return {
+    ...facts,
+    sizeBytes: tree.sizeBytes,
+    entries: tree.entries,
+    topLevelNames: [...tree.topLevelNames],
+    implicit,
+    index: { bytes, inodes, contentBytes },
+  };
+}
+
+/** Gives directories that the archive did not describe what they have in the layers below, and gets the index onto the disk. */
+export function sealIndex({ directory, parents, implicit }: SealIndexInput): void {
+  const found = lowerAttributes(
+    parents,
+    implicit.map(({ path }) => path),
+  );
+  const fd = openSync(join(directory, LAYER_INDEX), 'r+');
+  try {
+    const inode = Buffer.alloc(64);
+    for (const { path, inodeOffset } of implicit) {
+      const attributes = found.get(path);
+      if (!attributes) continue;
+      readSync(fd, inode, 0, inode.length, inodeOffset);
+      encodeAttributes(inode, 0, 'directory', attributes);
+      writeSync(fd, inode, 0, inode.length, inodeOffset);
+    }
+    fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  syncDirectory(directory);
+}
+
+function writeIndex(directory: string, tree: LayerTree, tarBytes: number, tar: number): ErofsIndex {
+  const fd = openSync(join(directory, LAYER_INDEX), 'wx', 0o600);
+  try {
+    const index = writeErofs(tree.root, {
+      tarBytes,
+      uuid: randomBytes(16),
+      now: Math.floor(Date.now() / 1000),
+      write: bytes => writeAll(fd, bytes),
+    });
+    ftruncateSync(fd, index.bytes);
+    for (const copy of index.copies) copyPiece(tar, fd, copy);
+    return index;
+  } catch (error) {
+    throw spaceError(error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The decompressed archive on its way to the disk, which works while more comes in. */
+class TarFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #reserveBytes: number;
+  #fd: number | undefined;
+  #unchecked = SYNC_BYTES;
+  #syncing: Promise<void> | undefined;
+
+  constructor(path: string, reserveBytes: number) {
+    this.#path = path;
+    this.#reserveBytes = reserveBytes;
+  }
+
+  get fd(): number {
+    if (this.#fd === undefined) throw new TypeError('nothing was written');
+    return this.#fd;
+  }
+
+  write(bytes: Buffer): void {
+    this.#fd ??= openSync(this.#path, 'wx+', 0o600);
+    this.#unchecked += bytes.length;
+    if (this.#unchecked >= SYNC_BYTES) this.#check(this.#fd);
+    try {
+      writeAll(this.#fd, bytes);
+    } catch (error) {
+      throw spaceError(error);
+    }
+  }
+
+  /** The file is this one, which nobody changes any more. */
+  adopt(path: string): void {
+    try {
+      linkSync(path, this.#path);
+    } catch (error) {
+      if (!isErrno(error, 'EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
+      copyFileSync(path, this.#path);
+    }
+    this.#fd = openSync(this.#path, 'r');
+  }
+
+  async finish(): Promise<void> {
+    await this.#syncing;
+    fdatasyncSync(this.fd);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#syncing;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+  }
+
+  #check(fd: number): void {
+    this.#unchecked = 0;
+    const { bavail, bsize } = statfsSync(this.#path);
+    if (bavail * bsize < this.#reserveBytes) throw new EngineError('unavailable', 'no space left on device');
+    if (this.#syncing) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#syncing = promise;
+    // The last sync fails as well, and says so.
+    fdatasync(fd, () => {
+      this.#syncing = undefined;
+      resolve();
+    });
+  }
+}
+
+function copyPiece(
+  from: number,
+  to: number,
+  piece: { readonly from: number; readonly to: number; readonly length: number },
+): void {
+  const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, piece.length));
+  for (let done = 0; done < piece.length; ) {
+    const length = readSync(from, buffer, 0, Math.min(buffer.length, piece.length - done), piece.from + done);
+    if (length === 0) throw new EngineError('dataLoss', 'the archive became shorter while it was read');
+    let written = 0;
+    while (written < length) {
+      written += writeSync(to, buffer, written, length - written, piece.to + done + written);
+    }
+    done += length;
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function spaceError(error: unknown): unknown {
+  return isErrno(error, 'ENOSPC', 'EDQUOT')
+    ? new EngineError('unavailable', 'no space left on device', { cause: error })
+    : error;
+}
