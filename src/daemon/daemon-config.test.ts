@@ -66,6 +66,7 @@ test('loadDaemonConfig() refuses what it does not know, and says what is wrong',
     [['--root', 'relative'], /root: must be an absolute path/],
     [['--host', 'tcp://0.0.0.0:2375'], /hosts\.0: must look like unix:/],
     [['--log-level', 'loud'], /log-level: Invalid type/],
+    [['--storage-driver', 'aufs'], /storage-driver: Invalid type/],
     [['--config', '/nonexistent'], /cannot read the configuration file "\/nonexistent"/],
   ];
   for (const [args, message] of cases) assert.throws(() => load(...args), { kind: 'invalid', message });

@@ -18,6 +18,8 @@ const DEFAULT_PIDS_LIMIT = 2048;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const STORAGE_DRIVERS = ['auto', 'erofs', 'overlay2'] as const;
+
 const absolutePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'));
 const host = v.pipe(
   v.string(),
@@ -37,6 +39,7 @@ const ConfigFile = v.strictObject({
   'log-level': v.optional(v.picklist(LOG_LEVELS)),
   'default-runtime': v.optional(v.picklist(['crun', 'runc'])),
   'init-path': v.optional(absolutePath),
+  'storage-driver': v.optional(v.picklist(STORAGE_DRIVERS)),
   bridge: v.optional(
     v.pipe(
       v.string(),
@@ -63,6 +66,8 @@ export interface DaemonConfig {
   readonly logLevel: LogLevel;
   readonly defaultRuntime: 'crun' | 'runc';
   readonly initPath: string | undefined;
+  /** How new layers are kept; `auto`: as tars with an index where that can be mounted, otherwise as directories. */
+  readonly storageDriver: (typeof STORAGE_DRIVERS)[number];
   /** absent: no limit */
   readonly defaultPidsLimit: number | undefined;
   readonly logOptions: Readonly<Record<string, string>>;
@@ -95,6 +100,7 @@ Options:
       --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
       --default-runtime NAME crun or runc (default crun)
       --init-path FILE       Program for --init containers
+ -s, --storage-driver NAME  How new layers are kept: ${STORAGE_DRIVERS.join(', ')} (default auto: erofs where it can be mounted)
       --bridge NAME          Name of the default bridge (default quai0; with another root qKEY0)
       --publish-default WHERE  Address for published ports that name none: any (default) or loopback
       --firewall WHOSE       Whose rules judge who reaches published ports: quai (default: all may), or host: the
@@ -127,6 +133,7 @@ const FLAGS = {
   'log-level': { type: 'string' },
   'default-runtime': { type: 'string' },
   'init-path': { type: 'string' },
+  'storage-driver': { type: 'string', short: 's' },
   bridge: { type: 'string' },
   'publish-default': { type: 'string' },
   firewall: { type: 'string' },
@@ -197,6 +204,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
     logLevel: given['log-level'] ?? 'info',
     defaultRuntime: given['default-runtime'] ?? 'crun',
     initPath: given['init-path'],
+    storageDriver: given['storage-driver'] ?? 'auto',
     defaultPidsLimit: pidsLimit(given['default-pids-limit'] ?? DEFAULT_PIDS_LIMIT),
     logOptions: given['log-opts'] ?? {},
     labels: given.labels ?? [],

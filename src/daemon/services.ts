@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiServerDeps } from '#api/api-server';
+import { EngineError } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { ContainerIndex } from '#container/container-index';
@@ -17,7 +18,9 @@ import { Plugins } from '#plugin/plugins';
 import { ConmonRuntime } from '#runtime/conmon-runtime';
 import { type HostFacts, readHostFacts } from '#runtime/oci-spec/host-facts';
 import { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
+import { erofsMissing } from '#snapshot/erofs-probe';
 import { StoredLayerBlobs } from '#snapshot/layer-blobs';
+import type { LayerFormatName } from '#snapshot/layer-format';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
@@ -109,6 +112,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     programs,
     [Symbol.asyncDispose]: async () => {
       await jail[Symbol.asyncDispose]();
+      storage.snapshots[Symbol.dispose]();
       db[Symbol.dispose]();
     },
   };
@@ -123,7 +127,7 @@ interface Shared {
 }
 
 function createStorage(
-  { root }: DaemonConfig,
+  { root, storageDriver }: DaemonConfig,
   shared: Shared,
   containers: () => ContainerService,
 ): Pick<ContainerDeps, 'images' | 'volumes'> & { readonly snapshots: OverlaySnapshotter } {
@@ -131,7 +135,7 @@ function createStorage(
     ...shared,
     root: join(root, 'snapshots'),
     mounts: linuxMounts,
-    format: 'directory',
+    format: layerFormat(join(root, 'snapshots'), storageDriver, shared.logger),
   });
   const content = new ContentStore({ root: join(root, 'content') });
   const images = new ImageService({
@@ -147,6 +151,22 @@ function createStorage(
   });
   const volumes = new VolumeService({ ...shared, root: join(root, 'volumes'), mounts: linuxMounts });
   return { snapshots, images, volumes };
+}
+
+/** @throws {EngineError} `unavailable` when EROFS is asked for and cannot be had. */
+function layerFormat(root: string, driver: DaemonConfig['storageDriver'], logger: Logger): LayerFormatName {
+  if (driver === 'overlay2') return 'directory';
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const missing = erofsMissing(root, linuxMounts);
+  if (missing === undefined) return 'erofs';
+  if (driver === 'erofs') {
+    throw new EngineError(
+      'unavailable',
+      `the storage driver erofs does not work here (${missing}): Linux 6.12 or newer mounts EROFS from files; --storage-driver auto or overlay2 works without`,
+    );
+  }
+  logger.info('layers are kept as directories: EROFS cannot be mounted from files', { reason: missing });
+  return 'directory';
 }
 
 function createSeccomp({ root }: DaemonConfig, host: HostFacts, logger: Logger): SeccompFilters {

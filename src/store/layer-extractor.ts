@@ -13,7 +13,7 @@ import { displayName } from '#spec/tar/byte-string';
 import { safePath } from '#spec/tar/safe-path';
 import type { SparseMap, TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
-import { whiteoutOf } from '#spec/tar/whiteout';
+import { hasTooManyImplicit, whiteoutOf } from '#spec/tar/whiteout';
 import {
   AT_FDCWD,
   linkAt,
@@ -280,6 +280,9 @@ export class LayerExtractor implements TarSink {
     try {
       mkdirSync(fsPath(path), 0o755);
       this.implicitDirectories.add(path);
+      if (hasTooManyImplicit(this.implicitDirectories.size, this.entries)) {
+        throw new EngineError('invalid', 'too many directories');
+      }
     } catch (error) {
       if (!isErrno(error, 'EEXIST') || !statSync(fsPath(path)).isDirectory()) throw error;
     }

@@ -27,6 +27,7 @@ import { LAYER_INDEX, LAYER_TAR } from './layer-files.ts';
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 const SYNC_BYTES = 32 * 1024 * 1024;
 const COPY_BYTES = 1024 * 1024;
+const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
 
 /**
  * Takes a layer in as its tar and an index of it, both on disk to stay when this ends: first the tar, then what points into it.
@@ -48,7 +49,11 @@ export async function indexLayer(
   const { facts } = source;
   if (facts.compression === 'none') tar.adopt(archive.path);
   await tar.finish();
-  const { implicit, bytes, inodes, contentBytes } = writeIndex(directory, tree, facts.tarBytes, tar.fd);
+  const { implicit, bytes, inodes, contentBytes } = writeIndex(directory, tree, {
+    tarBytes: facts.tarBytes,
+    tar: tar.fd,
+    reserveBytes,
+  });
   return {
     ...facts,
     sizeBytes: tree.sizeBytes,
@@ -82,17 +87,38 @@ export function sealIndex({ directory, parents, implicit }: SealIndexInput): voi
   syncDirectory(directory);
 }
 
-function writeIndex(directory: string, tree: LayerTree, tarBytes: number, tar: number): ErofsIndex {
+function writeIndex(
+  directory: string,
+  tree: LayerTree,
+  {
+    tarBytes,
+    tar,
+    reserveBytes,
+  }: { readonly tarBytes: number; readonly tar: number; readonly reserveBytes: number },
+): ErofsIndex {
+  let unchecked = 0;
+  const account = (bytes: number): void => {
+    unchecked += bytes;
+    if (unchecked < SPACE_CHECK_BYTES) return;
+    unchecked = 0;
+    checkSpace(directory, reserveBytes);
+  };
   const fd = openSync(join(directory, LAYER_INDEX), 'wx', 0o600);
   try {
     const index = writeErofs(tree.root, {
       tarBytes,
       uuid: randomBytes(16),
       now: Math.floor(Date.now() / 1000),
-      write: bytes => writeAll(fd, bytes),
+      write: bytes => {
+        account(bytes.length);
+        writeAll(fd, bytes);
+      },
     });
     ftruncateSync(fd, index.bytes);
-    for (const copy of index.copies) copyPiece(tar, fd, copy);
+    for (const copy of index.copies) {
+      account(copy.length);
+      copyPiece(tar, fd, copy);
+    }
     return index;
   } catch (error) {
     throw spaceError(error);
@@ -153,8 +179,7 @@ class TarFile implements AsyncDisposable {
 
   #check(fd: number): void {
     this.#unchecked = 0;
-    const { bavail, bsize } = statfsSync(this.#path);
-    if (bavail * bsize < this.#reserveBytes) throw new EngineError('unavailable', 'no space left on device');
+    checkSpace(this.#path, this.#reserveBytes);
     if (this.#syncing) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#syncing = promise;
@@ -181,6 +206,11 @@ function copyPiece(
     }
     done += length;
   }
+}
+
+function checkSpace(path: string, reserveBytes: number): void {
+  const { bavail, bsize } = statfsSync(path);
+  if (bavail * bsize < reserveBytes) throw new EngineError('unavailable', 'no space left on device');
 }
 
 function writeAll(fd: number, bytes: Buffer): void {

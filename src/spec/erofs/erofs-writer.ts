@@ -11,7 +11,7 @@ import {
   encodeInode,
   encodeSuperblock,
 } from './erofs-format.ts';
-import { LayerDirectory, type LayerNode } from './layer-node.ts';
+import { LayerDirectory, type LayerNode, pathOf } from './layer-node.ts';
 import { encodeXattrs } from './xattr-body.ts';
 
 export interface ErofsOptions {
@@ -105,7 +105,7 @@ export function writeErofs(root: LayerDirectory, { tarBytes, uuid, now, write }:
   out.fillTo(metaEnd);
   out.flush();
   const implicit = placed.all.flatMap(({ node, offset }) =>
-    node instanceof LayerDirectory && node.isImplicit ? [{ path: node.path, inodeOffset: offset }] : [],
+    node instanceof LayerDirectory && node.isImplicit ? [{ path: pathOf(node), inodeOffset: offset }] : [],
   );
   const contentBytes = placed.all.reduce((sum, { node }) => sum + (node.type === 'file' ? node.size : 0), 0);
   return { bytes: end, copies, implicit, inodes: placed.all.length - 1, contentBytes };

@@ -73,11 +73,11 @@ export class LayerDirectory extends LayerNode {
     this.name = name;
     this.parent = parent;
   }
+}
 
-  /** Path from the root, `''` for that itself. */
-  get path(): string {
-    const names: string[] = [];
-    for (let node: LayerDirectory = this; node.parent; node = node.parent) names.push(node.name);
-    return names.reverse().join('/');
-  }
+/** Path from the root, `''` for that itself. */
+export function pathOf(directory: LayerDirectory): string {
+  const names: string[] = [];
+  for (let node = directory; node.parent; node = node.parent) names.push(node.name);
+  return names.reverse().join('/');
 }

@@ -3,7 +3,7 @@ import { displayName } from '../tar/byte-string.ts';
 import { safePath } from '../tar/safe-path.ts';
 import type { TarEntry } from '../tar/tar-entry.ts';
 import type { TarSink } from '../tar/tar-parser.ts';
-import { whiteoutOf } from '../tar/whiteout.ts';
+import { hasTooManyImplicit, whiteoutOf } from '../tar/whiteout.ts';
 import { LayerDirectory, LayerNode } from './layer-node.ts';
 import { keepsXattr } from './xattr-body.ts';
 
@@ -24,6 +24,7 @@ export class LayerTree implements TarSink {
   entries = 0;
   /** content of all files */
   sizeBytes = 0;
+  #implicit = 0;
 
   entry(entry: TarEntry): void {
     this.entries += 1;
@@ -116,6 +117,8 @@ export class LayerTree implements TarSink {
       else if (next === undefined || next.isWhiteout) {
         checkName(name);
         directory = this.#makeDirectory(directory, name);
+        this.#implicit += 1;
+        if (hasTooManyImplicit(this.#implicit, this.entries)) throw new PathError('too many directories');
       } else directory = this.#throughLink(directory, next, { links: 0 });
     }
     return directory;

@@ -25,3 +25,14 @@ export function whiteoutOf(path: string): Whiteout | undefined {
   if (name === '' || name === '.' || name === '..') throw new EngineError('invalid', 'a whiteout of nothing');
   return { kind: 'hide', parent, name };
 }
+
+const MANY = 50_000;
+const MANY_PER_ENTRY = 10;
+
+/**
+ * Whether an archive goes through more directories without describing them than any tool would make it: a name of 4 KB can make
+ * two thousand.
+ */
+export function hasTooManyImplicit(directories: number, entries: number): boolean {
+  return directories > MANY + MANY_PER_ENTRY * entries;
+}
