@@ -12,6 +12,7 @@ import { type ExecApi, execRoutes } from './exec-routes.ts';
 import { type ImageRouteDeps, imageRoutes } from './image-routes.ts';
 import { type NetworkRouteDeps, networkRoutes } from './network-routes.ts';
 import { type PluginApi, pluginRoutes } from './plugin-routes.ts';
+import { type PortApi, portRoutes } from './port-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
 import { unservedRoutes } from './unserved-routes.ts';
 import { type VolumeApi, volumeRoutes } from './volume-routes.ts';
@@ -22,6 +23,7 @@ export interface ApiServerDeps {
     ContainerStreamApi &
     ExecApi &
     NetworkRouteDeps['containers'] &
+    PortApi &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
   readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'];
   readonly volumes: VolumeApi & SystemRouteDeps['volumes'];
@@ -49,6 +51,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...volumeRoutes(deps.volumes),
     ...networkRoutes(deps),
     ...pluginRoutes(deps.plugins),
+    ...portRoutes(deps.containers),
   ];
 }
 

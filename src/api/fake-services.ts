@@ -279,6 +279,7 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     },
     startExec: () => Promise.resolve(greetingSession),
     resizeExec: done,
+    changePorts: async () => undefined,
     connectNetwork: done,
     disconnectNetwork: done,
     nameOf: id => (id === CONTAINER_ID ? view.name : undefined),

@@ -74,6 +74,14 @@ export class ContainerIndex {
     return next;
   }
 
+  /** Writes what a container is to be from now on, and returns it. */
+  setHostConfig(id: string, hostConfig: Container['hostConfig']): Container {
+    const next = { ...this.get(id), hostConfig };
+    this.#table.updateFixed(next);
+    this.#byId.set(next.id, next);
+    return next;
+  }
+
   /** Notes a state that only matters while this engine runs, such as the last health probe: not worth a commit. */
   note(id: string, state: Container['state']): Container {
     const next = { ...this.get(id), state };

@@ -27,6 +27,7 @@ import { handleExit } from './exit-handler.ts';
 import { containerLogs } from './log-access.ts';
 import { requireValidName } from './name-generator.ts';
 import { connectNetwork, disconnectNetwork } from './network-change.ts';
+import { changePorts, type PortChange, redoPorts } from './port-change.ts';
 import { listProcesses, type ProcessList } from './process-list.ts';
 import { removeContainer } from './remover.ts';
 import { RestartScheduler } from './restart-scheduler.ts';
@@ -291,6 +292,11 @@ export class ContainerService {
     await disconnectNetwork(this.#context, this.#context.index.get(reference), network, options);
   }
 
+  /** Publishes more or fewer ports, at once where the container runs, and for its next starts. */
+  async changePorts(reference: string, change: PortChange): Promise<void> {
+    await changePorts(this.#context, this.#context.index.get(reference), change);
+  }
+
   /** Counts by status, for `info`. */
   counts(): { readonly running: number; readonly paused: number; readonly stopped: number } {
     const all = this.#context.index.all();
@@ -343,6 +349,7 @@ export class ContainerService {
   /** What may follow the first answer: restart policies, `--rm`, the sweep of what nobody owns. */
   async catchUp(): Promise<void> {
     await Promise.all(this.#context.teardowns.values());
+    await redoPorts(this.#context);
     await removeForgotten(this.#context);
     await sweepContainers(this.#context);
     for (const container of containersToStart(this.#context)) {

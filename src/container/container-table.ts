@@ -71,7 +71,7 @@ const Changing = v.object({
   networking: NetworkingConfig,
 });
 
-/** Rows of containers. A row is written whole at creation; afterwards only its state and name change. */
+/** Rows of containers. A row is written whole at creation; afterwards its state and name change, rarely the rest. */
 export class ContainerTable {
   readonly #db: Database;
 
@@ -80,19 +80,23 @@ export class ContainerTable {
   }
 
   insert(container: Container): void {
-    const { imageId, imageName, platform, path, args, config, hostConfig, mounts } = container;
     this.#db.run(
       'INSERT INTO containers (id, name, created_at, fixed, state) VALUES (?, ?, ?, ?, ?)',
       container.id,
       container.name,
       container.createdAt,
-      JSON.stringify({ imageId, imageName, platform, path, args, config, hostConfig, mounts }),
+      fixed(container),
       changing(container),
     );
   }
 
   updateState(container: Container): void {
     this.#db.run('UPDATE containers SET state = ? WHERE id = ?', changing(container), container.id);
+  }
+
+  /** What a container is made from and to be run with. */
+  updateFixed(container: Container): void {
+    this.#db.run('UPDATE containers SET fixed = ? WHERE id = ?', fixed(container), container.id);
   }
 
   rename(id: ContainerId, name: string): void {
@@ -118,6 +122,11 @@ export class ContainerTable {
   transaction<T>(work: () => T extends Promise<unknown> ? never : T): T {
     return this.#db.transaction(work);
   }
+}
+
+function fixed(container: Container): string {
+  const { imageId, imageName, platform, path, args, config, hostConfig, mounts } = container;
+  return JSON.stringify({ imageId, imageName, platform, path, args, config, hostConfig, mounts });
 }
 
 function changing({ state, restartCount, isManuallyStopped, networking }: Container): string {

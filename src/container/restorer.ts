@@ -7,6 +7,7 @@ import type { Container } from './container.ts';
 import { nextState } from './container-machine.ts';
 import type { ContainerContext } from './context.ts';
 import { unmakeMounts } from './mount-maker.ts';
+import { isPortOperation, redoPortConfig } from './port-change.ts';
 import { removeFiles, removeLocked, removeVolumes } from './remover.ts';
 import { startsWithDaemon } from './restart-policy.ts';
 import { releaseRuntime, teardown } from './teardown.ts';
@@ -69,6 +70,10 @@ async function settle(context: ContainerContext, operation: OpenOperation): Prom
   if (operation.operation === 'remove') {
     if (container) await removeLocked(context, container, { volumes: removedVolumes(operation).length > 0 });
     else await removeRests(context, operation);
+  }
+  if (isPortOperation(operation)) {
+    redoPortConfig(context, operation);
+    return; // its other half waits for the networks
   }
   context.journal.end(operation.id);
 }

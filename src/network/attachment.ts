@@ -4,29 +4,16 @@ import type { NetworkDriver } from './drivers/network-driver.ts';
 import { planEndpoint } from './endpoint-plan.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { endpointExists, notConnected } from './errors.ts';
-import type { OpenPort } from './firewall-rules.ts';
 import { chooseGateway } from './gateway-choice.ts';
 import type { AssignedAddress } from './ipam.ts';
 import type { EndpointRequest, PortRequest, SandboxOwner } from './network.ts';
 import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
 import type { NetworkRecord } from './network-table.ts';
 import { PortConflict, type Reservation } from './port-book.ts';
-import { EVERYWHERE } from './publishing-policy.ts';
+import { PortRefused } from './port-refused.ts';
+import { openPortsOf, takeOptions } from './published.ts';
 import { setDefaultRoute } from './sandbox-interface.ts';
-import { forgetUdpFlows } from './udp-flows.ts';
-
-/** A port that could not be had, with the endpoint that wanted it. */
-export class PortRefused extends Error {
-  override readonly name = 'PortRefused';
-  readonly conflict: PortConflict;
-  readonly endpoint: EndpointRecord;
-
-  constructor(conflict: PortConflict, endpoint: EndpointRecord) {
-    super(conflict.message, { cause: conflict });
-    this.conflict = conflict;
-    this.endpoint = endpoint;
-  }
-}
+import { type FlowChange, forgetFlows } from './tracked-flows.ts';
 
 /** What an attachment changes, decided before anything is touched but addresses and ports. */
 interface Plan {
@@ -77,7 +64,7 @@ export class Attachment {
     for (const endpoint of plan.added) {
       this.#parts.endpoints.emit('connect', endpoint, this.#parts.networks.get(endpoint.networkId));
     }
-    this.#forgetUdpFlows(touched, 'published');
+    this.#forgetFlows(touched, 'published');
     return [...plan.added];
   }
 
@@ -106,8 +93,8 @@ export class Attachment {
     driver.cutOff([gone], netns);
     await driver.unplug(gone, netns);
     if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, netns);
-    this.#forgetUdpFlows([gone], 'released');
-    if (heir) this.#forgetUdpFlows([heir], 'published');
+    this.#forgetFlows([gone], 'released');
+    if (heir) this.#forgetFlows([heir], 'published');
   }
 
   /** Frees everything a container holds. Never throws: what cannot be undone is logged, and swept at the next start. */
@@ -124,7 +111,7 @@ export class Attachment {
       endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
     }
     this.#attempt('removing network name space', () => sandboxes.remove(containerId));
-    this.#forgetUdpFlows(gone, 'released');
+    this.#forgetFlows(gone, 'released');
   }
 
   #plan(
@@ -142,7 +129,9 @@ export class Attachment {
     const previous = current.find(endpoint => endpoint.isGateway);
     const reservations = gateway && !previous?.ports.length ? this.#reserve(gateway, ports, undo) : [];
     const published = previous?.ports.length ? previous.ports : reservations.flatMap(one => one.ports);
-    const open = previous?.openPorts ?? (gateway && this.#openPorts(gateway, ports));
+    const open =
+      previous?.openPorts ??
+      (gateway && openPortsOf(this.#at(gateway).driver.publishing(this.#at(gateway).network), ports));
     const crowned = gateway && {
       ...gateway,
       isGateway: true,
@@ -183,20 +172,10 @@ export class Attachment {
     return planEndpoint(owner, request, { network, driver, ipv4, ipv6, usedNames });
   }
 
-  /** What a routed network lets in, at the container's own address. */
-  #openPorts(gateway: EndpointRecord, ports: readonly PortRequest[]): OpenPort[] | undefined {
-    const { driver, network } = this.#at(gateway);
-    if (ports.length === 0 || driver.publishing(network).routed.length === 0) return undefined;
-    return ports.map(({ protocol, containerPort }) => ({ protocol, containerPort }));
-  }
-
   #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {
-    const { publisher, publishing } = this.#parts;
-    const { driver, network } = this.#at(gateway);
-    const { rewritten: families, defaultHostIp = publishing.defaultHostIp } = driver.publishing(network);
-    const options = { families, defaultHostIp: defaultHostIp === EVERYWHERE ? '' : defaultHostIp };
+    const { publisher } = this.#parts;
     try {
-      const reservations = publisher.reserve(gateway.containerId, ports, options);
+      const reservations = publisher.reserve(gateway.containerId, ports, takeOptions(this.#parts, gateway));
       undo.defer(() => publisher.cancel(reservations));
       return reservations;
     } catch (error) {
@@ -276,9 +255,11 @@ export class Attachment {
       driver.cutOff(own, netns);
   }
 
-  #forgetUdpFlows(endpoints: readonly EndpointRecord[], when: 'published' | 'released'): void {
-    if (!endpoints.some(endpoint => endpoint.ports.some(port => port.protocol === 'udp'))) return;
-    this.#chores.run('forgetting UDP flows', () => forgetUdpFlows(this.#parts.conntrack, endpoints, when));
+  #forgetFlows(endpoints: readonly EndpointRecord[], change: FlowChange): void {
+    const plugged = endpoints.filter(endpoint => endpoint.interfaceName !== '');
+    const concerned = change === 'released' ? plugged : plugged.filter(hasUdp);
+    if (concerned.length === 0) return;
+    this.#chores.run('forgetting connections', () => forgetFlows(this.#parts.conntrack, concerned, change));
   }
 
   #freeAddresses(endpoint: EndpointRecord): void {
@@ -298,4 +279,8 @@ export class Attachment {
 
 function withoutPorts({ openPorts: _none, ...endpoint }: EndpointRecord): EndpointRecord {
   return { ...endpoint, isGateway: false, ports: [] };
+}
+
+function hasUdp({ ports }: EndpointRecord): boolean {
+  return ports.some(({ protocol }) => protocol === 'udp');
 }

@@ -7,7 +7,7 @@ import type { Database } from '#store/database';
 import { Conntrack } from '#sys/netlink/conntrack';
 import type { NftChain } from '#sys/netlink/nftables-chains';
 import { readSysctl } from '#sys/sysctl';
-import { Attachment, PortRefused } from './attachment.ts';
+import { Attachment } from './attachment.ts';
 import { BackgroundChores } from './background-chores.ts';
 import type { HostStub } from './dns/dns-thread.ts';
 import { NameService } from './dns/name-service.ts';
@@ -37,8 +37,10 @@ import { planNetwork } from './network-plan.ts';
 import { NetworkRegistry, PREDEFINED } from './network-registry.ts';
 import { restoreNetworks, takenSubnets } from './network-restore.ts';
 import { PortBook } from './port-book.ts';
+import { changePorts } from './port-change.ts';
 import { describeConflict } from './port-conflict.ts';
 import { PortPublisher } from './port-publisher.ts';
+import { PortRefused } from './port-refused.ts';
 import { OPEN_POLICY, type PublishingPolicy } from './publishing-policy.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
@@ -225,21 +227,24 @@ export class NetworkService {
     { signal }: Abortable = {},
   ): Promise<Endpoint[]> {
     throwIfAborted(signal);
-    try {
-      const attached = this.#attachment.attach(owner, endpoints, ports);
-      this.#dns.update(owner.containerId);
-      await this.#dns.ready(owner.containerId);
-      return attached;
-    } catch (error) {
-      if (!(error instanceof PortRefused)) throw error;
-      const address = error.endpoint.ipv4?.address ?? `[${error.endpoint.ipv6?.address ?? ''}]`;
-      throw await describeConflict(error.conflict, {
-        containerName: owner.containerName,
-        endpointId: error.endpoint.id,
-        target: `${address}:${error.conflict.port.containerPort}`,
-        nameOf: this.#parts.resolveContainerName,
-      });
-    }
+    const attached = await this.#namingConflicts(owner, () =>
+      this.#attachment.attach(owner, endpoints, ports),
+    );
+    this.#dns.update(owner.containerId);
+    await this.#dns.ready(owner.containerId);
+    return attached;
+  }
+
+  /**
+   * Gives a container that runs exactly these published ports; what it keeps is not disturbed. Idempotent, all or
+   * nothing. Does nothing when none of its networks leads out.
+   *
+   * @throws `conflict` for a port in use (naming who has it), `invalid`.
+   */
+  async setPorts(owner: SandboxOwner, ports: readonly PortRequest[]): Promise<void> {
+    await this.#namingConflicts(owner, () =>
+      changePorts(this.#parts, this.#chores, owner.containerId, ports),
+    );
   }
 
   /** Detaches one network from a running container. @throws `notFound`; `forbidden` when it is not on it. */
@@ -299,6 +304,21 @@ export class NetworkService {
       for (const network of networks.list()) await drivers.of(network).removeNetwork(network, []);
     }
     this.abandon();
+  }
+
+  async #namingConflicts<T>(owner: SandboxOwner, work: () => T): Promise<T> {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof PortRefused)) throw error;
+      const address = error.endpoint.ipv4?.address ?? `[${error.endpoint.ipv6?.address ?? ''}]`;
+      throw await describeConflict(error.conflict, {
+        containerName: owner.containerName,
+        endpointId: error.endpoint.id,
+        target: `${address}:${error.conflict.port.containerPort}`,
+        nameOf: this.#parts.resolveContainerName,
+      });
+    }
   }
 
   /** Lets go of every descriptor and changes nothing on the host: what the end of the process does. Ports close. */

@@ -69,14 +69,10 @@ export class PortBook {
    * @throws {PortConflict} for the first that cannot be had; `invalid` for what is no address.
    */
   take(owner: string, requests: readonly PortRequest[], options: TakeOptions = {}): Reservation[] {
-    const { defaultHostIp = '', families = [4, 6] } = options;
     const reservations: Reservation[] = [];
-    const everywhere = [WILDCARD4, ...(this.#deps.hasIpv6() ? [WILDCARD6] : [])];
     try {
       for (const request of requests) {
-        const hostIp = normalised(request.hostIp || defaultHostIp);
-        const asked = hostIp === '' ? everywhere : [hostIp];
-        const hostIps = asked.filter(ip => families.includes(isIPv6(ip) ? 6 : 4));
+        const hostIps = this.#hostIps(request, options);
         if (hostIps.length > 0) reservations.push(this.#takeOne(owner, request, hostIps));
       }
       return reservations;
@@ -108,6 +104,21 @@ export class PortBook {
     return { reservations, lost };
   }
 
+  /** Whether a reservation is what a request asks for. */
+  fits({ ports }: Reservation, request: PortRequest, options: TakeOptions): boolean {
+    const [first] = ports;
+    if (!first) return false;
+    const { hostPortFirst, hostPortLast } = request;
+    const isInRange =
+      hostPortFirst === 0 || (first.hostPort >= hostPortFirst && first.hostPort <= hostPortLast);
+    return (
+      isInRange &&
+      first.protocol === request.protocol &&
+      first.containerPort === request.containerPort &&
+      this.#hostIps(request, options).join() === ports.map(port => port.hostIp).join()
+    );
+  }
+
   /** Lets ports go. The caller closes descriptors that something else has adopted; the others are closed here. */
   release(reservations: readonly Reservation[], { isAdopted = false } = {}): void {
     for (const reservation of reservations) {
@@ -119,6 +130,12 @@ export class PortBook {
       }
       if (!isAdopted && reservation.fd >= 0) closeSync(reservation.fd);
     }
+  }
+
+  #hostIps(request: PortRequest, { defaultHostIp = '', families = [4, 6] }: TakeOptions): string[] {
+    const everywhere = [WILDCARD4, ...(this.#deps.hasIpv6() ? [WILDCARD6] : [])];
+    const hostIp = normalised(request.hostIp || defaultHostIp);
+    return (hostIp === '' ? everywhere : [hostIp]).filter(ip => families.includes(isIPv6(ip) ? 6 : 4));
   }
 
   #takeOne(owner: string, request: PortRequest, hostIps: readonly string[]): Reservation {

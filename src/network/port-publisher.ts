@@ -75,6 +75,31 @@ export class PortPublisher {
     void this.#serveWaiting();
   }
 
+  /** What an endpoint has against what it should have. */
+  compare(
+    endpointId: string,
+    requests: readonly PortRequest[],
+    options: TakeOptions,
+  ): {
+    readonly kept: readonly Reservation[];
+    readonly gone: readonly Reservation[];
+    readonly missing: readonly PortRequest[];
+  } {
+    const present = new Set((this.#active.get(endpointId) ?? []).map(port => port.reservation));
+    const kept: Reservation[] = [];
+    const missing: PortRequest[] = [];
+    for (const request of requests) {
+      const fitting = [...present].find(reservation => this.#book.fits(reservation, request, options));
+      if (!fitting) {
+        missing.push(request);
+        continue;
+      }
+      present.delete(fitting);
+      kept.push(fitting);
+    }
+    return { kept, gone: [...present], missing };
+  }
+
   /** Moves an endpoint's ports to another endpoint. */
   move(from: string, to: string, target: PublishTarget): void {
     const ports = this.#active.get(from);
@@ -90,16 +115,29 @@ export class PortPublisher {
 
   /** Closes an endpoint's ports: others can have them when this returns. */
   release(endpointId: string): void {
-    for (const port of this.#active.get(endpointId) ?? []) {
-      port.isReleased = true;
-      port.forwarder?.[Symbol.dispose]();
-      this.#book.release([port.reservation], { isAdopted: port.forwarder !== undefined });
-    }
+    for (const port of this.#active.get(endpointId) ?? []) this.#close(port);
     this.#active.delete(endpointId);
+  }
+
+  /** Closes some of an endpoint's ports. */
+  releaseSome(endpointId: string, reservations: readonly Reservation[]): void {
+    const gone = new Set(reservations);
+    const ports = this.#active.get(endpointId) ?? [];
+    for (const port of ports) if (gone.has(port.reservation)) this.#close(port);
+    this.#active.set(
+      endpointId,
+      ports.filter(port => !gone.has(port.reservation)),
+    );
   }
 
   releaseAll(): void {
     for (const endpointId of this.#active.keys()) this.release(endpointId);
+  }
+
+  #close(port: ActivePort): void {
+    port.isReleased = true;
+    port.forwarder?.[Symbol.dispose]();
+    this.#book.release([port.reservation], { isAdopted: port.forwarder !== undefined });
   }
 
   async #serveWaiting(): Promise<void> {

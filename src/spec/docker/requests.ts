@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { EndpointSettings } from './container-config.ts';
+import { HostConfig } from './host-config.ts';
 import { command, flag, maybe, orDefault, text, textMap, texts } from './lenient.ts';
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(2 ** 32 - 1));
@@ -58,6 +59,12 @@ export type NetworkCreateRequest = v.InferOutput<typeof NetworkCreateRequest>;
 export const NetworkConnectRequest = v.object({
   Container: text,
   EndpointConfig: orDefault(EndpointSettings, v.parse(EndpointSettings, {})),
+});
+
+/** Body of `POST /quai/containers/{id}/ports`: bindings by `port/proto`, as in a host configuration. */
+export const PortChangeRequest = v.object({
+  Add: HostConfig.entries.PortBindings,
+  Remove: HostConfig.entries.PortBindings,
 });
 
 /** Body of `POST /networks/{id}/disconnect`. */

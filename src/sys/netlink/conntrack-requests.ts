@@ -27,13 +27,15 @@ const CTA_TUPLE_PROTO = 2;
 const CTA_IP_V4_SRC = 1;
 const CTA_IP_V6_SRC = 3;
 const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 const FILTER_IP_SRC = 1 << 0;
 const FILTER_PROTO_NUM = 1 << 3;
+const FILTER_PROTO_SRC_PORT = 1 << 4;
 const FILTER_PROTO_DST_PORT = 1 << 5;
-const IPPROTO_UDP = 17;
+const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 /** Which tracked connections. */
 export interface FlowFilter {
@@ -41,25 +43,59 @@ export interface FlowFilter {
   readonly attributes: readonly Buffer[];
 }
 
-/** UDP flows that an address answers, rewritten ones too. @param address 4 or 16 bytes in network order */
-export function udpFlowsTo(address: Buffer): FlowFilter {
-  const type = address.length === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
+/** Flows that an address answers, rewritten ones too. @param address 4 or 16 bytes in network order */
+export function flowsTo(address: Buffer): FlowFilter {
   return {
-    family: address.length === 4 ? AF_INET : AF_INET6,
+    family: familyOf(address),
+    attributes: [
+      nested(CTA_TUPLE_REPLY, nested(CTA_TUPLE_IP, attribute(sourceType(address), address))),
+      filter(0, FILTER_IP_SRC),
+    ],
+  };
+}
+
+/** Flows that an address began, rewritten ones too. */
+export function flowsFrom(address: Buffer): FlowFilter {
+  return {
+    family: familyOf(address),
+    attributes: [
+      nested(CTA_TUPLE_ORIG, nested(CTA_TUPLE_IP, attribute(sourceType(address), address))),
+      filter(FILTER_IP_SRC, 0),
+    ],
+  };
+}
+
+/** Flows whose sender meant a port of this host, and that a port of `address` answers. */
+export function flowsThroughPort(port: {
+  readonly protocol: keyof typeof PROTOCOLS;
+  readonly hostPort: number;
+  readonly address: Buffer;
+  readonly containerPort: number;
+}): FlowFilter {
+  const number = attribute(CTA_PROTO_NUM, u8(PROTOCOLS[port.protocol]));
+  return {
+    family: familyOf(port.address),
     attributes: [
       nested(
-        CTA_TUPLE_REPLY,
-        nested(CTA_TUPLE_IP, attribute(type, address)),
-        nested(CTA_TUPLE_PROTO, attribute(CTA_PROTO_NUM, u8(IPPROTO_UDP))),
+        CTA_TUPLE_ORIG,
+        nested(CTA_TUPLE_PROTO, number, attribute(CTA_PROTO_DST_PORT, be16(port.hostPort))),
       ),
-      filter(0, FILTER_IP_SRC | FILTER_PROTO_NUM),
+      nested(
+        CTA_TUPLE_REPLY,
+        nested(CTA_TUPLE_IP, attribute(sourceType(port.address), port.address)),
+        nested(CTA_TUPLE_PROTO, number, attribute(CTA_PROTO_SRC_PORT, be16(port.containerPort))),
+      ),
+      filter(
+        FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT,
+        FILTER_IP_SRC | FILTER_PROTO_NUM | FILTER_PROTO_SRC_PORT,
+      ),
     ],
   };
 }
 
 /** UDP flows whose sender meant a certain port. */
 export function udpFlowsToPort(port: number, family: 4 | 6): FlowFilter {
-  const protocol = [attribute(CTA_PROTO_NUM, u8(IPPROTO_UDP)), attribute(CTA_PROTO_DST_PORT, be16(port))];
+  const protocol = [attribute(CTA_PROTO_NUM, u8(PROTOCOLS.udp)), attribute(CTA_PROTO_DST_PORT, be16(port))];
   return {
     family: family === 4 ? AF_INET : AF_INET6,
     attributes: [
@@ -98,6 +134,14 @@ function request(what: string, kind: number, family: number, attributes: readonl
     flags: 0,
     payload: Buffer.concat([nfgenmsg(family), ...attributes]),
   };
+}
+
+function familyOf(address: Buffer): number {
+  return address.length === 4 ? AF_INET : AF_INET6;
+}
+
+function sourceType(address: Buffer): number {
+  return address.length === 4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
 }
 
 /** These flags are in the machine's order, unlike the rest of ctnetlink. */

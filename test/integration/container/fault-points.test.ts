@@ -13,6 +13,7 @@ interface Inspected {
     readonly Pid: number;
     readonly ExitCode: number;
   };
+  readonly HostConfig: { readonly PortBindings: Record<string, unknown> };
   readonly NetworkSettings: { readonly Ports: Record<string, { HostPort: string }[] | null> };
 }
 
@@ -28,6 +29,8 @@ async function live(daemon: TestDaemon): Promise<void> {
   const { status } = await daemon.call('POST', '/containers/create?name=subject', request);
   assert.equal(status, 201);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
+  const change = { Add: { '81/tcp': [{ HostIp: '127.0.0.1' }] } };
+  assert.equal((await daemon.call('POST', '/quai/containers/subject/ports', change)).status, 200);
   assert.equal((await daemon.call('POST', '/containers/subject/stop?t=0')).status, 204);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
   assert.equal((await daemon.call('DELETE', '/containers/subject?force=1&v=1')).status, 204);
@@ -58,6 +61,11 @@ async function compareWithHost(daemon: TestDaemon): Promise<void> {
   process.kill(container.State.Pid, 0); // throws when it is not there
   const port = container.NetworkSettings.Ports['80/tcp']?.[0]?.HostPort;
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404, 'the published port answers');
+  assert.equal(
+    container.NetworkSettings.Ports['81/tcp']?.length ?? 0,
+    '81/tcp' in container.HostConfig.PortBindings ? 1 : 0,
+    'what is published is what is to be',
+  );
 }
 
 /** Background clean-up after a restart may take a moment. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Conntrack, forgetOneByOne } from '#sys/netlink/conntrack';
-import { type FlowFilter, listFlows, udpFlowsTo, udpFlowsToPort } from '#sys/netlink/conntrack-requests';
+import { type FlowFilter, flowsTo, listFlows, udpFlowsToPort } from '#sys/netlink/conntrack-requests';
 import { NETLINK_NETFILTER, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { becomeHost, sh, whyNot } from './network-fixture.ts';
 import { ask, serve } from './talk.ts';
@@ -49,9 +49,9 @@ for (const [how, forget] of [
       await forget([udpFlowsToPort(4001, 4)]);
       assert.deepEqual([flows(udpFlowsToPort(4001, 4)), flows(udpFlowsToPort(4002, 4))], [0, 1]);
       await talk();
-      assert.ok(flows(udpFlowsTo(LOOPBACK)) >= 2);
-      await forget([udpFlowsTo(LOOPBACK), udpFlowsToPort(4001, 4)]);
-      assert.equal(flows(udpFlowsTo(LOOPBACK)), 0);
+      assert.ok(flows(flowsTo(LOOPBACK)) >= 2);
+      await forget([flowsTo(LOOPBACK), udpFlowsToPort(4001, 4)]);
+      assert.equal(flows(flowsTo(LOOPBACK)), 0);
       await forget([udpFlowsToPort(9, 6)]);
     } finally {
       for (const close of closers) close();
