@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { cannotRunDocker, startDaemon, type TestDaemon } from '../support/daemon.ts';
+import { cannotMakeDebian } from '../support/debian-image.ts';
+import { makeMariadbTar } from '../support/mariadb-image.ts';
+
+const MINUTES = 60_000;
+const READY_MS = 2 * MINUTES;
+
+/** What the image of the same name does when it starts: tables on an empty directory, then the server. */
+const SERVE = `mkdir -p /run/mysqld && chown mysql: /run/mysqld /var/lib/mysql || exit 1
+[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db > /dev/null || exit 1
+exec mariadbd --user=mysql --bind-address=0.0.0.0`;
+
+describe('MariaDB of Debian', { skip: cannotRunDocker || cannotMakeDebian, timeout: 15 * MINUTES }, () => {
+  let daemon: TestDaemon | undefined;
+
+  before(async () => {
+    const tar = await makeMariadbTar();
+    if (tar === undefined) return;
+    daemon = await startDaemon();
+    await docker('import', tar, 'mariadb');
+  });
+  after(() => daemon?.[Symbol.asyncDispose]());
+
+  async function docker(...words: string[]): Promise<string> {
+    const result = await daemon?.docker(words, { timeoutMs: 5 * MINUTES });
+    assert.equal(result?.code, 0, `docker ${words.join(' ')}: ${result?.stderr}`);
+    return result?.stdout.trim() ?? '';
+  }
+  async function serve(...options: string[]): Promise<void> {
+    await docker('run', '-d', '--name', 'db', ...options, 'mariadb', 'sh', '-c', SERVE);
+    const deadline = Date.now() + READY_MS;
+    while ((await daemon?.docker(['exec', 'db', 'mariadb-admin', 'ping']))?.code !== 0) {
+      const logs = async () => (await daemon?.docker(['logs', 'db']))?.stderr;
+      assert.equal(await docker('inspect', '--format', '{{.State.Running}}', 'db'), 'true', await logs());
+      assert.ok(Date.now() < deadline, await logs());
+      await new Promise(resolve => setTimeout(resolve, 200));
+    }
+  }
+  const sql = (text: string): Promise<string> => docker('exec', 'db', 'mariadb', '-BN', '-e', text);
+  const FILL = 'CREATE DATABASE shop; CREATE TABLE shop.t (n INT); INSERT INTO shop.t VALUES (1), (41);';
+
+  test('with a volume: the container is removed, a new one has the data, served on a published port (S163, S188, S342)', async t => {
+    if (!daemon) return t.skip('Debian’s packages cannot be reached');
+    await serve('-v', 'dbdata:/var/lib/mysql', '-p', '127.0.0.1::3306');
+    await sql(FILL);
+    await docker('rm', '-f', 'db'); // as a power cut: the tables were written, or their log was
+    await serve('-v', 'dbdata:/var/lib/mysql', '-p', '127.0.0.1::3306');
+    assert.equal(await sql('SELECT SUM(n) FROM shop.t'), '42');
+    const port = Number((await docker('port', 'db', '3306')).split(':').at(-1));
+    assert.match(await greeting(port), /MariaDB/);
+
+    await docker('stop', '-t', '60', 'db');
+    assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', 'db'), '0', 'it ended in order');
+    await docker('start', 'db');
+    await daemon.kill9(); // the data base does not mind
+    await daemon.start();
+    const deadline = Date.now() + READY_MS;
+    while ((await daemon.docker(['exec', 'db', 'mariadb-admin', 'ping'])).code !== 0) {
+      assert.ok(Date.now() < deadline, 'it is back');
+      await new Promise(resolve => setTimeout(resolve, 200));
+    }
+    assert.equal(await sql('SELECT SUM(n) FROM shop.t'), '42');
+    await docker('rm', '-f', 'db');
+    await docker('volume', 'rm', 'dbdata');
+  });
+
+  test('without a volume: the data go with the container (S343)', async t => {
+    if (!daemon) return t.skip('Debian’s packages cannot be reached');
+    await serve();
+    await sql(FILL);
+    await docker('rm', '-f', 'db');
+    await serve();
+    assert.doesNotMatch(await sql('SHOW DATABASES'), /shop/);
+    await docker('rm', '-f', 'db');
+  });
+});
+
+/** The first packet of the server, which has its version. */
+async function greeting(port: number): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.setTimeout(10_000, () => socket.destroy(new Error('no greeting')));
+  for await (const bytes of socket) return (bytes as Buffer).toString('latin1');
+  throw new Error('the server closed the connection');
+}
