@@ -33,7 +33,7 @@ describe('MariaDB of Debian', { skip: cannotRunDocker || cannotMakeDebian, timeo
     await docker('run', '-d', '--name', 'db', ...options, 'mariadb', 'sh', '-c', SERVE);
     const deadline = Date.now() + READY_MS;
     while ((await daemon?.docker(['exec', 'db', 'mariadb-admin', 'ping']))?.code !== 0) {
-      const logs = async () => (await daemon?.docker(['logs', 'db']))?.stderr;
+      const logs = async () => (await daemon?.docker(['logs', 'db']))?.stderr ?? '';
       assert.equal(await docker('inspect', '--format', '{{.State.Running}}', 'db'), 'true', await logs());
       assert.ok(Date.now() < deadline, await logs());
       await new Promise(resolve => setTimeout(resolve, 200));
