@@ -54,7 +54,7 @@ test('loadDaemonConfig() names the options of the file when one is not known', c
   assert.throws(() => load('--config', file), {
     kind: 'invalid',
     message:
-      /not valid: host: there is no such option; there are root, run-dir, hosts, .*, log-opts, labels, plugin-sockets, plugin-specs, registries, .*$/,
+      /not valid: host: there is no such option; there are root, run-dir, hosts, .*, log-opts, labels, plugin-sockets, plugin-specs, .*, registries, .*$/,
   });
 });
 

@@ -7,6 +7,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { FAULT_POINTS } from '#base/fault-points';
 import { DOCKER_PLUGIN_PLACES, type PluginPlaces } from '#plugin/plugin-discovery';
 import { parseLogConfig } from '#runtime/log/log-config';
+import { NETWORK_KEYS, type NetworkOptions, networkOptions } from './network-options.ts';
 import { DEFAULT_RULES, REGISTRY_KEYS, type RegistryOptions, registryOptions } from './registry-options.ts';
 
 export const DEFAULT_ROOT = '/var/lib/quai';
@@ -53,6 +54,7 @@ const ConfigFile = v.strictObject({
   labels: v.optional(v.array(v.string())),
   'plugin-sockets': v.optional(v.array(absolutePath)),
   'plugin-specs': v.optional(v.array(absolutePath)),
+  ...NETWORK_KEYS,
   ...REGISTRY_KEYS,
   fault: v.optional(v.picklist(FAULT_POINTS)),
 });
@@ -75,6 +77,7 @@ export interface DaemonConfig {
   /** folders where plugins are looked for */
   readonly pluginPlaces: PluginPlaces;
   readonly registries: RegistryOptions;
+  readonly networks: NetworkOptions;
   /** kills the engine when it gets there: for tests */
   readonly fault: (typeof FAULT_POINTS)[number] | undefined;
   /** tells engines on one machine apart in names of links, rules and directories; empty for the default root */
@@ -110,6 +113,10 @@ Only in the file:
       default-pids-limit     Processes a container may have that sets no limit (default ${DEFAULT_PIDS_LIMIT}, -1: no limit)
       log-opts               Options of every container's log: max-size (default 10m), max-file (default 5), …
       labels                 Labels that \`docker info\` shows
+      default-address-pools  Ranges for networks that name none: [{"base": "10.10.0.0/16", "size": 24}]
+      default-network-ipv6   Whether networks have IPv6 that do not say (default true, where the host has it)
+      host-dns               Address where programs of this host find containers as NAME.NETWORK.quai.internal, such as
+                             127.0.0.9:53 (default: nowhere); tell the host's resolver to ask there, see docs/design/names.md
       plugin-sockets         Folders with sockets of plugins (default ${DOCKER_PLUGIN_PLACES.sockets.join(', ')})
       plugin-specs           Folders that say where plugins listen (default ${DOCKER_PLUGIN_PLACES.specs.join(', ')})
 
@@ -213,6 +220,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
       specs: given['plugin-specs'] ?? DOCKER_PLUGIN_PLACES.specs,
     },
     registries: registryOptions(given, process.env),
+    networks: networkOptions(given),
     fault: given.fault,
     instanceKey,
     publishDefault: given['publish-default'] ?? 'any',

@@ -82,6 +82,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
       firewall: config.firewall,
     },
     resolveContainerName: id => containers.nameOf(id),
+    ...config.networks,
     dnsServersOf: id => containers.dnsServersOf(id),
   });
   const seccomp = createSeccomp(config, host, logger);

@@ -42,10 +42,10 @@ export function driverNotFound(driver: string): EngineError {
   );
 }
 
-export function poolOverlaps(subnet: string, holder: string): EngineError {
+export function poolOverlaps(subnet: string, holder: string, free: string | undefined): EngineError {
   return new EngineError(
     'forbidden',
-    `invalid pool request: Pool overlaps with other one on this address space: ${subnet} is in use by ${holder}`,
+    `invalid pool request: Pool overlaps with other one on this address space: ${subnet} is in use by ${holder}${free === undefined ? '' : `; ${free} is free`}`,
   );
 }
 

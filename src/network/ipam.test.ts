@@ -4,11 +4,11 @@ import { Ipam } from './ipam.ts';
 import type { NetworkCreateOptions } from './network.ts';
 import { planNetwork } from './network-plan.ts';
 import type { NetworkRecord } from './network-table.ts';
-import { DEFAULT_POOLS } from './subnet-choice.ts';
+import { BRIDGE_POOLS } from './subnet-choice.ts';
 
 function network(options: Partial<NetworkCreateOptions> = {}): NetworkRecord {
   const driver = { name: 'bridge', check: () => undefined, isOnLan: false };
-  return planNetwork({ name: 'n', ...options }, { driver, pools: DEFAULT_POOLS, taken: [] });
+  return planNetwork({ name: 'n', ...options }, { driver, pools: BRIDGE_POOLS, taken: [] });
 }
 
 function ipamFor(one: NetworkRecord): Ipam {

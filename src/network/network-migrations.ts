@@ -25,4 +25,12 @@ export const networkMigrations: readonly Migration[] = [
       ) STRICT;
       CREATE INDEX endpoints_container ON endpoints (container_id)`,
   },
+  {
+    name: 'network/2-settings',
+    sql: `
+      CREATE TABLE network_settings (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+      ) STRICT`,
+  },
 ];

@@ -6,7 +6,7 @@ import { plainDriver } from './drivers/plain-driver.ts';
 import { parseSubnet } from './ip-address.ts';
 import type { NetworkCreateOptions } from './network.ts';
 import { type PlanContext, planNetwork } from './network-plan.ts';
-import { DEFAULT_POOLS } from './subnet-choice.ts';
+import { BRIDGE_POOLS } from './subnet-choice.ts';
 
 const bridge: PlanContext['driver'] = {
   name: 'bridge',
@@ -14,7 +14,9 @@ const bridge: PlanContext['driver'] = {
   check: ({ options }) => void parseBridgeOptions(options),
 };
 
-function context(taken: Record<string, string> = {}, pools = DEFAULT_POOLS): PlanContext {
+const POOLS = [...BRIDGE_POOLS, { base: 'fd12:3456:789a::/48', size: 64 }];
+
+function context(taken: Record<string, string> = {}, pools = POOLS): PlanContext {
   return {
     driver: bridge,
     pools,
@@ -143,4 +145,24 @@ test('drivers that are not there are refused in words', () => {
   });
   assert.throws(() => drivers.get('weave'), { kind: 'notFound', message: /^could not find plugin weave/ });
   assert.throws(() => drivers.get('overlay'), { kind: 'notImplemented' });
+});
+
+test('planNetwork() names who is in the way, and a range of that size that is free', () => {
+  const taken = { '172.17.0.0/16': 'network bridge', '172.18.0.0/24': 'interface tun0' };
+  assert.throws(() => plan({ pools: [{ subnet: '172.18.0.128/25' }] }, taken), {
+    kind: 'forbidden',
+    message: /172\.18\.0\.128\/25 is in use by interface tun0; 172\.18\.1\.0\/25 is free$/,
+  });
+  assert.throws(() => plan({ pools: [{ subnet: '172.0.0.0/8' }] }, taken), /is in use by network bridge$/);
+});
+
+test('planNetwork() gives IPv6 to networks that do not say, when told to, but not to those of a LAN', () => {
+  const dual = { ...context(), hasIpv6ByDefault: true };
+  const families = (options: object, where: PlanContext): number =>
+    planNetwork({ name: 'n', ...options }, where).ipam.pools.length;
+  assert.equal(families({}, dual), 2);
+  assert.equal(families({ pools: [{ subnet: '10.0.0.0/24' }] }, dual), 2);
+  assert.equal(families({ hasIpv6: false }, dual), 1);
+  assert.equal(families({}, { ...dual, driver: { ...dual.driver, isOnLan: true } }), 1);
+  assert.equal(families({}, context()), 1);
 });

@@ -1,7 +1,7 @@
 import { EngineError } from '#base/errors';
 import { type NetworkId, newId } from '#base/ids';
 import type { NetworkDriver } from './drivers/network-driver.ts';
-import { poolOverlaps } from './errors.ts';
+import { poolOverlaps, poolsExhausted } from './errors.ts';
 import {
   contains,
   formatIp,
@@ -15,7 +15,7 @@ import {
 } from './ip-address.ts';
 import type { IpamPool, NetworkCreateOptions } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
-import { chooseIpv4Subnet, chooseIpv6Subnet, type DefaultPool } from './subnet-choice.ts';
+import { chooseSubnet, type DefaultPool } from './subnet-choice.ts';
 
 /** A range that is not ours to give away, and whose it is: for messages. */
 export interface TakenSubnet {
@@ -28,7 +28,10 @@ export interface TakenSubnet {
 export interface PlanContext {
   readonly driver: Pick<NetworkDriver, 'name' | 'check' | 'isOnLan'>;
   readonly taken: readonly TakenSubnet[];
+  /** of both families */
   readonly pools: readonly DefaultPool[];
+  /** networks that do not say have IPv6; default: they have not */
+  readonly hasIpv6ByDefault?: boolean;
 }
 
 /** Modes that `--network` gives another meaning to. */
@@ -39,7 +42,9 @@ const MAX_NAME_LENGTH = 128;
 export function planNetwork(options: NetworkCreateOptions, context: PlanContext): NetworkRecord {
   checkName(options.name);
   const hasIpv4 = options.hasIpv4 ?? true;
-  const hasIpv6 = (options.hasIpv6 ?? false) || (options.pools ?? []).some(pool => pool.subnet.includes(':'));
+  const isDualByDefault = (context.hasIpv6ByDefault ?? false) && !context.driver.isOnLan;
+  const hasIpv6 =
+    (options.hasIpv6 ?? isDualByDefault) || (options.pools ?? []).some(pool => pool.subnet.includes(':'));
   if (!hasIpv4 && !hasIpv6) throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
   const network: Omit<NetworkRecord, 'ipam'> = {
     id: newId<NetworkId>(),
@@ -113,24 +118,51 @@ function planPools(
     if (subnet.family === 4 && !families.hasIpv4) continue;
     const own = planned.map(other => ({ subnet: other.subnet, holder: 'the same request' }));
     for (const other of [...rivals, ...own]) {
-      if (overlaps(other.subnet, subnet)) throw poolOverlaps(pool.subnet, other.holder);
+      if (overlaps(other.subnet, subnet)) {
+        throw poolOverlaps(pool.subnet, other.holder, freeRange(pool.subnet, context));
+      }
     }
     planned.push({ subnet, pool: completePool(subnet, pool) });
   }
   const has = (family: 4 | 6): boolean => planned.some(({ subnet }) => subnet.family === family);
   if (families.hasIpv4 && !has(4)) {
     refuseLooseAddresses(asked, 4);
-    const subnet = chooseIpv4Subnet(
-      context.pools,
-      context.taken.map(taken => taken.subnet),
-    );
+    const subnet = chosen(4, context);
     planned.unshift({ subnet, pool: completePool(subnet, { subnet: formatSubnet(subnet) }) });
   }
   if (families.hasIpv6 && !has(6)) {
-    const subnet = chooseIpv6Subnet();
+    const subnet = chosen(6, context);
     planned.push({ subnet, pool: completePool(subnet, { subnet: formatSubnet(subnet) }) });
   }
   return planned.map(({ pool }) => pool);
+}
+
+function chosen(family: 4 | 6, { pools, taken }: PlanContext): Subnet {
+  const subnet = chooseSubnet(
+    family,
+    pools,
+    taken.map(each => each.subnet),
+  );
+  if (!subnet) throw poolsExhausted();
+  return subnet;
+}
+
+/** A subnet as large as the one asked for that nobody uses, where the pools have one; for messages. */
+export function freeRange(
+  like: string,
+  { pools, taken }: Pick<PlanContext, 'pools' | 'taken'>,
+): string | undefined {
+  const asked = parseSubnet(like);
+  if (!asked) return undefined;
+  const sized = pools
+    .filter(({ base }) => (parseSubnet(base)?.prefixLength ?? Number.POSITIVE_INFINITY) <= asked.prefixLength)
+    .map(({ base }) => ({ base, size: asked.prefixLength }));
+  const subnet = chooseSubnet(
+    asked.family,
+    sized,
+    taken.map(each => each.subnet),
+  );
+  return subnet && formatSubnet(subnet);
 }
 
 /** A gateway or range without a subnet has nothing to belong to. */

@@ -33,7 +33,7 @@ import type {
   SandboxOwner,
 } from './network.ts';
 import type { NetworkParts } from './network-parts.ts';
-import { planNetwork } from './network-plan.ts';
+import { freeRange, planNetwork } from './network-plan.ts';
 import { NetworkRegistry, PREDEFINED } from './network-registry.ts';
 import { restoreNetworks, takenSubnets } from './network-restore.ts';
 import { PortBook } from './port-book.ts';
@@ -42,8 +42,10 @@ import { describeConflict } from './port-conflict.ts';
 import { PortPublisher } from './port-publisher.ts';
 import { PortRefused } from './port-refused.ts';
 import { OPEN_POLICY, type PublishingPolicy } from './publishing-policy.ts';
+import { RangeWatch } from './range-watch.ts';
 import { Sandboxes } from './sandboxes.ts';
-import { DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
+import { BRIDGE_POOLS, DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
+import { ulaPrefix } from './ula-prefix.ts';
 
 export interface NetworkServiceDeps {
   /** with `networkMigrations` applied */
@@ -60,8 +62,10 @@ export interface NetworkServiceDeps {
   readonly dnsServersOf?: (containerId: string) => readonly string[];
   /** where programs of the host may ask for names of containers; nowhere unless given */
   readonly hostStub?: HostStub;
-  /** ranges for networks that name none; Docker's own unless given */
+  /** ranges for networks that name none, of both families; ours unless given */
   readonly defaultPools?: readonly DefaultPool[];
+  /** networks that do not say have IPv6 where the host has it; default: they have not */
+  readonly hasIpv6ByDefault?: boolean;
 }
 
 const EPHEMERAL_FALLBACK = [32_768, 60_999] as const;
@@ -77,7 +81,10 @@ export class NetworkService {
   readonly #chores: BackgroundChores;
   readonly #attachment: Attachment;
   readonly #ownedDrivers: readonly (NetworkDriver & Disposable)[];
-  readonly #pools: readonly DefaultPool[];
+  /** for networks that users make, and for the one called `bridge` */
+  readonly #pools: { readonly user: readonly DefaultPool[]; readonly bridge: readonly DefaultPool[] };
+  readonly #hasIpv6ByDefault: boolean;
+  readonly #ranges: RangeWatch;
   readonly #dns: NameService;
 
   constructor(deps: NetworkServiceDeps) {
@@ -95,7 +102,8 @@ export class NetworkService {
     });
     const list = (): readonly NftChain[] => firewall.chains();
     const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge, list });
-    this.#pools = deps.defaultPools ?? DEFAULT_POOLS;
+    this.#pools = poolsOf(deps);
+    this.#hasIpv6ByDefault = deps.hasIpv6ByDefault ?? false;
     this.#ownedDrivers = [
       new BridgeDriver({ names, logger }),
       ...(['macvlan', 'ipvlan'] as const).map(
@@ -121,6 +129,12 @@ export class NetworkService {
       resolveContainerName,
     };
     this.#attachment = new Attachment(this.#parts, this.#chores);
+    this.#ranges = new RangeWatch({
+      logger,
+      networks: () => networks.list(),
+      hostRanges: () => takenSubnets(this.#parts).filter(taken => taken.isOfHost),
+      freeRange: like => freeRange(like, { pools: this.#pools.user, taken: takenSubnets(this.#parts) }),
+    });
     this.#dns = new NameService({
       ...this.#parts,
       dnsServersOf: deps.dnsServersOf ?? (() => []),
@@ -149,7 +163,12 @@ export class NetworkService {
     if (PREDEFINED.has(options.name)) throw predefinedNotPermitted(options.name);
     if (networks.hasName(options.name)) throw networkNameTaken(options.name);
     const driver = drivers.get(options.driver || 'bridge');
-    const network = planNetwork(options, { driver, pools: this.#pools, taken: takenSubnets(this.#parts) });
+    const network = planNetwork(options, {
+      driver,
+      pools: this.#pools.user,
+      taken: takenSubnets(this.#parts),
+      hasIpv6ByDefault: this.#hasIpv6ByDefault && hostHasIpv6(),
+    });
     using undo = new DisposableStack();
     const rules = driver.firewallNetwork(network);
     if (rules) firewall.setNetwork(network.id, rules);
@@ -276,7 +295,8 @@ export class NetworkService {
 
   /** At start-up: re-asserts links and rules of `running`, releases what belongs to anyone else. */
   async restore(running: ReadonlySet<string>): Promise<void> {
-    await restoreNetworks(this.#parts, running, { pools: this.#pools, chores: this.#chores });
+    await restoreNetworks(this.#parts, running, { pools: this.#pools.bridge, chores: this.#chores });
+    this.#ranges.start();
     this.#restoreNames();
     await this.#dns.restore();
   }
@@ -325,12 +345,26 @@ export class NetworkService {
   abandon(): void {
     const { conntrack, firewall, hostLinks, publisher } = this.#parts;
     this.#dns.abandon();
+    this.#ranges[Symbol.dispose]();
     publisher.releaseAll();
     conntrack[Symbol.dispose]();
     firewall[Symbol.dispose]();
     hostLinks[Symbol.dispose]();
     for (const driver of this.#ownedDrivers) driver[Symbol.dispose]();
   }
+}
+
+/** IPv6 comes from a range of this engine's own, unless the pools have some. */
+function poolsOf({ db, defaultPools }: Pick<NetworkServiceDeps, 'db' | 'defaultPools'>): {
+  readonly user: readonly DefaultPool[];
+  readonly bridge: readonly DefaultPool[];
+} {
+  const user = defaultPools ?? DEFAULT_POOLS;
+  const hasIpv6 = user.some(({ base }) => base.includes(':'));
+  return {
+    user: hasIpv6 ? user : [...user, { base: ulaPrefix(db), size: 64 }],
+    bridge: defaultPools ?? BRIDGE_POOLS,
+  };
 }
 
 function openIpam(

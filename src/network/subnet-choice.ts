@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { poolsExhausted } from './errors.ts';
-import { ipFromBytes, overlaps, parseSubnet, type Subnet } from './ip-address.ts';
+import { bitsOf, lastOf, parseSubnet, type Subnet } from './ip-address.ts';
 
 /** A range that is cut into subnets of one size. */
 export interface DefaultPool {
@@ -9,8 +7,8 @@ export interface DefaultPool {
   readonly size: number;
 }
 
-/** Docker's own (moby libnetwork/ipamutils), in its order. */
-export const DEFAULT_POOLS: readonly DefaultPool[] = [
+/** Docker's own (moby libnetwork/ipamutils), in its order: for the network called `bridge`. */
+export const BRIDGE_POOLS: readonly DefaultPool[] = [
   { base: '172.17.0.0/16', size: 16 },
   { base: '172.18.0.0/16', size: 16 },
   { base: '172.19.0.0/16', size: 16 },
@@ -20,23 +18,56 @@ export const DEFAULT_POOLS: readonly DefaultPool[] = [
   { base: '192.168.0.0/16', size: 20 },
 ];
 
-/** The first subnet of the pools that touches none of `taken`. @throws `invalid` when there is none. */
-export function chooseIpv4Subnet(pools: readonly DefaultPool[], taken: readonly Subnet[]): Subnet {
-  for (const pool of pools) {
-    const base = parseSubnet(pool.base);
-    if (!base) throw new RangeError(`"${pool.base}" is not a subnet`);
-    const step = 1n << BigInt(32 - pool.size);
-    const end = base.value + (1n << BigInt(32 - base.prefixLength));
-    for (let value = base.value; value < end; value += step) {
-      const subnet: Subnet = { family: 4, value, prefixLength: pool.size };
-      if (!taken.some(other => overlaps(other, subnet))) return subnet;
-    }
-  }
-  throw poolsExhausted();
+/** The same ranges in subnets of 253 addresses, the first left to `bridge`: room for 3,840 networks instead of 31. */
+export const DEFAULT_POOLS: readonly DefaultPool[] = [
+  { base: '172.18.0.0/15', size: 24 },
+  { base: '172.20.0.0/14', size: 24 },
+  { base: '172.24.0.0/13', size: 24 },
+  { base: '192.168.0.0/16', size: 24 },
+];
+
+interface Interval {
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
-/** A random unique local /64 (RFC 4193). */
-export function chooseIpv6Subnet(): Subnet {
-  const prefix = Buffer.concat([Buffer.from([0xfd]), randomBytes(7), Buffer.alloc(8)]);
-  return { ...ipFromBytes(prefix), prefixLength: 64 };
+/**
+ * The first subnet of the pools that touches none of `taken`; undefined when there is none. What is taken is passed
+ * over in one go: the work grows with how much that is, not with how many subnets are tried.
+ */
+export function chooseSubnet(
+  family: 4 | 6,
+  pools: readonly DefaultPool[],
+  taken: readonly Subnet[],
+): Subnet | undefined {
+  const gaps = intervalsOf(family, taken);
+  for (const { base: text, size } of pools) {
+    const base = parseSubnet(text);
+    if (!base) throw new RangeError(`"${text}" is not a subnet`);
+    if (base.family !== family) continue;
+    const value = firstFree(base, size, gaps);
+    if (value !== undefined) return { family, value, prefixLength: size };
+  }
+  return undefined;
+}
+
+function firstFree(base: Subnet, size: number, taken: readonly Interval[]): bigint | undefined {
+  const hostBits = BigInt(bitsOf(base.family) - size);
+  const end = lastOf(base).value;
+  let value = base.value;
+  for (const { first, last } of taken) {
+    if (last < value) continue;
+    if (first > value + (1n << hostBits) - 1n) break;
+    value = ((last >> hostBits) + 1n) << hostBits;
+    if (value > end) return undefined;
+  }
+  return value;
+}
+
+/** By their first address. */
+function intervalsOf(family: 4 | 6, subnets: readonly Subnet[]): Interval[] {
+  return subnets
+    .filter(subnet => subnet.family === family)
+    .map(subnet => ({ first: subnet.value, last: lastOf(subnet).value }))
+    .toSorted((a, b) => (a.first < b.first ? -1 : Number(a.first > b.first)));
 }

@@ -58,7 +58,7 @@ test('containers on a user-defined network find each other by name, alias, short
   for (const name of ['db', 'store', id.slice(0, 12), 'dbhost', 'DB', 'db.names1']) {
     assert.deepEqual(await lookUp('web', name), [db], name);
   }
-  assert.match(await engine.ok('exec', 'web', 'ping', '-c1', '-W2', 'db'), new RegExp(`PING db \\(${db}\\)`));
+  assert.match(await engine.ok('exec', 'web', 'ping', '-c1', '-W2', 'db'), / 0% packet loss/);
   assert.deepEqual(await lookUp('web', db), ['db.names1']);
   assert.match(
     await engine.ok('exec', 'web', 'cat', '/etc/resolv.conf'),

@@ -169,12 +169,18 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Joins a multicast group, see `notification-stream.ts`. @throws {SysError} */
-  join(group: number): void {
+  /** Joins multicast groups, once, see `notification-stream.ts`. @throws {SysError} */
+  join(...groups: readonly number[]): void {
     // Only a socket with an address gets multicast; the kernel gives it a free one.
     check('bind', bind(this.fd, KERNEL, KERNEL.length), 'netlink');
-    const value = Buffer.from(Int32Array.of(group).buffer);
-    check('setsockopt', setsockopt(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4), `group ${group}`);
+    for (const group of groups) {
+      const value = Buffer.from(Int32Array.of(group).buffer);
+      check(
+        'setsockopt',
+        setsockopt(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4),
+        `group ${group}`,
+      );
+    }
   }
 
   /** Room for `bytes` of answers or notifications that were not read yet; needs CAP_NET_ADMIN, else ignored. */
