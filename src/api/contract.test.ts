@@ -53,6 +53,8 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /plugins': ['/plugins'],
   'GET /events': ['/events?until=1'],
   'GET /system/df': ['/system/df?verbose=1'],
+  'GET /images/{name}/get': ['/images/busybox/get'],
+  'GET /images/get': ['/images/get?names=busybox'],
   'POST /images/load': ['/images/load', 'tar'],
   'POST /containers/{id}/exec': ['/containers/web/exec', { Cmd: ['true'] }],
   'POST /exec/{id}/start': [`/exec/${EXEC_ID}/start`, { Detach: true }],

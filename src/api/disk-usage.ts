@@ -4,6 +4,7 @@ import type { VolumeService } from '#volume/volume-service';
 import type { ApiMinor } from './api-version.ts';
 import { summarize } from './container-list.ts';
 import { imageSummaryToWire } from './image-wire.ts';
+import { SharedLayers } from './shared-layers.ts';
 import { volumeToWire } from './volume-wire.ts';
 
 export interface DiskUsageDeps {
@@ -71,20 +72,23 @@ function toSummary({ items, total, active, reclaimable }: Usage, isVerbose: bool
   };
 }
 
+/** Layers are counted once, however many images have them; what images in use have cannot be reclaimed. */
 function imageUsage({ images, containers }: DiskUsageDeps, version: ApiMinor): Usage {
-  const measured = images.list().map(image => ({ image, users: containers.usersOfImage(image.id).length }));
-  return usageOf(
-    measured.map(({ image, users }) => ({
-      // Here the number of users is always told.
-      item: {
-        ...imageSummaryToWire(image, { version, containers: users }),
-        SharedSize: 0,
-        Containers: users,
-      },
-      size: image.sizeBytes,
-      isActive: users > 0,
+  const all = images.list();
+  const shared = new SharedLayers(all);
+  const measured = all.map(image => ({ image, users: containers.usersOfImage(image.id).length }));
+  const active = measured.filter(({ users }) => users > 0).map(({ image }) => image);
+  const total = shared.totalBytes;
+  return {
+    // Here the number of users is always told.
+    items: measured.map(({ image, users }) => ({
+      ...imageSummaryToWire(image, { version, containers: users, sharedBytes: shared.sharedBytes(image) }),
+      Containers: users,
     })),
-  );
+    total,
+    active: active.length,
+    reclaimable: total - new SharedLayers(active).totalBytes,
+  };
 }
 
 async function containerUsage(deps: DiskUsageDeps, { version, signal }: DiskUsageRequest): Promise<Usage> {

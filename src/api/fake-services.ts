@@ -128,6 +128,7 @@ export function fakeImage(change: Partial<Image> = {}): Image {
     lastTaggedAt: CREATED_AT,
     addedAt: CREATED_AT,
     isVariant: false,
+    configBytes: 100,
     layers: [],
     ...change,
   };
@@ -348,6 +349,9 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
       return found;
     },
     tag: () => Promise.resolve(),
+    save: () => Promise.resolve(chunks('tar')),
+    target: () => undefined,
+    manifests: () => [],
     remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID] }),
     ...change,
   };

@@ -12,6 +12,7 @@ export function filterImages(images: Pick<ImageService, 'list' | 'get'>, filters
   const since = boundary(images, filters, 'since', Math.max);
   return images
     .list()
+    .filter(({ isVariant }) => !isVariant)
     .flatMap(image => namedAs(image, filters.get('reference')))
     .filter(
       image =>
@@ -24,9 +25,9 @@ export function filterImages(images: Pick<ImageService, 'list' | 'get'>, filters
     .toSorted((one, other) => createdAt(other) - createdAt(one));
 }
 
-/** Whether no name is left that a user could type. */
-export function isDangling({ repoTags, repoDigests }: Image): boolean {
-  return repoTags.length === 0 && repoDigests.length === 0;
+/** Whether it has no tag: a digest alone is what a tag that has moved on leaves behind (as Docker judges). */
+export function isDangling({ repoTags }: Image): boolean {
+  return repoTags.length === 0;
 }
 
 /** @throws {EngineError} `notFound` for an image that is not there. */

@@ -5,47 +5,40 @@ import type { ContainerService } from '#container/container-service';
 import { type Reply, reply } from '#http/reply';
 import { type Route, type RouteRequest, route } from '#http/route';
 import type { Image } from '#image/image';
+import type { PlatformChoice } from '#image/image-catalog';
 import type { ImageService } from '#image/image-service';
 import { queryFilters } from '#spec/docker/filters';
-import { queryFlag, queryList, queryText } from '#spec/docker/query';
+import { queryFlag, queryList, queryPlatform, queryPlatforms, queryText } from '#spec/docker/query';
+import type { Platform } from '#spec/oci/platform';
 import { filterImages, IMAGE_FILTERS } from './image-list.ts';
 import { pruneImages } from './image-prune.ts';
 import { deletionToWire, historyToWire, imageSummaryToWire, imageToWire } from './image-wire.ts';
+import { manifestToWire, targetToWire } from './manifest-wire.ts';
 import { progressReply } from './progress-reply.ts';
+import { SharedLayers } from './shared-layers.ts';
 
 export interface ImageRouteDeps {
-  readonly images: Pick<ImageService, 'load' | 'import' | 'list' | 'find' | 'get' | 'tag' | 'remove'>;
+  readonly images: Pick<
+    ImageService,
+    'load' | 'import' | 'list' | 'find' | 'get' | 'tag' | 'remove' | 'save' | 'target' | 'manifests'
+  >;
   readonly containers: Pick<ContainerService, 'usersOfImage'>;
   readonly events: EventSink;
 }
 
 export function imageRoutes(deps: ImageRouteDeps): Route[] {
-  const { images, containers } = deps;
+  const { images } = deps;
   return [
+    listRoute(deps),
+    inspectRoute(deps),
     route(
       'GET',
-      '/images/json',
-      { query: v.object({ all: queryFlag, filter: queryText, filters: queryFilters(IMAGE_FILTERS) }) },
-      ({ query, version }) => {
-        const filters = new Map(query.filters);
-        if (query.filter !== '' && version < 41) filters.set('reference', [query.filter]);
-        return reply.json(
-          filterImages(images, filters).map(image =>
-            imageSummaryToWire(image, { version, containers: containers.usersOfImage(image.id).length }),
-          ),
-        );
-      },
-    ),
-    route('GET', '/images/{name}/json', {}, ({ params: { name }, version }) =>
-      reply.json(imageToWire(images.get(name), version)),
-    ),
-    route('GET', '/images/{name}/history', {}, ({ params: { name } }) =>
-      reply.json(historyToWire(images.get(name))),
+      '/images/{name}/history',
+      { query: v.object({ platform: queryPlatform }) },
+      ({ params: { name }, query }) => reply.json(historyToWire(images.get(name, choiceOf(query)))),
     ),
     createRoute(images),
-    route('POST', '/images/load', { query: v.object({ quiet: queryFlag }) }, ({ bytes, signal }) =>
-      progressReply(emit => images.load(bytes, line => emit({ stream: `${line}\n` }), { signal })),
-    ),
+    ...archiveRoutes(images),
     route(
       'POST',
       '/images/{name}/tag',
@@ -59,15 +52,111 @@ export function imageRoutes(deps: ImageRouteDeps): Route[] {
   ];
 }
 
+const ListQuery = v.object({
+  all: queryFlag,
+  filter: queryText,
+  filters: queryFilters(IMAGE_FILTERS),
+  manifests: queryFlag,
+  'shared-size': queryFlag,
+});
+
+function listRoute({ images, containers }: ImageRouteDeps): Route {
+  return route('GET', '/images/json', { query: ListQuery }, ({ query, version }) => {
+    const filters = new Map(query.filters);
+    if (query.filter !== '' && version < 41) filters.set('reference', [query.filter]);
+    const shared = query['shared-size'] ? new SharedLayers(images.list()) : undefined;
+    const users = (id: string): string[] => containers.usersOfImage(id).map(container => container.id);
+    return reply.json(
+      filterImages(images, filters).map(image => ({
+        ...imageSummaryToWire(image, {
+          version,
+          containers: users(image.id).length,
+          ...(shared ? { sharedBytes: shared.sharedBytes(image) } : {}),
+        }),
+        ...descriptorField(images, image.repoTags[0] ?? image.id, version),
+        ...(query.manifests && version >= 47
+          ? {
+              Manifests: images
+                .manifests(image.repoTags[0] ?? image.id)
+                .map(view => manifestToWire(view, users)),
+            }
+          : {}),
+      })),
+    );
+  });
+}
+
+function inspectRoute({ images, containers }: ImageRouteDeps): Route {
+  return route(
+    'GET',
+    '/images/{name}/json',
+    { query: v.object({ manifests: queryFlag, platform: queryPlatform }) },
+    ({ params: { name }, query, version }) => {
+      if (query.manifests && query.platform) {
+        throw new EngineError(
+          'invalid',
+          'conflicting options: manifests and platform options cannot both be set',
+        );
+      }
+      const image = images.get(name, choiceOf(query));
+      const users = (id: string): string[] => containers.usersOfImage(id).map(container => container.id);
+      return reply.json({
+        ...imageToWire(image, version),
+        ...descriptorField(images, name, version),
+        ...(query.manifests && version >= 48
+          ? { Manifests: images.manifests(name).map(view => manifestToWire(view, users)) }
+          : {}),
+      });
+    },
+  );
+}
+
+function descriptorField(images: Pick<ImageService, 'target'>, name: string, version: number) {
+  const target = version >= 48 ? images.target(name) : undefined;
+  return target ? { Descriptor: targetToWire(target) } : {};
+}
+
+function choiceOf({ platform }: { readonly platform: Platform | undefined }): PlatformChoice {
+  return platform ? { platform } : {};
+}
+
+function archiveRoutes(images: ImageRouteDeps['images']): Route[] {
+  const save = async (names: readonly string[], platforms: readonly Platform[], signal: AbortSignal) =>
+    reply.stream('application/x-tar', await images.save(names, { platforms, signal }));
+  return [
+    route(
+      'POST',
+      '/images/load',
+      { query: v.object({ quiet: queryFlag, platform: queryPlatforms }) },
+      ({ bytes, query: { platform: platforms }, signal }) =>
+        progressReply(emit =>
+          images.load(bytes, line => emit({ stream: `${line}\n` }), { signal, platforms }),
+        ),
+    ),
+    route(
+      'GET',
+      '/images/{name}/get',
+      { query: v.object({ platform: queryPlatforms }) },
+      ({ params: { name }, query: { platform }, signal }) => save([name], platform, signal),
+    ),
+    route(
+      'GET',
+      '/images/get',
+      { query: v.object({ names: queryList, platform: queryPlatforms }) },
+      ({ query: { names, platform }, signal }) => save(names, platform, signal),
+    ),
+  ];
+}
+
 function removalRoutes({ images, containers, events }: ImageRouteDeps): Route[] {
   return [
     route(
       'DELETE',
       '/images/{name}',
-      { query: v.object({ force: queryFlag, noprune: queryFlag }) },
+      { query: v.object({ force: queryFlag, noprune: queryFlag, platforms: queryPlatforms }) },
       async ({ params: { name }, query, signal }) => {
-        const { force, noprune: noPrune } = query;
-        return reply.json(deletionToWire(await images.remove(name, { force, noPrune, signal })));
+        const { force, noprune: noPrune, platforms } = query;
+        return reply.json(deletionToWire(await images.remove(name, { force, noPrune, platforms, signal })));
       },
     ),
     route(

@@ -28,11 +28,16 @@ export function imageToWire(image: Image, version: ApiMinor) {
   };
 }
 
-/** Engine API `ImageSummary`. `containers` is how many use it. */
-export function imageSummaryToWire(
-  image: Image,
-  { version, containers }: { readonly version: ApiMinor; readonly containers: number },
-) {
+export interface SummaryFacts {
+  readonly version: ApiMinor;
+  /** how many use it */
+  readonly containers: number;
+  /** bytes of layers that other images have too; absent: not asked for */
+  readonly sharedBytes?: number;
+}
+
+/** Engine API `ImageSummary`. */
+export function imageSummaryToWire(image: Image, { version, containers, sharedBytes = -1 }: SummaryFacts) {
   const { repoTags, repoDigests } = image;
   return {
     Id: image.id,
@@ -41,7 +46,7 @@ export function imageSummaryToWire(
     RepoDigests: version < 43 && repoDigests.length === 0 ? ['<none>@<none>'] : repoDigests,
     Created: Math.floor((image.createdAt ?? 0) / 1000),
     Size: image.sizeBytes,
-    SharedSize: -1,
+    SharedSize: sharedBytes,
     ...(version < 44 ? { VirtualSize: image.sizeBytes } : {}),
     Labels: image.config.Labels,
     Containers: version < 51 ? -1 : containers,

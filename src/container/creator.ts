@@ -6,6 +6,7 @@ import { EngineError, isKind } from '#base/errors';
 import { type ContainerId, newId } from '#base/ids';
 import type { Image } from '#image/image';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
+import { parsePlatform } from '#spec/oci/platform';
 import type { Container, MountPoint } from './container.ts';
 import { NEW_STATE } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
@@ -188,7 +189,8 @@ function chooseName({ index }: ContainerContext, requested: string | undefined):
 
 /** @throws {EngineError} `notFound` when it is not here, or not for the platform; `invalid` when it cannot run here. */
 function imageFor(context: ContainerContext, reference: string, platform: string | undefined): Image {
-  const image = context.images.get(reference);
+  const choice = platform ? { platform: parsePlatform(platform) } : {};
+  const image = context.images.find(reference, choice) ?? context.images.get(reference);
   const { os, architecture, variant } = image.platform;
   const own = [os, architecture, variant].filter(Boolean).join('/');
   if (platform !== undefined && platform !== '' && !matches(image, platform)) {

@@ -25,6 +25,7 @@ export function imageOf(record: ImageRecord): Image {
     ...(record.lastTaggedAt === undefined ? {} : { lastTaggedAt: record.lastTaggedAt }),
     ...(record.lastUsedAt === undefined ? {} : { lastUsedAt: record.lastUsedAt }),
     addedAt: record.addedAt,
+    configBytes: record.config.length,
     isVariant: record.names.length > 0 && record.sharedNames.length === record.names.length,
     layers: record.layers.map(({ chainId, sizeBytes, blobDigest, blobBytes }) => ({
       chainId,

@@ -23,8 +23,10 @@ import { ImageGarbage } from './image-garbage.ts';
 import { importedImage } from './image-import.ts';
 import { ImageIntake } from './image-intake.ts';
 import { ImageRemover, type RemovalOptions } from './image-remover.ts';
+import { ImageSaver, type SaveOptions } from './image-saver.ts';
 import { ImageTable } from './image-table.ts';
 import { ManifestTable } from './manifest-table.ts';
+import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
 import { readArchive } from './read-archive.ts';
 
 export interface ImageServiceDeps {
@@ -72,6 +74,8 @@ export class ImageService {
   readonly #intake: ImageIntake;
   readonly #remover: ImageRemover;
   readonly #garbage: ImageGarbage;
+  readonly #saver: ImageSaver;
+  readonly #views: ManifestViews;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -89,6 +93,8 @@ export class ImageService {
     this.#garbage = garbage;
     this.#intake = new ImageIntake({ table, manifests, catalog, adder, garbage, leases, platform });
     this.#remover = new ImageRemover({ ...deps, table, manifests, catalog, isRunning });
+    this.#saver = new ImageSaver({ ...deps, table, manifests, catalog, leases });
+    this.#views = new ManifestViews({ manifests, catalog });
   }
 
   /**
@@ -151,6 +157,25 @@ export class ImageService {
     if (image) return image;
     if (choice.platform && this.#catalog.find(reference)) throw platformNotFound(reference, choice.platform);
     throw imageNotFound(reference);
+  }
+
+  /**
+   * One archive of several images, as `docker load` and OCI tools read it. A name without a tag means all its tags.
+   *
+   * @throws {EngineError} `notFound`, `dataLoss`, before the first byte.
+   */
+  save(references: readonly string[], options?: SaveOptions): Promise<AsyncGenerator<Buffer>> {
+    return this.#saver.save(references, options);
+  }
+
+  /** The manifest or index that a reference stands for, if it has one. */
+  target(reference: string): TargetView | undefined {
+    return this.#views.target(reference);
+  }
+
+  /** All manifests that a reference leads to, here or not. */
+  manifests(reference: string): ManifestView[] {
+    return this.#views.list(reference);
   }
 
   /** Points `name:tag` at an image; the tag moves when it exists. */

@@ -46,6 +46,8 @@ export interface Image {
   readonly addedAt: number;
   /** All its names mean images for several platforms, and this is not the one for this host: lists leave it out. */
   readonly isVariant: boolean;
+  /** size of the configuration */
+  readonly configBytes: number;
   /** layers, lowest first */
   readonly layers: readonly ImageLayer[];
 }

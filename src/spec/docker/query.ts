@@ -1,5 +1,7 @@
 import * as v from 'valibot';
-import { EngineError } from '#base/errors';
+import { EngineError, messageOf } from '#base/errors';
+import { normalizePlatform, type Platform, parsePlatform } from '#spec/oci/platform';
+import { text } from './lenient.ts';
 
 /**
  * Query parameters with Docker's leniency (moby `daemon/server/httputils/form.go`). The input of each is the list of
@@ -27,6 +29,17 @@ export const queryFlagOn = v.pipe(
   v.transform(all => (all[0] ?? '') === '' || isTrue(all[0] ?? '')),
 );
 
+/** An OCI platform as JSON, or as `linux/arm64`; `undefined` when absent or empty. */
+export const queryPlatform = v.pipe(
+  values,
+  v.transform(all => (all[0] ? parsePlatformParameter(all[0]) : undefined)),
+);
+
+export const queryPlatforms = v.pipe(
+  values,
+  v.transform(all => all.filter(text => text !== '').map(parsePlatformParameter)),
+);
+
 /** A whole number as Go's `strconv.Atoi` takes it; `undefined` when absent or empty. */
 export const queryInteger = v.pipe(
   values,
@@ -44,6 +57,22 @@ export function querySize(what: 'height' | 'width') {
       throw new EngineError('invalid', `invalid resize ${what} "${text}": must be a whole number`);
     }),
   );
+}
+
+const PlatformJson = v.object({ os: text, architecture: text, variant: text });
+
+function parsePlatformParameter(parameter: string): Platform {
+  if (!parameter.startsWith('{')) return parsePlatform(parameter);
+  let parsed: v.InferOutput<typeof PlatformJson>;
+  try {
+    parsed = v.parse(PlatformJson, JSON.parse(parameter));
+  } catch (error) {
+    throw new EngineError('invalid', `failed to parse platform: ${messageOf(error)}`, { cause: error }); // Docker's wording
+  }
+  const { os, architecture, variant } = parsed;
+  if (os === '' || architecture === '')
+    throw new EngineError('invalid', 'both OS and Architecture must be provided'); // Docker's wording
+  return normalizePlatform({ os, architecture, ...(variant === '' ? {} : { variant }) });
 }
 
 function isTrue(text: string): boolean {
