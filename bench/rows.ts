@@ -5,11 +5,13 @@ import { docker, dockerCounted, type Target } from './target.ts';
 /** One line of the table: how to get ready, what is measured, how to clean up. */
 export interface Row {
   readonly name: string;
-  readonly unit: 'ms' | 'MB/s' | 'MB';
+  readonly unit: string;
   /** whether a larger figure is better */
   readonly isRate: boolean;
   /** a part of the rounds asked for; slow rows run fewer */
   readonly share: number;
+  /** no round to warm up */
+  readonly isSlow?: boolean;
   readonly prepare?: (on: Target) => Promise<unknown>;
   readonly measure: (on: Target) => Promise<number>;
   readonly tidy?: (on: Target) => Promise<unknown>;
