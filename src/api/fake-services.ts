@@ -157,6 +157,8 @@ export function fakeNetwork(change: Partial<Network> = {}): Network {
     scope: 'local',
     isInternal: false,
     isAttachable: false,
+    isConfigOnly: false,
+    configFrom: '',
     hasIpv4: true,
     hasIpv6: false,
     ipam: { driver: 'default', options: {}, pools: [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }] },
@@ -387,6 +389,7 @@ export function fakeNetworks(change: Partial<ApiServerDeps['networks']> = {}): A
     },
     create: ({ name }) => Promise.resolve(fakeNetwork({ name })),
     remove: () => Promise.resolve(),
+    addressUse: () => [{ subnet: '172.17.0.0/16', inUse: 3n, available: 65_533n }],
     endpointsOn: () => [fakeEndpoint],
     ...change,
   };

@@ -18,10 +18,13 @@ import {
 import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag, queryText } from '#spec/docker/query';
 import { NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest } from '#spec/docker/requests';
-import { type NamedEndpoint, networkToWire } from './network-wire.ts';
+import { type NamedEndpoint, networkToWire, statusToWire } from './network-wire.ts';
 import { untilFilter } from './until-filter.ts';
 
-export type NetworkApi = Pick<NetworkService, 'list' | 'get' | 'create' | 'remove' | 'endpointsOn'>;
+export type NetworkApi = Pick<
+  NetworkService,
+  'list' | 'get' | 'create' | 'remove' | 'endpointsOn' | 'addressUse'
+>;
 
 export interface NetworkRouteDeps {
   readonly networks: NetworkApi;
@@ -57,7 +60,10 @@ export function networkRoutes(deps: NetworkRouteDeps): Route[] {
         if (query.scope !== '' && query.scope !== network.scope) {
           throw new EngineError('notFound', `network ${params.id} not found`);
         }
-        return reply.json(networkToWire(network, namedEndpoints(deps, network), version));
+        return reply.json({
+          ...networkToWire(network, namedEndpoints(deps, network), version),
+          ...(version >= 52 ? { Status: statusToWire(networks.addressUse(network.id)) } : {}),
+        });
       },
     ),
     route('POST', '/networks/create', { body: goBody(NetworkCreateRequest) }, async ({ body, signal }) => {
@@ -114,6 +120,8 @@ function createOptions(body: NetworkCreateRequest): NetworkCreateOptions {
     name: body.Name,
     isInternal: body.Internal,
     isAttachable: body.Attachable,
+    isConfigOnly: body.ConfigOnly,
+    ...(body.ConfigFrom?.Network ? { configFrom: body.ConfigFrom.Network } : {}),
     options: body.Options,
     labels: body.Labels,
     ...(body.Driver ? { driver: body.Driver } : {}),
@@ -126,14 +134,14 @@ function createOptions(body: NetworkCreateRequest): NetworkCreateOptions {
 }
 
 function refuseUnsupported(body: NetworkCreateRequest): void {
+  if (body.Scope !== '' && !['local', 'global', 'swarm'].includes(body.Scope)) {
+    throw new EngineError('invalid', `invalid network scope ${JSON.stringify(body.Scope)}: use local`);
+  }
   if (body.Ingress || body.Scope === 'swarm') {
     throw new EngineError(
       'forbidden',
       'this node is not part of a swarm: only local networks can be created',
     );
-  }
-  if (body.ConfigOnly || body.ConfigFrom?.Network) {
-    throw new EngineError('notImplemented', 'not implemented: networks that are configuration only');
   }
 }
 

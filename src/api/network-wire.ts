@@ -1,3 +1,4 @@
+import type { SubnetUse } from '#network/ipam';
 import type { Endpoint, Network } from '#network/network';
 import type { ApiMinor } from './api-version.ts';
 
@@ -29,14 +30,30 @@ export function networkToWire(network: Network, endpoints: readonly NamedEndpoin
     Internal: network.isInternal,
     Attachable: network.isAttachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom },
+    ConfigOnly: network.isConfigOnly,
     Containers: Object.fromEntries(
       endpoints.map(endpoint => [endpoint.containerId, endpointToWire(endpoint)]),
     ),
     Options: network.options,
     Labels: network.labels,
   };
+}
+
+/** The largest count that JSON's numbers and an unsigned one of 64 bits both hold. */
+const COUNT_MAX = 2 ** 64 - 2048;
+
+/** Engine API `NetworkStatus`, from 1.52 on. */
+export function statusToWire(use: readonly SubnetUse[]) {
+  const subnets = use.map(({ subnet, inUse, available }) => [
+    subnet,
+    { IPsInUse: count(inUse), DynamicIPsAvailable: count(available) },
+  ]);
+  return { IPAM: { Subnets: Object.fromEntries(subnets) as Record<string, object> } };
+}
+
+function count(value: bigint): number {
+  return Math.min(Number(value), COUNT_MAX);
 }
 
 function endpointToWire(endpoint: NamedEndpoint) {

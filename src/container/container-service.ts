@@ -26,7 +26,7 @@ import { ExecManager, type ExecProcessBuilder } from './exec-manager.ts';
 import { handleExit } from './exit-handler.ts';
 import { containerLogs } from './log-access.ts';
 import { requireValidName } from './name-generator.ts';
-import { connectNetwork, disconnectNetwork } from './network-change.ts';
+import { connectNetwork, disconnectNetwork, dropUnwantedEndpoints } from './network-change.ts';
 import { changePorts, type PortChange, redoPorts } from './port-change.ts';
 import { listProcesses, type ProcessList } from './process-list.ts';
 import { removeContainer } from './remover.ts';
@@ -349,6 +349,7 @@ export class ContainerService {
   /** What may follow the first answer: restart policies, `--rm`, the sweep of what nobody owns. */
   async catchUp(): Promise<void> {
     await Promise.all(this.#context.teardowns.values());
+    await dropUnwantedEndpoints(this.#context);
     await redoPorts(this.#context);
     await removeForgotten(this.#context);
     await sweepContainers(this.#context);

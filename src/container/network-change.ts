@@ -22,13 +22,15 @@ export async function connectNetwork(
   const container = context.index.get(id);
   const network = context.networks.get(reference);
   requireOwnSandbox(container);
+  requireCompany(context, container, network);
   if (configuredName(context, container, network)) {
     throw new EngineError(
       'forbidden',
       `endpoint with name ${container.name} already exists in network ${network.name}`,
     );
   }
-  if (container.state.status === 'running') {
+  context.networks.check(toRequest(network.name, settings));
+  if (isUp(container)) {
     await renewingFiles(context, container, async () => {
       await context.networks.attach(
         ownerOf(container),
@@ -56,11 +58,38 @@ export async function disconnectNetwork(
   if (configured === undefined) {
     throw new EngineError('forbidden', `container ${id} is not connected to network ${network.name}`);
   }
-  if (container.state.status === 'running') {
-    await renewingFiles(context, container, () => context.networks.detach(id, network.id));
-  }
+  // The wish first: what a crash leaves of the endpoint then goes at the next start, see dropUnwantedEndpoints().
   const { [configured]: _gone, ...EndpointsConfig } = container.networking.EndpointsConfig;
   context.index.update(id, { networking: { EndpointsConfig } });
+  if (!isUp(container)) return;
+  try {
+    await renewingFiles(context, container, () => context.networks.detach(id, network.id));
+  } catch (error) {
+    const isStillOn = context.networks.endpointsOf(id).some(({ networkId }) => networkId === network.id);
+    if (isStillOn) context.index.update(id, { networking: container.networking });
+    throw error;
+  }
+}
+
+/** Takes running containers off networks that they are not to be on: a crash cut a connection, or a disconnection. */
+export async function dropUnwantedEndpoints(context: ContainerContext): Promise<void> {
+  for (const { id } of context.index.all()) {
+    using _lock = await context.locks.lock(id);
+    const container = context.index.find(id);
+    if (!container || !isUp(container)) continue;
+    for (const { networkId, networkName } of context.networks.endpointsOf(id)) {
+      if (configuredName(context, container, context.networks.get(networkId)) !== undefined) continue;
+      context.logger.info('taking a container off a network that it is not to be on', {
+        container: id,
+        network: networkName,
+      });
+      await renewingFiles(context, container, () => context.networks.detach(id, networkId));
+    }
+  }
+}
+
+function isUp({ state }: Container): boolean {
+  return state.status === 'running' || state.status === 'paused';
 }
 
 export function ownerOf({ id, name, config }: Container): SandboxOwner {
@@ -86,13 +115,34 @@ async function renewingFiles(
   }
 }
 
+/** @throws {EngineError} `invalid`, in Docker's words (moby runconfig/errors.go) */
 function requireOwnSandbox(container: Container): void {
   const { kind } = networkModeOf(container);
   if (kind === 'networks' || kind === 'none') return;
   throw new EngineError(
-    'conflict',
-    'container sharing network namespace with another container or host cannot be connected to any other network',
+    'invalid',
+    kind === 'host'
+      ? 'container cannot be disconnected from host network or connected to host network'
+      : 'container sharing network namespace with another container or host cannot be connected to any other network',
   );
+}
+
+/** The host's network cannot be joined later, and none means none. @throws {EngineError} `invalid` */
+function requireCompany({ networks }: ContainerContext, container: Container, network: Network): void {
+  if (network.driver === 'host') {
+    throw new EngineError(
+      'invalid',
+      'container cannot be disconnected from host network or connected to host network',
+    );
+  }
+  const drivers = Object.keys(container.networking.EndpointsConfig).map(name => networks.find(name)?.driver);
+  const isNone = network.name === 'none';
+  if ((drivers.includes('null') && !isNone) || (isNone && drivers.some(driver => driver !== 'null'))) {
+    throw new EngineError(
+      'invalid',
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    );
+  }
 }
 
 /** Under which name, or ID, the container refers to the network. */

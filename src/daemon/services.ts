@@ -77,6 +77,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     ...shared,
     runDir: config.runDir,
     instance: { key: config.instanceKey.slice(0, 4), bridgeName: config.bridgeName },
+    faults: faultSwitch(config),
     publishing: {
       defaultHostIp: config.publishDefault === 'loopback' ? '127.0.0.1' : '0.0.0.0',
       firewall: config.firewall,

@@ -65,6 +65,20 @@ export class AddressPool {
     if (value < this.#lowest && value >= this.#first) this.#lowest = value;
   }
 
+  /** Addresses that nobody can have any more, and those that can still be handed out. */
+  use(): { readonly inUse: bigint; readonly available: bigint } {
+    const isTiny = bitsOf(this.#subnet.family) - this.#subnet.prefixLength <= 1;
+    const edges = isTiny ? [] : [this.#subnet.value];
+    if (!isTiny && this.#subnet.family === 4) edges.push(lastOf(this.#subnet).value);
+    const unavailable = new Set([...this.#taken, ...this.#reserved, ...edges]);
+    let inRange = 0n;
+    for (const value of unavailable) if (value >= this.#first && value <= this.#last) inRange += 1n;
+    return {
+      inUse: BigInt(unavailable.size),
+      available: this.#last - this.#first + 1n - inRange,
+    };
+  }
+
   get takenCount(): number {
     return this.#taken.size;
   }

@@ -1,5 +1,6 @@
 import { messageOf } from '#base/errors';
 import type { BackgroundChores } from './background-chores.ts';
+import { requireJoinable } from './config-network.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { planEndpoint } from './endpoint-plan.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
@@ -56,9 +57,13 @@ export class Attachment {
     using undo = new DisposableStack();
     const plan = this.#plan(owner, requests, ports, undo);
     const touched = [...plan.changed, ...plan.added];
+    const { faults } = this.#parts;
     this.#saveRows(plan, undo);
+    faults.reach('connect.1-rows');
     this.#setRules(plan, undo);
+    faults.reach('connect.2-rules');
     this.#plugIn(plan, undo);
+    faults.reach('connect.3-plugged');
     this.#servePorts(plan);
     undo.move(); // point of no return
     for (const endpoint of plan.added) {
@@ -79,6 +84,7 @@ export class Attachment {
     const heir = next && { ...next, isGateway: true, ports, ...(openPorts && { openPorts }) };
     endpoints.delete([gone]);
     if (heir) endpoints.save([heir]);
+    this.#parts.faults.reach('disconnect.1-row');
     endpoints.emit('disconnect', gone, network);
     firewall.remove([gone.id]);
     if (heir) {
@@ -91,7 +97,9 @@ export class Attachment {
     const driver = drivers.of(network);
     const netns = sandboxes.path(containerId);
     driver.cutOff([gone], netns);
+    this.#parts.faults.reach('disconnect.2-rules');
     await driver.unplug(gone, netns);
+    this.#parts.faults.reach('disconnect.3-unplugged');
     if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, netns);
     this.#forgetFlows([gone], 'released');
     if (heir) this.#forgetFlows([heir], 'published');
@@ -156,6 +164,7 @@ export class Attachment {
   ): EndpointRecord {
     const { drivers, ipam } = this.#parts;
     const network = this.#parts.networks.get(request.network);
+    requireJoinable(network);
     const driver = drivers.of(network);
     if (others.some(endpoint => endpoint.networkId === network.id)) {
       throw endpointExists(owner.containerName, network.name);

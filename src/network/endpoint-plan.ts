@@ -2,6 +2,7 @@ import { EngineError } from '#base/errors';
 import { type EndpointId, newId, shortId } from '#base/ids';
 import { hasNames } from './dns/name-service.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
+import { parseEndpointOptions } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { AssignedAddress } from './ipam.ts';
 import { macFor, parseMac } from './mac-address.ts';
@@ -26,18 +27,23 @@ export function planEndpoint(
 ): EndpointRecord {
   const { network, driver, ipv4, ipv6 } = where;
   const hasInterface = driver.hasInterfaces;
+  const { interfaceName, sysctls } = parseEndpointOptions(request.driverOptions);
   return {
     id: newId<EndpointId>(),
     networkId: network.id,
     networkName: network.name,
     containerId: owner.containerId,
-    interfaceName: hasInterface ? freeName(driver.interfacePrefix(network), where.usedNames) : '',
+    interfaceName: hasInterface
+      ? (namedInterface(interfaceName, where.usedNames) ??
+        freeName(driver.interfacePrefix(network), where.usedNames))
+      : '',
     macAddress: hasInterface ? (fixedMac(request, where) ?? chooseMac(request.macAddress, ipv4)) : '',
     aliases: request.aliases,
     links: request.links,
     dnsNames: dnsNames(owner, request.aliases, network),
     ports: [],
     gatewayPriority: request.gatewayPriority,
+    ...(sysctls.length > 0 && { sysctls }),
     isGateway: false,
     ...(driver.isRoutedByDevice(network) && !network.isInternal && { isRoutedByDevice: true }),
     ...(ipv4 && { ipv4 }),
@@ -64,6 +70,14 @@ function chooseMac(asked: string | undefined, ipv4: AssignedAddress | undefined)
   const mac = parseMac(asked);
   if (mac === undefined) throw new EngineError('invalid', `invalid MAC address: ${asked}`);
   return mac;
+}
+
+function namedInterface(asked: string | undefined, used: ReadonlySet<string>): string | undefined {
+  if (asked === undefined || !used.has(asked)) return asked;
+  throw new EngineError(
+    'conflict',
+    `interface ${asked} exists in the container already: choose another name`,
+  );
 }
 
 function freeName(prefix: string, used: ReadonlySet<string>): string {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { EndpointId } from '#base/ids';
 import type { Database, Row } from '#store/database';
+import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { OpenPort } from './firewall-rules.ts';
 import type { Endpoint } from './network.ts';
 
@@ -21,6 +22,16 @@ const Settings = v.object({
   dnsNames: v.array(v.string()),
   gatewayPriority: v.number(),
   isRoutedByDevice: v.exactOptional(v.literal(true)),
+  sysctls: v.exactOptional(
+    v.array(
+      v.object({
+        protocol: v.picklist(['ipv4', 'ipv6', 'mpls']),
+        kind: v.picklist(['conf', 'neigh']),
+        parameter: v.string(),
+        value: v.string(),
+      }),
+    ),
+  ),
   openPorts: v.exactOptional(
     v.array(v.object({ protocol: v.picklist(['tcp', 'udp', 'sctp']), containerPort: v.number() })),
   ),
@@ -39,6 +50,7 @@ export interface EndpointRecord extends Endpoint {
   readonly gatewayPriority: number;
   /** its default route leads to the link, not to a gateway */
   readonly isRoutedByDevice?: true;
+  readonly sysctls?: readonly InterfaceSysctl[];
   /** of a routed network: what it publishes, at its own address */
   readonly openPorts?: readonly OpenPort[];
   /** carries the container's default route and published ports */

@@ -7,7 +7,7 @@ import {
   addressWithoutSubnet,
   noAddressLeft,
 } from './errors.ts';
-import { formatIp, type IpAddress, parseIp, parseSubnet, type Subnet } from './ip-address.ts';
+import { formatIp, formatSubnet, type IpAddress, parseIp, parseSubnet, type Subnet } from './ip-address.ts';
 import type { IpamPool } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
 
@@ -15,6 +15,14 @@ export interface AssignedAddress {
   readonly address: string;
   readonly prefixLength: number;
   readonly gateway?: string;
+}
+
+/** What of a subnet is taken. */
+export interface SubnetUse {
+  readonly subnet: string;
+  readonly inUse: bigint;
+  /** that could be handed out by themselves */
+  readonly available: bigint;
 }
 
 interface NetworkPool {
@@ -52,6 +60,14 @@ export class Ipam {
   release(networkId: string, address: string): void {
     const ip = parseIp(address);
     if (ip) this.#poolOf(networkId, ip)?.addresses.release(ip);
+  }
+
+  /** In the order of its subnets. */
+  use(networkId: string): SubnetUse[] {
+    return (this.#networks.get(networkId) ?? []).map(({ subnet, addresses }) => ({
+      subnet: formatSubnet(subnet),
+      ...addresses.use(),
+    }));
   }
 
   /** The lowest free address of a family, or the one asked for; undefined when the network lacks that family. */

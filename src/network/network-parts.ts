@@ -1,4 +1,5 @@
 import type { EventSink } from '#base/engine-event';
+import type { FaultSwitch } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import type { Conntrack } from '#sys/netlink/conntrack';
 import type { DriverTable } from './drivers/driver-table.ts';
@@ -30,6 +31,7 @@ export interface NetworkParts {
   readonly sandboxes: Sandboxes;
   readonly forwardWarning: ForwardWarning;
   readonly events: EventSink;
+  readonly faults: FaultSwitch;
   readonly logger: Logger;
   readonly resolveContainerName: (containerId: string) => string | undefined;
 }

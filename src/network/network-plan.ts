@@ -54,6 +54,8 @@ export function planNetwork(options: NetworkCreateOptions, context: PlanContext)
     scope: 'local',
     isInternal: options.isInternal ?? false,
     isAttachable: options.isAttachable ?? false,
+    isConfigOnly: false,
+    configFrom: options.configFrom ?? '',
     hasIpv4,
     hasIpv6,
     hasChosenSubnets: (options.pools ?? []).some(pool => pool.subnet !== ''),
@@ -76,6 +78,8 @@ export function planSpecialNetwork(name: string, driver: 'host' | 'null'): Netwo
     scope: 'local',
     isInternal: false,
     isAttachable: false,
+    isConfigOnly: false,
+    configFrom: '',
     hasIpv4: true,
     hasIpv6: false,
     hasChosenSubnets: false,
@@ -85,7 +89,7 @@ export function planSpecialNetwork(name: string, driver: 'host' | 'null'): Netwo
   };
 }
 
-function checkName(name: string): void {
+export function checkName(name: string): void {
   const isUsable =
     /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) && name.length <= MAX_NAME_LENGTH && !RESERVED_NAMES.has(name);
   if (!isUsable) {

@@ -56,7 +56,7 @@ export function takenSubnets(parts: NetworkParts, except?: NetworkRecord): Taken
   const ownLinks = new Set(networks.flatMap(network => parts.drivers.of(network).linksOf(network)));
   const taken = parts.hostLinks.takenSubnets(ownLinks);
   for (const network of networks) {
-    if (network.id === except?.id) continue;
+    if (network.id === except?.id || network.isConfigOnly) continue;
     for (const pool of network.ipam.pools) {
       const subnet = parseSubnet(pool.subnet);
       if (subnet) taken.push({ subnet, holder: `network ${network.name}` });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
+import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
 import { Conntrack } from '#sys/netlink/conntrack';
@@ -16,14 +17,14 @@ import { DriverTable } from './drivers/driver-table.ts';
 import { LanDriver } from './drivers/lan-driver.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { plainDriver } from './drivers/plain-driver.ts';
+import { checkEndpoint } from './endpoint-check.ts';
 import { renameEndpoint } from './endpoint-plan.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
-import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
 import { Firewall } from './firewall.ts';
 import { ForwardWarning } from './forward-warning.ts';
 import { HostLinks } from './host-links.ts';
 import { type EngineInstance, InstanceNames } from './instance-names.ts';
-import { Ipam } from './ipam.ts';
+import { Ipam, type SubnetUse } from './ipam.ts';
 import type {
   Endpoint,
   EndpointRequest,
@@ -32,9 +33,10 @@ import type {
   PortRequest,
   SandboxOwner,
 } from './network.ts';
+import { NetworkMaker } from './network-maker.ts';
 import type { NetworkParts } from './network-parts.ts';
-import { freeRange, planNetwork } from './network-plan.ts';
-import { NetworkRegistry, PREDEFINED } from './network-registry.ts';
+import { freeRange } from './network-plan.ts';
+import { NetworkRegistry } from './network-registry.ts';
 import { restoreNetworks, takenSubnets } from './network-restore.ts';
 import { PortBook } from './port-book.ts';
 import { changePorts } from './port-change.ts';
@@ -58,6 +60,7 @@ export interface NetworkServiceDeps {
   /** a container's name, for messages; undefined when there is no such container */
   readonly resolveContainerName: (containerId: string) => string | undefined;
   readonly publishing?: PublishingPolicy;
+  readonly faults?: FaultSwitch;
   /** `--dns` of a container; none unless given */
   readonly dnsServersOf?: (containerId: string) => readonly string[];
   /** where programs of the host may ask for names of containers; nowhere unless given */
@@ -80,6 +83,7 @@ export class NetworkService {
   readonly #parts: NetworkParts;
   readonly #chores: BackgroundChores;
   readonly #attachment: Attachment;
+  readonly #maker: NetworkMaker;
   readonly #ownedDrivers: readonly (NetworkDriver & Disposable)[];
   /** for networks that users make, and for the one called `bridge` */
   readonly #pools: { readonly user: readonly DefaultPool[]; readonly bridge: readonly DefaultPool[] };
@@ -122,6 +126,7 @@ export class NetworkService {
       conntrack: new Conntrack(),
       publisher: new PortPublisher({ book, logger, isServingAll: publishing.firewall === 'host' }),
       publishing,
+      faults: deps.faults ?? noFaults,
       sandboxes: new Sandboxes(join(deps.runDir, 'netns')),
       forwardWarning,
       events,
@@ -129,16 +134,27 @@ export class NetworkService {
       resolveContainerName,
     };
     this.#attachment = new Attachment(this.#parts, this.#chores);
-    this.#ranges = new RangeWatch({
-      logger,
-      networks: () => networks.list(),
-      hostRanges: () => takenSubnets(this.#parts).filter(taken => taken.isOfHost),
-      freeRange: like => freeRange(like, { pools: this.#pools.user, taken: takenSubnets(this.#parts) }),
+    this.#ranges = this.#watchRanges();
+    this.#maker = new NetworkMaker({
+      parts: this.#parts,
+      chores: this.#chores,
+      pools: this.#pools.user,
+      hasIpv6ByDefault: () => this.#hasIpv6ByDefault && hostHasIpv6(),
     });
     this.#dns = new NameService({
       ...this.#parts,
       dnsServersOf: deps.dnsServersOf ?? (() => []),
       ...(deps.hostStub && { hostStub: deps.hostStub }),
+    });
+  }
+
+  #watchRanges(): RangeWatch {
+    const { logger, networks } = this.#parts;
+    return new RangeWatch({
+      logger,
+      networks: () => networks.list(),
+      hostRanges: () => takenSubnets(this.#parts).filter(taken => taken.isOfHost),
+      freeRange: like => freeRange(like, { pools: this.#pools.user, taken: takenSubnets(this.#parts) }),
     });
   }
 
@@ -159,27 +175,7 @@ export class NetworkService {
   /** @throws `conflict` for a name in use, `forbidden` for a range in use, `invalid`, `notFound` for the driver. */
   async create(options: NetworkCreateOptions, { signal }: Abortable = {}): Promise<Network> {
     throwIfAborted(signal);
-    const { drivers, firewall, ipam, networks } = this.#parts;
-    if (PREDEFINED.has(options.name)) throw predefinedNotPermitted(options.name);
-    if (networks.hasName(options.name)) throw networkNameTaken(options.name);
-    const driver = drivers.get(options.driver || 'bridge');
-    const network = planNetwork(options, {
-      driver,
-      pools: this.#pools.user,
-      taken: takenSubnets(this.#parts),
-      hasIpv6ByDefault: this.#hasIpv6ByDefault && hostHasIpv6(),
-    });
-    using undo = new DisposableStack();
-    const rules = driver.firewallNetwork(network);
-    if (rules) firewall.setNetwork(network.id, rules);
-    undo.defer(() => firewall.remove([network.id]));
-    undo.defer(() =>
-      this.#chores.run('removing what a network had', () => driver.removeNetwork(network, networks.list())),
-    );
-    driver.ensureNetwork(network);
-    networks.insert(network);
-    undo.move();
-    ipam.open(network);
+    const network = await this.#maker.create(options);
     this.#dns.setNetwork(network);
     return network;
   }
@@ -187,19 +183,18 @@ export class NetworkService {
   /** @throws `notFound`; `forbidden` for a predefined network, and while containers are on it. */
   async remove(reference: string, { signal }: Abortable = {}): Promise<void> {
     throwIfAborted(signal);
-    const { drivers, endpoints, firewall, ipam, networks, resolveContainerName } = this.#parts;
-    const network = networks.get(reference);
-    if (PREDEFINED.has(network.name)) throw predefinedNotRemovable(network.name);
-    const users = endpoints.onNetwork(network.id).map(endpoint => ({
-      name: resolveContainerName(endpoint.containerId) ?? endpoint.containerId,
-      endpointId: endpoint.id,
-    }));
-    if (users.length > 0) throw networkInUse(network, users);
-    networks.delete(network); // point of no return
-    ipam.close(network.id);
+    const network = await this.#maker.remove(reference);
     this.#dns.removeNetwork(network.id);
-    firewall.remove([network.id]);
-    await drivers.of(network).removeNetwork(network, networks.list());
+  }
+
+  /** How many addresses of each subnet are taken, and can be handed out. */
+  addressUse(networkId: string): SubnetUse[] {
+    return this.#parts.ipam.use(networkId);
+  }
+
+  /** Judges what a container asks for on a network that it will be on later. Takes nothing. @throws as {@link attach}. */
+  check(request: EndpointRequest): void {
+    checkEndpoint(this.#parts.networks.get(request.network), request);
   }
 
   /** Endpoints of running containers on one network. */
@@ -378,7 +373,7 @@ function openIpam(
       .find(endpoint => endpoint.ipv4?.address === address || endpoint.ipv6?.address === address);
     return holder && `container ${nameOf(holder.containerId) ?? holder.containerId.slice(0, 12)}`;
   });
-  for (const network of networks.list()) ipam.open(network);
+  for (const network of networks.list()) if (!network.isConfigOnly) ipam.open(network);
   for (const endpoint of endpoints.list()) {
     for (const address of [endpoint.ipv4, endpoint.ipv6]) {
       if (address) ipam.occupy(endpoint.networkId, address.address);

@@ -14,6 +14,9 @@ const Pool = v.object({
 const Settings = v.object({
   isInternal: v.boolean(),
   isAttachable: v.boolean(),
+  // absent in rows of the first release
+  isConfigOnly: v.optional(v.boolean(), false),
+  configFrom: v.optional(v.string(), ''),
   hasIpv4: v.boolean(),
   hasIpv6: v.boolean(),
   hasChosenSubnets: v.boolean(),

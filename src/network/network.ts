@@ -17,6 +17,10 @@ export interface Network {
   readonly scope: 'local';
   readonly isInternal: boolean;
   readonly isAttachable: boolean;
+  /** only lends its settings to others: no container can be on it */
+  readonly isConfigOnly: boolean;
+  /** name of the network whose settings it has; empty for none */
+  readonly configFrom: string;
   readonly hasIpv4: boolean;
   readonly hasIpv6: boolean;
   readonly ipam: {
@@ -33,6 +37,8 @@ export interface NetworkCreateOptions {
   readonly driver?: string;
   readonly isInternal?: boolean;
   readonly isAttachable?: boolean;
+  readonly isConfigOnly?: boolean;
+  readonly configFrom?: string;
   readonly hasIpv4?: boolean;
   readonly hasIpv6?: boolean;
   readonly pools?: readonly IpamPool[];

@@ -1,4 +1,4 @@
-import { EngineError } from '#base/errors';
+import { EngineError, messageOf } from '#base/errors';
 import { addAddress, addRoute } from '#sys/netlink/address-requests';
 import { setLink } from '#sys/netlink/link-requests';
 import type { NetlinkRequest } from '#sys/netlink/netlink-message';
@@ -6,6 +6,7 @@ import { NETLINK_ROUTE, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { findLink } from '#sys/netlink/netlink-tables';
 import { inNetns } from '#sys/netns';
 import { writeSysctl } from '#sys/sysctl';
+import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { ipBytes, lastOf, parseIp, subnetAround } from './ip-address.ts';
 
@@ -28,7 +29,19 @@ export function configureInterface(netns: string | number, endpoint: EndpointRec
       }),
       ...(endpoint.isGateway ? defaultRoutes(endpoint, link.index) : []),
     );
+    for (const sysctl of endpoint.sysctls ?? []) applySysctl(endpoint.interfaceName, sysctl);
   });
+}
+
+/** @throws `invalid` for a parameter that the kernel has not, or a value that it does not take. */
+function applySysctl(link: string, { protocol, kind, parameter, value }: InterfaceSysctl): void {
+  const name = `net.${protocol}.${kind}.${link}.${parameter}`;
+  try {
+    if (writeSysctl(`net/${protocol}/${kind}/${link}/${parameter}`, value)) return;
+  } catch (error) {
+    throw new EngineError('invalid', `cannot set ${name}=${value}: ${messageOf(error)}`, { cause: error });
+  }
+  throw new EngineError('invalid', `cannot set ${name}: the kernel has no such parameter for this interface`);
 }
 
 /** Makes an endpoint the way out of its container. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { FAULT_POINTS } from '#base/fault-points';
@@ -14,7 +16,10 @@ interface Inspected {
     readonly ExitCode: number;
   };
   readonly HostConfig: { readonly PortBindings: Record<string, unknown> };
-  readonly NetworkSettings: { readonly Ports: Record<string, { HostPort: string }[] | null> };
+  readonly NetworkSettings: {
+    readonly Networks: Record<string, unknown>;
+    readonly Ports: Record<string, { HostPort: string }[] | null>;
+  };
 }
 
 /** The life of a container with all that can leak: an anonymous volume, a published port, a process that ends. */
@@ -29,11 +34,40 @@ async function live(daemon: TestDaemon): Promise<void> {
   const { status } = await daemon.call('POST', '/containers/create?name=subject', request);
   assert.equal(status, 201);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
+  const lan = { Container: 'subject' };
+  assert.equal((await daemon.call('POST', '/networks/create', { Name: 'lan' })).status, 201);
+  assert.equal((await daemon.call('POST', '/networks/lan/connect', lan)).status, 200);
+  assert.equal((await daemon.call('POST', '/networks/lan/disconnect', lan)).status, 200);
+  assert.equal((await daemon.call('DELETE', '/networks/lan')).status, 204);
   const change = { Add: { '81/tcp': [{ HostIp: '127.0.0.1' }] } };
   assert.equal((await daemon.call('POST', '/quai/containers/subject/ports', change)).status, 200);
   assert.equal((await daemon.call('POST', '/containers/subject/stop?t=0')).status, 204);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
   assert.equal((await daemon.call('DELETE', '/containers/subject?force=1&v=1')).status, 204);
+}
+
+/** A network has its bridge and its rules, and nothing else has; the container is on it where its settings say so. */
+async function compareNetworks(daemon: TestDaemon): Promise<void> {
+  const networks = (await daemon.call('GET', '/networks')).body as { Name: string; Id: string }[];
+  const lan = networks.find(({ Name }) => Name === 'lan');
+  const key = createHash('sha256').update(daemon.root).digest('hex').slice(0, 4);
+  const aliases = execFileSync('ip', ['-d', '-o', 'link'], { encoding: 'utf8' });
+  const own = [...aliases.matchAll(/^\d+: (\S+?): .* alias quai:(\w*):/gm)].filter(([, , k]) => k === key);
+  assert.deepEqual(
+    own.map(([, name]) => name).filter(name => name?.startsWith('br-')),
+    lan ? [`br-${lan.Id.slice(0, 12)}`] : [],
+  );
+  const table = execFileSync('nft', ['list', 'set', 'inet', `quai_${key}`, 'bridges'], { encoding: 'utf8' });
+  assert.equal(table.includes('br-'), lan !== undefined, table);
+  const found = await daemon.call('GET', '/containers/subject/json');
+  const subject = found.body as Inspected;
+  if (found.status !== 200 || !subject.State.Running || !lan) return;
+  const inspected = (await daemon.call('GET', '/networks/lan')).body as { Containers: object };
+  assert.equal(
+    Object.keys(inspected.Containers).length,
+    'lan' in subject.NetworkSettings.Networks ? 1 : 0,
+    'who is on the network is who should be',
+  );
 }
 
 /** What the database says must be what the host has. */
@@ -93,10 +127,12 @@ for (const point of FAULT_POINTS) {
     await daemon.restart([]);
 
     await eventually(() => compareWithHost(daemon));
+    await eventually(() => compareNetworks(daemon));
     const { status } = await daemon.call('DELETE', '/containers/subject?force=1&v=1');
     assert.ok([204, 404].includes(status), `removal answered ${status}`);
     await eventually(() => compareWithHost(daemon));
     await loadBusybox(daemon); // the image is whole, and the engine works
+    await daemon.call('DELETE', '/networks/lan');
     await live(daemon);
   });
 }
