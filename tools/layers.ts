@@ -8,17 +8,17 @@ export interface Layer {
 }
 
 const GROUND = ['base', 'spec', 'sys', 'store'] as const;
-const SERVICES = ['image', 'container', 'network', 'volume', 'plugin', 'build', 'cluster'] as const;
-const ENGINE = [
-  ...GROUND,
-  'http',
-  'snapshot',
+const SERVICES = [
+  'image',
+  'container',
+  'network',
+  'volume',
+  'plugin',
   'distribution',
-  'runtime',
-  'registry',
-  'api',
-  ...SERVICES,
+  'build',
+  'cluster',
 ] as const;
+const ENGINE = [...GROUND, 'http', 'snapshot', 'runtime', 'registry', 'api', ...SERVICES] as const;
 
 /**
  * Who may import whom. Folders that do not list each other do not know each other; engine folders and

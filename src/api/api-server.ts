@@ -13,6 +13,7 @@ import { type ImageRouteDeps, imageRoutes } from './image-routes.ts';
 import { type NetworkRouteDeps, networkRoutes } from './network-routes.ts';
 import { type PluginApi, pluginRoutes } from './plugin-routes.ts';
 import { type PortApi, portRoutes } from './port-routes.ts';
+import { type RegistryApi, registryRoutes } from './registry-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
 import { unservedRoutes } from './unserved-routes.ts';
 import { type VolumeApi, volumeRoutes } from './volume-routes.ts';
@@ -29,6 +30,7 @@ export interface ApiServerDeps {
   readonly volumes: VolumeApi & SystemRouteDeps['volumes'];
   readonly networks: NetworkRouteDeps['networks'];
   readonly plugins: PluginApi;
+  readonly registries: RegistryApi;
   readonly system: SystemRouteDeps['system'];
   readonly events: EventSource & EventSink;
   readonly logger: Logger;
@@ -47,6 +49,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...containerStreamRoutes(deps.containers),
     ...execRoutes(deps.containers),
     ...containerRoutes(deps),
+    ...registryRoutes(deps.registries),
     ...imageRoutes(deps),
     ...volumeRoutes(deps.volumes),
     ...networkRoutes(deps),

@@ -1,13 +1,21 @@
 import type { Duplex, Readable } from 'node:stream';
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
-import type { ContainerId, Digest, EndpointId, ExecId, NetworkId } from '#base/ids';
+import {
+  type ContainerId,
+  type Digest,
+  digestOf,
+  type EndpointId,
+  type ExecId,
+  type NetworkId,
+} from '#base/ids';
 import { silentLogger } from '#base/logger';
 import type { ContainerEndpoint, ContainerView, Exec, MountPoint } from '#container/container';
 import type { Image } from '#image/image';
 import type { Endpoint, Network } from '#network/network';
 import { ContainerConfig } from '#spec/docker/container-config';
 import { HostConfig } from '#spec/docker/host-config';
+import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { Volume } from '#volume/volume';
 import type { ApiServerDeps } from './api-server.ts';
 import type { SystemInfo } from './system-info.ts';
@@ -343,6 +351,7 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
       await drain(tar);
       return IMAGE_ID;
     },
+    pull: async (_reference, emit) => emit({ status: 'Status: Image is up to date for busybox:latest' }),
     list: () => [image],
     find,
     get: reference => {
@@ -356,6 +365,51 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     manifests: () => [],
     remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID] }),
     ...change,
+  };
+}
+
+const FAKE_CONFIG = Buffer.from(
+  '{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}',
+);
+const FAKE_MANIFEST = Buffer.from(
+  JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf(FAKE_CONFIG), size: FAKE_CONFIG.length },
+    layers: [],
+  }),
+);
+
+/** A registry that has one image, and lets everybody in but the user `nobody`. */
+export function fakeRegistries(): ApiServerDeps['registries'] {
+  const unused = (): never => {
+    throw new TypeError('no route asks for this');
+  };
+  const descriptor = {
+    mediaType: MEDIA_TYPES.ociManifest,
+    digest: digestOf(FAKE_MANIFEST),
+    size: FAKE_MANIFEST.length,
+  };
+  return {
+    login: async (_server, { username }) => {
+      if (username === 'nobody') throw new EngineError('unauthorized', 'incorrect username or password');
+    },
+    search: async term => [
+      { name: term, description: 'a shell', starCount: 3, isOfficial: true, isAutomated: false },
+    ],
+    repository: () => ({
+      rateLimit: undefined,
+      manifest: async () => ({ descriptor, bytes: FAKE_MANIFEST }),
+      blob: async () => FAKE_CONFIG,
+      resolve: async () => descriptor,
+      download: unused,
+      hasBlob: unused,
+      upload: unused,
+      putManifest: unused,
+      tags: unused,
+      referrers: unused,
+      deleteManifest: unused,
+    }),
   };
 }
 
@@ -403,6 +457,7 @@ export function fakeApiDeps(change: Partial<ApiServerDeps> = {}): ApiServerDeps 
     volumes: fakeVolumes(),
     networks: fakeNetworks(),
     plugins: { list: async () => [] },
+    registries: fakeRegistries(),
     system: fakeSystem,
     events: {
       emit: () => undefined,

@@ -4,23 +4,25 @@ import { EngineError, notImplemented } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
 import { type Reply, reply } from '#http/reply';
 import { type Route, type RouteRequest, route } from '#http/route';
-import type { Image } from '#image/image';
 import type { PlatformChoice } from '#image/image-catalog';
 import type { ImageService } from '#image/image-service';
 import { queryFilters } from '#spec/docker/filters';
 import { queryFlag, queryList, queryPlatform, queryPlatforms, queryText } from '#spec/docker/query';
-import type { Platform } from '#spec/oci/platform';
+import { registryAuthOf } from '#spec/docker/registry-auth';
+import { type Platform, parsePlatform } from '#spec/oci/platform';
+import { parseName, type Reference } from '#spec/reference';
 import { filterImages, IMAGE_FILTERS } from './image-list.ts';
 import { pruneImages } from './image-prune.ts';
 import { deletionToWire, historyToWire, imageSummaryToWire, imageToWire } from './image-wire.ts';
 import { manifestToWire, targetToWire } from './manifest-wire.ts';
 import { progressReply } from './progress-reply.ts';
+import { credentialsOf } from './registry-credentials.ts';
 import { SharedLayers } from './shared-layers.ts';
 
 export interface ImageRouteDeps {
   readonly images: Pick<
     ImageService,
-    'load' | 'import' | 'list' | 'find' | 'get' | 'tag' | 'remove' | 'save' | 'target' | 'manifests'
+    'load' | 'import' | 'pull' | 'list' | 'find' | 'get' | 'tag' | 'remove' | 'save' | 'target' | 'manifests'
   >;
   readonly containers: Pick<ContainerService, 'usersOfImage'>;
   readonly events: EventSink;
@@ -188,8 +190,8 @@ const CreateQuery = v.object({
 
 function createRoute(images: ImageRouteDeps['images']): Route {
   return route('POST', '/images/create', { query: CreateQuery }, async request => {
-    const { fromImage, fromSrc, tag, platform } = request.query;
-    if (fromImage !== '') throw pullError(images, withTag(fromImage, tag), platform);
+    const { fromImage, fromSrc, tag } = request.query;
+    if (fromImage !== '') return pullReply(images, request, parseName(withTag(fromImage, tag)));
     if (fromSrc === '-') return importImage(images, request);
     if (fromSrc !== '')
       throw notImplemented(`import from ${fromSrc}: send the archive itself (docker import -)`);
@@ -197,9 +199,22 @@ function createRoute(images: ImageRouteDeps['images']): Route {
   });
 }
 
+type CreateRequest = RouteRequest<unknown, v.InferOutput<typeof CreateQuery>, undefined>;
+
+/** A name without a tag means all of them: clients add `latest` by themselves. */
+function pullReply(
+  images: Pick<ImageService, 'pull'>,
+  { headers, query: { platform }, signal }: CreateRequest,
+  reference: Reference,
+): Promise<Reply> {
+  const credentials = credentialsOf(registryAuthOf(headers));
+  const choice = platform === '' ? {} : { platform: parsePlatform(platform) };
+  return progressReply(emit => images.pull(reference, emit, { credentials, ...choice, signal }));
+}
+
 async function importImage(
   images: Pick<ImageService, 'import'>,
-  { query, bytes, signal }: RouteRequest<unknown, v.InferOutput<typeof CreateQuery>, undefined>,
+  { query, bytes, signal }: CreateRequest,
 ): Promise<Reply> {
   const { repo, tag, message, changes, platform } = query;
   return progressReply(async emit => {
@@ -217,20 +232,4 @@ async function importImage(
 function withTag(name: string, tag: string): string {
   if (tag === '') return name;
   return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`;
-}
-
-/** Clients come here for an image that a container was to be made of, so the answer has to say what to do instead. */
-function pullError(images: Pick<ImageService, 'find'>, reference: string, wanted: string): EngineError {
-  const image = images.find(reference);
-  return notImplemented(`image pull of ${reference}: ${image ? adviceFor(image, wanted) : HOW_TO_BRING_IT}`);
-}
-
-const HOW_TO_BRING_IT =
-  'the image is not on this machine, and pulling is not implemented yet: bring it with "docker load" or "docker import"';
-
-function adviceFor({ platform: { os, architecture } }: Image, wanted: string): string {
-  const own = `${os}/${architecture}`;
-  return wanted === '' || wanted === own
-    ? 'the image is on this machine already, so nothing needs to be pulled (leave out --pull)'
-    : `the image is on this machine for ${own}, not for ${wanted}, and pulling is not implemented yet`;
 }

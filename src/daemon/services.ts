@@ -10,6 +10,7 @@ import { ContainerPaths } from '#container/container-paths';
 import { ContainerService } from '#container/container-service';
 import { ContainerTable, containerMigrations } from '#container/container-table';
 import type { ContainerDeps } from '#container/context';
+import type { RegistryClient } from '#distribution/registry-client';
 import { ImageService } from '#image/image-service';
 import { imageMigrations } from '#image/image-table';
 import { networkMigrations } from '#network/network-migrations';
@@ -37,6 +38,7 @@ import type { DaemonConfig } from './daemon-config.ts';
 import { engineId } from './engine-id.ts';
 import { EventLog } from './event-log.ts';
 import { findPrograms, type HostPrograms } from './host-programs.ts';
+import { createRegistries } from './registries.ts';
 import { SystemReport } from './system-report.ts';
 
 /** The order matters only where a table refers to another. */
@@ -71,7 +73,8 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   const events = new EventLog();
   const jail = new JailPool();
   const plugins = new Plugins({ logger, places: config.pluginPlaces });
-  const shared = { db, jail, plugins, events, logger };
+  const intake = new JailPool(); // a slow download holds its thread, and nobody else's
+  const shared = { db, jail, intake, plugins, events, logger };
   const storage = createStorage(config, shared, () => containers);
   const networks = new NetworkService({
     ...shared,
@@ -113,7 +116,9 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     seccomp,
     programs,
     [Symbol.asyncDispose]: async () => {
-      await jail[Symbol.asyncDispose]();
+      storage.registries[Symbol.dispose]();
+      await storage.registries.settled();
+      await Promise.all([jail[Symbol.asyncDispose](), intake[Symbol.asyncDispose]()]);
       storage.snapshots[Symbol.dispose]();
       db[Symbol.dispose]();
     },
@@ -123,26 +128,34 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
 interface Shared {
   readonly db: Database;
   readonly jail: JailPool;
+  readonly intake: JailPool;
   readonly plugins: Plugins;
   readonly events: EventLog;
   readonly logger: Logger;
 }
 
 function createStorage(
-  { root, storageDriver }: DaemonConfig,
+  config: DaemonConfig,
   shared: Shared,
   containers: () => ContainerService,
-): Pick<ContainerDeps, 'images' | 'volumes'> & { readonly snapshots: OverlaySnapshotter } {
+): Pick<ContainerDeps, 'images' | 'volumes'> & {
+  readonly snapshots: OverlaySnapshotter;
+  readonly registries: RegistryClient;
+} {
+  const { root, storageDriver } = config;
   const snapshots = new OverlaySnapshotter({
     ...shared,
+    jail: shared.intake,
     root: join(root, 'snapshots'),
     mounts: linuxMounts,
     format: layerFormat(join(root, 'snapshots'), storageDriver, shared.logger),
   });
   const content = new ContentStore({ root: join(root, 'content') });
+  const registries = createRegistries(config, content, shared.logger);
   const images = new ImageService({
     ...shared,
     content,
+    registries,
     blobs: new StoredLayerBlobs({ content }),
     snapshots,
     isUsed: id =>
@@ -152,7 +165,7 @@ function createStorage(
     isRunning: id => isAlive(containers().inspect(id).state.status),
   });
   const volumes = new VolumeService({ ...shared, root: join(root, 'volumes'), mounts: linuxMounts });
-  return { snapshots, images, volumes };
+  return { snapshots, images, volumes, registries };
 }
 
 /** @throws {EngineError} `unavailable` when EROFS is asked for and cannot be had. */

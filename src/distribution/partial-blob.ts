@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import type { Digest } from '#base/ids';
 import type { ContentDescriptor } from './repository.ts';
 
 /** A stretch of a blob that one request fetches. */
@@ -45,6 +46,17 @@ export class PartialBlobs {
     const isResumed = parts.some(part => part.received > 0);
     const handle = await open(path, isResumed ? 'r+' : 'w+', 0o600);
     return new PartialBlob({ path, size, parts, isResumed, handle });
+  }
+
+  /** Takes in a file that holds a whole blob. Happy to find nothing. */
+  keep(file: string, digest: Digest): void {
+    const size = statSync(file, { throwIfNoEntry: false })?.size;
+    if (size === undefined) return;
+    const path = join(this.#root, digest.slice('sha256:'.length));
+    // The note first: it is never believed without the file, and the digest proves both.
+    writeFileSync(`${path}.json`, JSON.stringify({ size, parts: [[0, size, size]] }), { mode: 0o600 });
+    renameSync(file, path);
+    utimesSync(path, new Date(), new Date());
   }
 
   /** Removes what nobody has added to for so long. Only what {@link isBusy} denies. */

@@ -1,4 +1,5 @@
 import type { Abortable } from '#base/abortable';
+import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import type { Reference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
@@ -20,7 +21,7 @@ import { type SearchHit, searchRegistry } from './search.ts';
 import { TlsSettingsSource } from './tls-settings.ts';
 
 export interface RegistryClientDeps {
-  readonly content: Pick<ContentStore, 'adopt'>;
+  readonly content: Pick<ContentStore, 'adopt' | 'path'>;
   /** where downloads that were cut wait, on the file system of the content store */
   readonly partialRoot: string;
   readonly config: RegistryConfig;
@@ -119,6 +120,14 @@ export class RegistryClient implements Disposable {
       found.push(...(await searchRegistry({ endpoint, host: registryHost(host), words, limit, signal })));
     }
     return found.slice(0, limit);
+  }
+
+  /**
+   * Takes a blob out of the content store that was downloaded for something that failed: the next attempt finds it, as if its
+   * download had been cut after the last byte. Happy to find nothing.
+   */
+  keep(digest: Digest): void {
+    this.#partial.keep(this.#deps.content.path(digest), digest);
   }
 
   /** Removes downloads that nobody went on with. At start, and once in a while. */

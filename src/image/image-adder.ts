@@ -1,21 +1,32 @@
+import { orAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
-import type { Snapshotter } from '#snapshot/snapshotter';
+import type { Snapshotter, TakenLayer } from '#snapshot/snapshotter';
 import { chainIds } from '#spec/oci/chain-id';
 import { type ImageConfig, parseImageConfig } from '#spec/oci/image-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { ContentStore } from '#store/content-store';
+import type { GrowingFile } from '#store/growing-file';
 import type { JailPool } from '#store/jail-pool';
 import type { ImageTable, LayerRecord } from './image-table.ts';
 import type { ManifestDocumentRow, ManifestTable } from './manifest-table.ts';
 
-/** Bytes that were taken in and checked, but perhaps not published yet. */
+/** Bytes that were taken in, or are still coming; perhaps not published yet. */
 export interface StagedBlob {
   readonly digest: Digest;
   readonly sizeBytes: number;
-  /** where they are now */
+  /** where they are now, once {@link flush} has ended */
   readonly path: string;
-  /** Gets the bytes onto the disk, so that {@link publish} has little to do. The path stays. */
+  /**
+   * Only of what still comes. `begun`: resolves once there is a file to read while it grows. `isTaken`: whoever has read all
+   * of it says what its digest is, or (`undefined`) that it was not read.
+   */
+  readonly arrival?: {
+    begun(): Promise<GrowingFile>;
+    isTaken(digest: Digest | undefined): void;
+    isRefused(error: unknown): void;
+  };
+  /** Waits until all are there and on the disk, so that {@link publish} has little to do. The path stays. */
   flush(): Promise<void>;
   /** Makes them a blob of the content store, on disk to stay. Happy when they are one already. */
   publish(): Promise<void>;
@@ -42,6 +53,13 @@ export interface PreparedImage {
   readonly insert: () => void;
   /** of the lowest layer, when it was unpacked now: tells what kind of archive it was */
   readonly topLevelNames: readonly string[];
+}
+
+interface LayerContext {
+  readonly note: (chainId: Digest, sizeBytes: number, names: readonly string[]) => void;
+  readonly signal: AbortSignal;
+  readonly isBelowCalled: Promise<void>;
+  readonly onCall: () => void;
 }
 
 interface Stack {
@@ -100,11 +118,17 @@ export class ImageAdder {
   ): Promise<void> {
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
+    let below: Promise<void> = Promise.resolve();
     const all = stack.map(async (layer, index) => {
+      const isBelowCalled = below;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      below = promise;
       try {
-        await this.#ensureLayer(layer, index, image, { note, signal: stop });
+        await this.#ensureLayer(layer, index, image, { note, signal: stop, isBelowCalled, onCall: resolve });
       } catch (error) {
         failed.abort(error);
+      } finally {
+        resolve();
       }
     });
     await Promise.all(all);
@@ -115,23 +139,44 @@ export class ImageAdder {
     { diffId, chainId, parent }: Stack,
     index: number,
     image: NewImage,
-    context: {
-      readonly note: (chainId: Digest, sizeBytes: number, names: readonly string[]) => void;
-      readonly signal: AbortSignal;
-    },
+    context: LayerContext,
   ): Promise<void> {
     const blob = image.layers[index]?.blob;
     if (!blob) throw new TypeError('the stack has as many layers as the image');
-    const { signal } = context;
-    const source = { archive: blob.path, diffId, blob, isVerified: true, label: `layer ${index}` };
-    const taken = await this.#deps.snapshots.ensureLayer(chainId, parent, source, { signal });
+    const taken = await this.#take(chainId, parent, { diffId, blob, label: `layer ${index}` }, context);
     if (taken) context.note(chainId, taken.sizeBytes, taken.topLevelNames);
-    if (taken?.blobDigest !== blob.digest) await this.#prove(index, diffId, blob, signal);
+    if (taken?.blobDigest !== blob.digest) await this.#prove(index, diffId, blob, context.signal);
+  }
+
+  /** Reads the layer while it comes, if it still does. */
+  async #take(
+    chainId: Digest,
+    parent: Digest | undefined,
+    { diffId, blob, label }: { readonly diffId: Digest; readonly blob: StagedBlob; readonly label: string },
+    { signal, isBelowCalled, onCall }: LayerContext,
+  ): Promise<TakenLayer | undefined> {
+    const { snapshots } = this.#deps;
+    const { arrival } = blob;
+    try {
+      const archive =
+        arrival && !snapshots.hasCommitted(chainId) ? await orAborted(arrival.begun(), signal) : blob.path;
+      await isBelowCalled; // a layer finds the one below only when that was called for before
+      const source = { archive, diffId, blob, isVerified: arrival === undefined, label };
+      const taking = snapshots.ensureLayer(chainId, parent, source, { signal });
+      onCall();
+      const taken = await taking;
+      arrival?.isTaken(taken?.blobDigest);
+      return taken;
+    } catch (error) {
+      arrival?.isRefused(error);
+      throw error;
+    }
   }
 
   /** A layer that is there already says nothing about the blob that came now: that could be anything. */
   async #prove(index: number, diffId: Digest, blob: StagedBlob, signal: AbortSignal): Promise<void> {
     if (blob.digest === diffId || this.#deps.table.isProven(diffId, blob.digest)) return;
+    await blob.flush();
     const measured = await this.#deps.jail.measure(blob.path, { signal });
     verifyDiffId(index, diffId, measured.diffId);
   }

@@ -25,21 +25,27 @@ export class ImageGarbage {
   /**
    * Looks at all layers (one may have been kept by a container that is gone) and at these blobs.
    *
+   * @param rescue may take such a blob away before it is removed
    * @returns the layers that went, uppermost first.
    */
-  async collect(blobs: readonly Digest[]): Promise<string[]> {
+  async collect(
+    blobs: readonly Digest[],
+    rescue: (blob: Digest) => void = () => undefined,
+  ): Promise<string[]> {
     const { table, blobs: stored, leases } = this.#deps;
     const removed = this.#collectLayers();
     for (const blob of new Set(blobs)) {
-      if (!table.ownsBlob(blob) && !leases.isHeld(blob)) await stored.remove(blob);
+      if (table.ownsBlob(blob) || leases.isHeld(blob)) continue;
+      rescue(blob);
+      await stored.remove(blob);
     }
     return removed;
   }
 
-  /** At start, when nothing is under way: half-made things too. */
-  sweep(): void {
+  /** At start, when nothing is under way: half-made things too. `rescue` may take a blob away before it is removed. */
+  sweep(rescue: (blob: Digest) => void): void {
     this.#collectLayers();
-    this.#deps.blobs.sweep(blob => this.#deps.table.ownsBlob(blob));
+    this.#deps.blobs.sweep(blob => this.#deps.table.ownsBlob(blob), rescue);
   }
 
   #collectLayers(): string[] {

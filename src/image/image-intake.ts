@@ -24,6 +24,8 @@ export interface ImageIntakeDeps {
 export interface IntakeOptions {
   /** Looks at what was unpacked before there are rows, and throws when it shall not be taken in. */
   readonly inspect?: (prepared: readonly PreparedImage[]) => void;
+  /** Gets blobs after a failure that are whole and nobody's, before they would be removed. */
+  readonly rescue?: (blob: Digest) => void;
 }
 
 export interface Taken {
@@ -57,10 +59,11 @@ export class ImageIntake {
       return this.#commit(found, prepared);
     } catch (error) {
       lease[Symbol.dispose]();
-      await garbage.collect([
+      const blobs = [
         ...images.flatMap(({ layers }) => layers.map(({ blob }) => blob.digest)),
         ...others.map(({ digest }) => digest),
-      ]);
+      ];
+      await garbage.collect(blobs, options.rescue);
       throw signal.aborted ? abortError(signal) : error;
     }
   }

@@ -4,6 +4,7 @@ import type { EventSink } from '#base/engine-event';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
+import type { RegistryClient } from '#distribution/registry-client';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import { hostPlatform, type Platform } from '#spec/oci/platform';
@@ -22,11 +23,13 @@ import { emitImageEvent } from './image-events.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import { importedImage } from './image-import.ts';
 import { ImageIntake } from './image-intake.ts';
+import { ImagePuller, type PullOptions } from './image-puller.ts';
 import { ImageRemover, type RemovalOptions } from './image-remover.ts';
 import { ImageSaver, type SaveOptions } from './image-saver.ts';
 import { ImageTable } from './image-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
+import type { EmitLine } from './pull-progress.ts';
 import { readArchive } from './read-archive.ts';
 
 export interface ImageServiceDeps {
@@ -34,6 +37,7 @@ export interface ImageServiceDeps {
   readonly content: ContentStore;
   /** where blobs are read from: not every one of them is in `content` */
   readonly blobs: LayerBlobs;
+  readonly registries: Pick<RegistryClient, 'repository' | 'keep' | 'sweep'>;
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'measure'>;
   readonly events: EventSink;
@@ -76,6 +80,7 @@ export class ImageService {
   readonly #garbage: ImageGarbage;
   readonly #saver: ImageSaver;
   readonly #views: ManifestViews;
+  readonly #puller: ImagePuller;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -95,6 +100,7 @@ export class ImageService {
     this.#remover = new ImageRemover({ ...deps, table, manifests, catalog, isRunning });
     this.#saver = new ImageSaver({ ...deps, table, manifests, catalog, leases });
     this.#views = new ManifestViews({ manifests, catalog });
+    this.#puller = new ImagePuller({ ...deps, table, manifests, catalog, intake: this.#intake, platform });
   }
 
   /**
@@ -140,6 +146,20 @@ export class ImageService {
     emitImageEvent(this.#deps.events, image, 'import');
     await this.#deps.db.synced();
     return image.id;
+  }
+
+  /**
+   * Brings an image from its registry, or (a name without tag and digest) all images of a repository. `emit` gets the lines
+   * of progress that Docker's clients know.
+   *
+   * @throws {EngineError} `notFound`, `unauthorized`, `forbidden`, `unavailable`, `dataLoss`, `invalid`.
+   */
+  async pull(reference: Reference, emit: EmitLine, options: PullOptions = {}): Promise<void> {
+    const isOne = reference.tag !== undefined || reference.digest !== undefined;
+    await (isOne
+      ? this.#puller.pull(reference, emit, options)
+      : this.#puller.pullAll(reference, emit, options));
+    await this.#deps.db.synced();
   }
 
   list(): Image[] {
@@ -209,7 +229,8 @@ export class ImageService {
 
   /** At start: removes what a crash left half-made, and layers and blobs that no image refers to. */
   sweep(): void {
-    this.#garbage.sweep();
+    this.#garbage.sweep(blob => this.#deps.registries.keep(blob)); // of a pull that was cut: it goes on
+    this.#deps.registries.sweep();
   }
 }
 

@@ -23,8 +23,11 @@ export interface LayerBlobs {
   /** For whoever owned the last reference to it. Happy to find nothing. */
   remove(digest: Digest): Promise<void>;
 
-  /** Removes half-written ones, and those that nobody owns. Only for the start: nothing may be writing. */
-  sweep(isOwned: (digest: Digest) => boolean): void;
+  /**
+   * Removes half-written ones, and those that nobody owns; `rescue` may take such a one away before. Only for the start:
+   * nothing may be writing.
+   */
+  sweep(isOwned: (digest: Digest) => boolean, rescue?: (digest: Digest) => void): void;
 }
 
 /** Blobs that are all kept as they came. */
@@ -54,7 +57,7 @@ export class StoredLayerBlobs implements LayerBlobs {
     return this.#content.remove(digest);
   }
 
-  sweep(isOwned: (digest: Digest) => boolean): void {
-    this.#content.sweep(isOwned);
+  sweep(isOwned: (digest: Digest) => boolean, rescue?: (digest: Digest) => void): void {
+    this.#content.sweep(isOwned, rescue);
   }
 }

@@ -132,11 +132,17 @@ export class ContentStore {
     await rm(this.path(digest), { force: true });
   }
 
-  /** Removes half-written blobs, and those that nobody owns. Only for the start: nothing may be writing. */
-  sweep(isOwned: (digest: Digest) => boolean): void {
+  /**
+   * Removes half-written blobs, and those that nobody owns. Only for the start: nothing may be writing.
+   *
+   * @param rescue may take such a blob away before it is removed
+   */
+  sweep(isOwned: (digest: Digest) => boolean, rescue: (digest: Digest) => void = () => undefined): void {
     for (const name of readdirSync(this.#ingest)) rmSync(join(this.#ingest, name), { force: true });
     for (const hex of readdirSync(this.#blobs)) {
-      if (!isOwned(`sha256:${hex}`)) rmSync(join(this.#blobs, hex), { force: true });
+      if (isOwned(`sha256:${hex}`)) continue;
+      rescue(`sha256:${hex}`);
+      rmSync(join(this.#blobs, hex), { force: true });
     }
   }
 }

@@ -42,6 +42,11 @@ export function busyboxMissing(): string | false {
   return existsSync(BUSYBOX) ? false : 'needs /bin/busybox (apt-get install busybox-static)';
 }
 
+/** The files of such an image, for images that are made in other ways. */
+export async function busyboxEntries(): Promise<LayerEntry[]> {
+  return await rootEntries(await readFile(BUSYBOX));
+}
+
 async function rootEntries(binary: Buffer): Promise<LayerEntry[]> {
   const applets = await appletNames();
   return [

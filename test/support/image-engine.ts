@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EngineEvent } from '#base/engine-event';
 import { silentLogger } from '#base/logger';
+import { RegistryClient } from '#distribution/registry-client';
+import { RegistryConfig } from '#distribution/registry-config';
 import { ImageService, type ImageServiceDeps } from '#image/image-service';
 import { imageMigrations } from '#image/image-table';
 import { StoredLayerBlobs } from '#snapshot/layer-blobs';
@@ -43,10 +45,21 @@ export function startImageEngine(
     logger: silentLogger,
   });
   const content = new ContentStore({ root: join(root, 'content') });
+  const registries = new RegistryClient({
+    content,
+    partialRoot: join(root, 'content', 'partial'),
+    config: new RegistryConfig({ logger: silentLogger }),
+    certificateFolders: [],
+    proxies: {},
+    userAgent: 'quai-test',
+    logger: silentLogger,
+    backOff: { attempts: 2, baseMs: 5 },
+  });
   const events: Omit<EngineEvent, 'timeNanos'>[] = [];
   const images = new ImageService({
     db,
     content,
+    registries,
     blobs: new StoredLayerBlobs({ content }),
     snapshots,
     jail,
@@ -73,6 +86,8 @@ export function startImageEngine(
     },
     close,
     [Symbol.asyncDispose]: async () => {
+      registries[Symbol.dispose]();
+      await registries.settled();
       await snapshots.settled();
       await jail[Symbol.asyncDispose]();
       close();
