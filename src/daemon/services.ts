@@ -115,15 +115,23 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     networks,
     seccomp,
     programs,
-    [Symbol.asyncDispose]: async () => {
-      storage.registries[Symbol.dispose]();
-      await storage.registries.settled();
-      await Promise.all([jail[Symbol.asyncDispose](), intake[Symbol.asyncDispose]()]);
-      storage.snapshots[Symbol.dispose]();
-      db[Symbol.dispose]();
-    },
+    [Symbol.asyncDispose]: () => endStorage(shared, storage),
   };
 }
+
+/** What still writes first, the database last. */
+async function endStorage({ jail, intake, db }: Shared, { registries, snapshots }: Storage): Promise<void> {
+  registries[Symbol.dispose]();
+  await registries.settled();
+  await Promise.all([jail[Symbol.asyncDispose](), intake[Symbol.asyncDispose]()]);
+  snapshots[Symbol.dispose]();
+  db[Symbol.dispose]();
+}
+
+type Storage = Pick<ContainerDeps, 'images' | 'volumes'> & {
+  readonly snapshots: OverlaySnapshotter;
+  readonly registries: RegistryClient;
+};
 
 interface Shared {
   readonly db: Database;
@@ -134,14 +142,7 @@ interface Shared {
   readonly logger: Logger;
 }
 
-function createStorage(
-  config: DaemonConfig,
-  shared: Shared,
-  containers: () => ContainerService,
-): Pick<ContainerDeps, 'images' | 'volumes'> & {
-  readonly snapshots: OverlaySnapshotter;
-  readonly registries: RegistryClient;
-} {
+function createStorage(config: DaemonConfig, shared: Shared, containers: () => ContainerService): Storage {
   const { root, storageDriver } = config;
   const snapshots = new OverlaySnapshotter({
     ...shared,
