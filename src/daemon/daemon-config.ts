@@ -103,7 +103,7 @@ Options:
       --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
       --default-runtime NAME crun or runc (default crun)
       --init-path FILE       Program for --init containers
- -s, --storage-driver NAME  How new layers are kept: ${STORAGE_DRIVERS.join(', ')} (default auto: erofs where it can be mounted)
+  -s, --storage-driver NAME How new layers are kept: ${STORAGE_DRIVERS.join(', ')} (default auto: erofs where it can be mounted)
       --bridge NAME          Name of the default bridge (default quai0; with another root qKEY0)
       --publish-default WHERE  Address for published ports that name none: any (default) or loopback
       --firewall WHOSE       Whose rules judge who reaches published ports: quai (default: all may), or host: the

@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  type Stats,
   statfsSync,
   statSync,
   writeSync,
@@ -16,6 +17,8 @@ import type { TarSink } from '#spec/tar/tar-parser';
 import { hasTooManyImplicit, whiteoutOf } from '#spec/tar/whiteout';
 import {
   AT_FDCWD,
+  chmodAt,
+  chownAt,
   linkAt,
   mkdirAt,
   mknodAt,
@@ -111,9 +114,10 @@ export class LayerExtractor implements TarSink {
   finish(): void {
     for (const [path, [seconds, nanos]] of this.#times) {
       try {
-        setTimesAt(AT_FDCWD, cName(path), seconds, nanos);
+        // A later entry may have replaced it, perhaps by another name of a file that has a time of its own.
+        if (lstatSync(fsPath(path)).isDirectory()) setTimesAt(AT_FDCWD, cName(path), seconds, nanos);
       } catch (error) {
-        if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error; // replaced by a later entry
+        if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
       }
     }
   }
@@ -212,7 +216,7 @@ export class LayerExtractor implements TarSink {
     if (stat.isDirectory()) return undefined;
     this.#unlink(path);
     mkdirAt(AT_FDCWD, cName(path), 0o755);
-    return stat.isCharacterDevice() && stat.rdev === 0 ? 'whiteout' : undefined;
+    return isWhiteout(stat) ? 'whiteout' : undefined;
   }
 
   /** @returns whether the name was one of those that stand for a removal. */
@@ -277,16 +281,31 @@ export class LayerExtractor implements TarSink {
     if (this.#directories.has(path)) return;
     const slash = path.lastIndexOf('/');
     if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
-    try {
-      mkdirSync(fsPath(path), 0o755);
+    if (this.#makeImplicit(path)) {
       this.implicitDirectories.add(path);
       if (hasTooManyImplicit(this.implicitDirectories.size, this.entries)) {
         throw new EngineError('invalid', 'too many directories');
       }
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST') || !statSync(fsPath(path)).isDirectory()) throw error;
     }
     this.#directories.add(path);
+  }
+
+  /** @returns whether it was missing. */
+  #makeImplicit(path: string): boolean {
+    try {
+      mkdirSync(fsPath(path), 0o755);
+      makeOrdinary(path);
+      return true;
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+      if (isWhiteout(lstatSync(fsPath(path)))) {
+        if (this.#makeDirectory(path) === 'whiteout') setXattr(cName(path), OPAQUE_XATTR, YES);
+        makeOrdinary(path);
+        return true;
+      }
+      if (!statSync(fsPath(path)).isDirectory()) throw error;
+      return false;
+    }
   }
 
   #noteTopLevel(path: string): void {
@@ -302,6 +321,16 @@ export class LayerExtractor implements TarSink {
       throw new EngineError('unavailable', 'no space left on device');
     }
   }
+}
+
+function isWhiteout(stat: Stats): boolean {
+  return stat.isCharacterDevice() && stat.rdev === 0;
+}
+
+/** Below a directory with setgid a new one has its group and that bit too. */
+function makeOrdinary(path: string): void {
+  chownAt(AT_FDCWD, cName(path), 0, 0);
+  chmodAt(AT_FDCWD, cName(path), 0o755);
 }
 
 function deviceMode(entry: TarEntry): number {

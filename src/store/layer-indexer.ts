@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
-import { encodeAttributes } from '#spec/erofs/erofs-format';
+import { EROFS_BLOCK, encodeAttributes } from '#spec/erofs/erofs-format';
 import { type ErofsIndex, writeErofs } from '#spec/erofs/erofs-writer';
 import { LayerTree } from '#spec/erofs/layer-tree';
 import { TarParser } from '#spec/tar/tar-parser';
@@ -47,8 +47,8 @@ export async function indexLayer(
   }
   parser.end();
   const { facts } = source;
-  if (facts.compression === 'none') tar.adopt(archive.path);
-  await tar.finish();
+  if (facts.compression === 'none') tar.adopt(archive.path, facts.tarBytes);
+  await tar.finish(facts.tarBytes);
   const { implicit, bytes, inodes, contentBytes } = writeIndex(directory, tree, {
     tarBytes: facts.tarBytes,
     tar: tar.fd,
@@ -157,18 +157,16 @@ class TarFile implements AsyncDisposable {
   }
 
   /** The file is this one, which nobody changes any more. */
-  adopt(path: string): void {
-    try {
-      linkSync(path, this.#path);
-    } catch (error) {
-      if (!isErrno(error, 'EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP')) throw error;
-      copyFileSync(path, this.#path);
-    }
-    this.#fd = openSync(this.#path, 'r');
+  adopt(path: string, tarBytes: number): void {
+    if (!linked(path, this.#path, tarBytes)) copyFileSync(path, this.#path);
+    this.#fd = openSync(this.#path, 'r+');
   }
 
-  async finish(): Promise<void> {
+  /** The kernel reads whole blocks: a tar that ends without filling its last one (umoci makes them) is made to. */
+  async finish(tarBytes: number): Promise<void> {
     await this.#syncing;
+    const missing = (EROFS_BLOCK - (tarBytes % EROFS_BLOCK)) % EROFS_BLOCK;
+    if (missing > 0) ftruncateSync(this.fd, tarBytes + missing);
     fdatasyncSync(this.fd);
   }
 
@@ -188,6 +186,17 @@ class TarFile implements AsyncDisposable {
       this.#syncing = undefined;
       resolve();
     });
+  }
+}
+
+function linked(from: string, to: string, tarBytes: number): boolean {
+  if (tarBytes % EROFS_BLOCK !== 0) return false;
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP')) return false;
+    throw error;
   }
 }
 

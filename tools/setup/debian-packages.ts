@@ -59,6 +59,18 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'libarchive-tools',
+    why: 'makes layers as others do (bsdtar)',
+    isThere: () => hasProgram('bsdtar'),
+    isForTests: true,
+  },
+  {
+    name: 'umoci',
+    why: 'makes layers as others do',
+    isThere: () => hasProgram('umoci'),
+    isForTests: true,
+  },
+  {
     name: 'python3',
     why: 'a second opinion on archives, and talks to containers in the tests',
     isThere: () => existsSync('/usr/bin/python3'),

@@ -85,6 +85,7 @@ export class LayerTree implements TarSink {
     const node = from.children.get(target.slice(slash + 1));
     if (!node) throw new PathError(`nothing is there to link to: ${displayName(target)}`);
     if (node instanceof LayerDirectory) throw new PathError('a hard link to a directory');
+    if (isInside(from, parent.children.get(name))) throw new PathError('the link replaces what it links to');
     parent.children.set(name, node);
   }
 
@@ -157,6 +158,13 @@ export class LayerTree implements TarSink {
 
 /** A name that leads nowhere; whoever knows the whole name says so. */
 class PathError extends Error {}
+
+function isInside(directory: LayerDirectory, outer: LayerNode | undefined): boolean {
+  for (let above: LayerDirectory | undefined = directory; above; above = above.parent) {
+    if (above === outer) return true;
+  }
+  return false;
+}
 
 function describe(directory: LayerDirectory, entry: TarEntry): void {
   directory.isImplicit = false;

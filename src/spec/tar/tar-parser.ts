@@ -69,10 +69,16 @@ export class TarParser {
     this.#consumed += chunk.length;
   }
 
-  /** Says that the archive is complete. @throws {EngineError} `invalid` when it was cut. */
+  /**
+   * Says that the archive is complete: also without an end marker, and without what would fill up the last block (umoci; Go's
+   * reader takes both).
+   *
+   * @throws {EngineError} `invalid` when it was cut.
+   */
   end(): void {
     if (this.#state === 'ended') return;
-    const isBetweenEntries = this.#state === 'header' && this.#blockFill === 0 && this.#extensions === 0;
+    const isAtHeader = this.#state === 'header' && this.#blockFill === 0;
+    const isBetweenEntries = (isAtHeader || this.#state === 'padding') && this.#extensions === 0;
     if (!isBetweenEntries || this.#entries === 0) throw tarError('unexpected end');
   }
 

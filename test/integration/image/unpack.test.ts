@@ -508,3 +508,28 @@ function treeOf(directory: string): unknown[] {
       ];
     });
 }
+
+test('extract() gives a directory that was replaced by a link no time of its own any more', {
+  skip,
+}, async () => {
+  const { at } = await unpack([
+    { path: 'f', mtimeSeconds: 5 },
+    { path: 'd/', type: 'directory', mtimeSeconds: 1000 },
+    { path: 'd', type: 'hardlink', linkPath: 'f' },
+  ]);
+  assert.equal(lstatSync(at('f')).mtimeMs, 5000);
+});
+
+test('extract() makes undescribed directories ordinary, also below setgid and over a whiteout', {
+  skip,
+}, async () => {
+  const { at } = await unpack([
+    { path: 's/', type: 'directory', mode: 0o2775, gid: 7 },
+    { path: 's/d/f' },
+    { path: '.wh.gone' },
+    { path: 'gone/f' },
+  ]);
+  const { mode, gid } = lstatSync(at('s/d'));
+  assert.deepEqual([mode & 0o7777, gid], [0o755, 0]);
+  assert.equal(getXattr(at('gone'), 'trusted.overlay.opaque')?.toString(), 'y');
+});

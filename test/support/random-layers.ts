@@ -1,0 +1,114 @@
+import { gzipSync } from 'node:zlib';
+import { byteString } from '#spec/tar/byte-string';
+import { TAR_END, type TarEntryInit, tarEntry } from '#spec/tar/tar-writer';
+
+/** mulberry32: the same layers on every machine. */
+export function randomNumbers(seed: number): (below: number) => number {
+  let state = seed;
+  return below => {
+    state = (state + 0x6d2b79f5) | 0;
+    let value = Math.imul(state ^ (state >>> 15), 1 | state);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return Math.floor((((value ^ (value >>> 14)) >>> 0) / 4_294_967_296) * below);
+  };
+}
+
+const NAMES = ['a', 'b', 'c', 'd', 'usr', 'lib', 'x'.repeat(120), byteString('ü'), '\xe9\xff', 'with space'];
+const TYPES = [
+  'file',
+  'file',
+  'file',
+  'directory',
+  'directory',
+  'symlink',
+  'hardlink',
+  'fifo',
+  'character',
+] as const;
+const NO_CONTENT = { path: '', content: '' };
+
+type Entry = TarEntryInit & { readonly content?: string };
+
+/** One to three layers of a few names, so that they get in each other's way: replaced, hidden, linked, gone through. */
+export function randomLayers(seed: number): Buffer[] {
+  const below = randomNumbers(seed);
+  return Array.from({ length: 1 + below(3) }, () => {
+    const known: Known = { files: [], directories: ['usr', 'lib'] };
+    const entries = Array.from({ length: 3 + below(25) }, () => randomEntry(below, known));
+    const tar = Buffer.concat([...entries.map(entry => tarEntry(entry, entry.content)), TAR_END]);
+    return below(2) === 0 ? tar : gzipSync(tar);
+  });
+}
+
+/** What the layer has so far, roughly: most names are made from it, so that not every layer is refused. */
+interface Known {
+  readonly files: string[];
+  readonly directories: string[];
+}
+
+function randomEntry(below: (limit: number) => number, known: Known): Entry {
+  const path = randomPath(below, known);
+  const kind = below(12);
+  if (kind === 0) return { ...NO_CONTENT, path: withPrefix(path, '.wh.') };
+  if (kind === 1) {
+    const directory = known.directories[below(known.directories.length)] ?? path;
+    return { ...NO_CONTENT, path: `${directory}/.wh..wh..opq` };
+  }
+  const type = TYPES[below(TYPES.length)] ?? 'file';
+  if (type !== 'directory' && below(20) > 0) forget(known.directories, path);
+  const others = known.files.filter(file => file !== path && !file.startsWith(`${path}/`));
+  if (type === 'file') known.files.push(path);
+  if (type === 'directory') known.directories.push(path);
+  const common = {
+    path: type === 'directory' ? `${path}/` : path,
+    type,
+    mode: [0o644, 0o755, 0o4755, 0o2711, 0o1777, 0o000][below(6)] ?? 0,
+    uid: below(3) * 1000,
+    gid: below(3) * 70_000,
+    mtimeSeconds: 1_000_000_000 + below(1000) + below(2) / 4,
+  };
+  switch (type) {
+    case 'file':
+      return { ...common, ...randomXattrs(below), content: 'content '.repeat(below(200)) };
+    case 'directory':
+      return { ...common, ...randomXattrs(below) };
+    case 'symlink':
+      return { ...common, linkPath: ['/', '', './', '../'][below(4)] + randomPath(below, known) };
+    case 'hardlink':
+      return { ...common, linkPath: others[below(others.length)] ?? randomPath(below, known) };
+    case 'fifo':
+      return common;
+    case 'character':
+      return { ...common, deviceMajor: 1, deviceMinor: 1 + below(9) };
+  }
+}
+
+function forget(directories: string[], path: string): void {
+  const left = directories.filter(name => name !== path && !name.startsWith(`${path}/`));
+  directories.splice(0, directories.length, ...left);
+}
+
+function randomXattrs(below: (limit: number) => number): Pick<Entry, 'xattrs'> {
+  if (below(4) > 0) return {};
+  const names = ['user.a', 'user.b', 'trusted.c', 'security.d', 'trusted.overlay.opaque', 'unknown.e'];
+  const name = names[below(names.length)] ?? 'user.a';
+  return { xattrs: new Map([[name, Buffer.from(`value ${below(10)}`)]]) };
+}
+
+function randomPath(below: (limit: number) => number, { files, directories }: Known): string {
+  const directory = directories[below(directories.length)] ?? 'usr';
+  if (below(12) > 0)
+    return below(6) === 0 && files.length > 0
+      ? (files[below(files.length)] ?? 'f')
+      : `${directory}/${randomName(below)}`;
+  return Array.from({ length: 1 + below(4) }, () => randomName(below)).join('/');
+}
+
+function randomName(below: (limit: number) => number): string {
+  return NAMES[below(NAMES.length)] ?? 'a';
+}
+
+function withPrefix(path: string, prefix: string): string {
+  const slash = path.lastIndexOf('/');
+  return `${path.slice(0, slash + 1)}${prefix}${path.slice(slash + 1)}`;
+}
