@@ -29,7 +29,7 @@ for (const [line, expected] of [
   ['rnu x', /^quai: unknown command: quai rnu\n {2}did you mean 'quai run'\?\n/],
   ['container lss', /^quai: unknown command: quai container lss\n {2}did you mean 'quai container ls'\?\n/],
   ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
-  ['save x', /^not implemented: quai save\n$/],
+  ['commit x', /^not implemented: quai commit\n$/],
   ['daemon', /'daemon' is a command of the launcher/],
   ['--context x ps', /^not implemented: --context; choose the engine with --host\n$/],
 ] as const) {
@@ -45,13 +45,13 @@ test('a command that we lack points to the docker CLI where it is installed', as
   try {
     writeFileSync(path.join(folder, 'docker'), '', { mode: 0o755 });
     const { err } = await quai(
-      '-H unix:///x.sock save a -o b',
+      '-H unix:///x.sock commit a -m b',
       {},
       { env: { PATH: `/nonexistent:${folder}` } },
     );
     assert.match(
       err,
-      /\nWhere the engine serves it, the docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock save a -o b\n$/,
+      /\nWhere the engine serves it, the docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock commit a -m b\n$/,
     );
   } finally {
     rmSync(folder, { recursive: true });

@@ -163,7 +163,11 @@ export class ScriptedEngine implements AsyncDisposable {
     const path = url.pathname.replace(/^\/v1\.\d+/, '');
     const asked = {
       route: `${request.method ?? ''} ${decodeURIComponent(path)}`,
-      query: Object.fromEntries([...url.searchParams].sort(([a], [b]) => (a < b ? -1 : 1))),
+      query: Object.fromEntries(
+        [...new Set(url.searchParams.keys())]
+          .sort()
+          .map(key => [key, url.searchParams.getAll(key).join(' ')]),
+      ),
       auth: decodedAuth(request.headers['x-registry-auth']),
       body: await text(request),
     };
@@ -210,12 +214,25 @@ function decodedAuth(header: string | string[] | undefined): unknown {
 
 /** Empty values count as absent: both are the same to an engine. */
 function essence(asked: readonly AskedFor[]): object[] {
-  return asked.map(({ route, query, auth, body }) => ({
+  const dockers = asked.filter(({ route }) => !route.includes(' /quai/'));
+  return dockers.map(({ route, query, auth, body }) => ({
     route,
-    query: Object.fromEntries(Object.entries(query).filter(([, value]) => value !== '')),
+    query: Object.fromEntries(
+      Object.entries(query)
+        .filter(([, value]) => value !== '')
+        .map(([key, value]) => [key, key === 'filters' ? listed(value) : value]),
+    ),
     auth: auth === undefined || JSON.stringify(auth) === '{}' ? undefined : auth,
     body: body === '' || body === 'null' ? undefined : parsed(body),
   }));
+}
+
+/** Filters come as lists of values, or as the older objects of them. */
+function listed(filters: string): object {
+  const entries = Object.entries(JSON.parse(filters) as Record<string, object>);
+  return Object.fromEntries(
+    entries.map(([name, values]) => [name, Array.isArray(values) ? values : Object.keys(values)]),
+  );
 }
 
 function parsed(body: string): unknown {

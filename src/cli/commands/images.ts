@@ -16,13 +16,19 @@ export const images = command({
     format: { type: 'string', help: formatHelp },
     'no-trunc': { type: 'bool', help: "Don't truncate output" },
     quiet: { type: 'bool', short: 'q', help: 'Only show image IDs' },
-    tree: { type: 'bool', help: 'Not implemented', hidden: true },
+    tree: { type: 'bool', help: 'List multi-platform images as a tree' },
   },
   args: { min: 0, max: 1 },
-  async run({ client, stdout, now }, { flags, args }) {
-    if (flags.tree) throw new CliError('not implemented: quai images --tree');
+  async run({ client, stdout, now }, { flags, given, args }) {
     const filters = [...flags.filter, ...args.map(name => `reference=${name}`)];
     const query = { all: flags.all || undefined, ...filtersQuery(filters, 'f') };
+    if (flags.tree) {
+      refuseWithTree(given);
+      const trees = await client.call('GET', '/images/json', { query: { ...query, manifests: true } });
+      const { imageTree } = await import('../format/image-tree.ts');
+      stdout.write(imageTree(listAt(trees), { all: flags.all }));
+      return 0;
+    }
     const list = listAt(await client.call('GET', '/images/json', { query }));
     const digests = flags.digests || /\.Digest\b/.test(flags.format);
     const options = { now: now(), truncate: !flags['no-trunc'], digests };
@@ -34,3 +40,9 @@ export const images = command({
     return 0;
   },
 });
+
+function refuseWithTree(given: ReadonlySet<string>): void {
+  for (const name of ['quiet', 'no-trunc', 'digests', 'format']) {
+    if (given.has(name)) throw new CliError(`--${name} is not yet supported with --tree`);
+  }
+}

@@ -57,10 +57,18 @@ export const inspectImages = command({
   summary: 'Display detailed information on one or more images',
   flags: {
     format: formatFlag,
-    platform: { type: 'string', help: 'Inspect a platform variant', hidden: true },
+    platform: {
+      type: 'string',
+      help: "Inspect a specific platform of the multi-platform image, as 'os[/arch[/variant]]'",
+    },
   },
   args: { min: 1 },
-  run: (context, { flags, args }) => inspectAll(context, args, ['image'], { ...flags, size: false }),
+  async run(context, { flags, args }) {
+    const platform = flags.platform
+      ? (await import('../platform.ts')).platformJson(flags.platform)
+      : undefined;
+    return inspectAll(context, args, ['image'], { format: flags.format, size: false, platform });
+  },
 });
 
 export const inspectNetworks = command({
@@ -86,6 +94,8 @@ interface InspectOptions {
   readonly format: string;
   readonly size: boolean;
   readonly verbose?: boolean;
+  /** as the API takes it */
+  readonly platform?: string | undefined;
 }
 
 /** Shows what was found even if something else was not; the status tells. */
@@ -117,11 +127,15 @@ async function fetchOne(
   { client }: CliContext,
   name: string,
   kinds: readonly Kind[],
-  { size, verbose }: InspectOptions,
+  { size, verbose, platform }: InspectOptions,
 ): Promise<string> {
   for (const kind of kinds) {
     try {
-      const query = { size: (size && kind === 'container') || undefined, verbose: verbose || undefined };
+      const query = {
+        size: (size && kind === 'container') || undefined,
+        verbose: verbose || undefined,
+        platform,
+      };
       return await client.text('GET', PATHS[kind](encodeURIComponent(name)), { query });
     } catch (error) {
       if (kinds.length === 1 || !isStatus(error, 404)) throw error;
