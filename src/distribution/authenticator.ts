@@ -75,11 +75,8 @@ export class Authenticator {
   ): Promise<string | undefined> {
     const { credentials, origin } = context;
     if ((credentials.registryToken ?? '') !== '') return undefined;
-    const challenge =
-      offered.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-      offered.find(({ scheme }) => scheme === 'basic');
+    const challenge = this.learn(origin, offered);
     if (!challenge) return undefined;
-    remember(this.#challenges, origin, challenge);
     if (challenge.scheme === 'basic') {
       if (!hasPassword(credentials)) throw noBasicCredentials();
       const header = basicAuth(credentials);
@@ -89,6 +86,31 @@ export class Authenticator {
     const known = this.#tokens.get(key);
     if (known && `Bearer ${known.value}` === refusedHeader) this.#tokens.delete(key);
     return `Bearer ${await this.#token(challenge, context)}`;
+  }
+
+  /** A header made anew, for a login: nothing that is remembered vouches for a password. */
+  async prove(
+    offered: readonly Challenge[],
+    context: AuthContext,
+  ): Promise<{ readonly header: string; readonly refreshToken?: string } | undefined> {
+    const challenge = this.learn(context.origin, offered);
+    if (!challenge) return undefined;
+    if (challenge.scheme === 'basic') {
+      if (!hasPassword(context.credentials)) throw noBasicCredentials();
+      return { header: basicAuth(context.credentials) };
+    }
+    const request = { ...tokenRequest(challenge, context), isLogin: true, signal: context.signal };
+    const { value, refreshToken } = await fetchToken(this.#deps.http, request);
+    return { header: `Bearer ${value}`, ...(refreshToken === undefined ? {} : { refreshToken }) };
+  }
+
+  /** Remembers what a registry asks for, so that the next request brings it at once. */
+  learn(origin: string, offered: readonly Challenge[]): Challenge | undefined {
+    const challenge =
+      offered.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
+      offered.find(({ scheme }) => scheme === 'basic');
+    if (challenge) remember(this.#challenges, origin, challenge);
+    return challenge;
   }
 
   async #token(challenge: Challenge, context: AuthContext): Promise<string> {
@@ -110,7 +132,7 @@ export class Authenticator {
   }
 }
 
-export function tokenRequest({ parameters }: Challenge, context: AuthContext) {
+function tokenRequest({ parameters }: Challenge, context: AuthContext) {
   return {
     realm: parameters.get('realm') ?? '',
     service: parameters.get('service') ?? '',

@@ -1,24 +1,26 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { sleep, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
+import type { Semaphore } from '#base/semaphore';
 import type { ContentStore } from '#store/content-store';
 import { type BackOff, delayMs } from './back-off.ts';
 import { blobRefused, wrongDigest, wrongSize } from './errors.ts';
+import { GrowthHash } from './growth-hash.ts';
 import type { HttpResponse } from './http-client.ts';
 import type { Part, PartialBlob, PartialBlobs } from './partial-blob.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import type { ContentDescriptor, DownloadTarget } from './repository.ts';
-import { transportError } from './transport-error.ts';
+import { isRefusal, transportError } from './transport-error.ts';
 
 export interface BlobDownloadDeps {
   readonly content: Pick<ContentStore, 'adopt'>;
   readonly partial: PartialBlobs;
   readonly backOff: BackOff;
   readonly logger: Logger;
+  /** Requests for content at a time, of all downloads together: others to the same registry must get through. */
+  readonly connections: Semaphore;
 }
 
 /** A place to fetch from, and under which name. */
@@ -37,7 +39,8 @@ export interface Listener {
 const CONNECTIONS = 4;
 /** What is written at once. */
 const WRITE_BYTES = 256 * 1024;
-const READ_BYTES = 1024 * 1024;
+/** What an attempt must bring to count as getting on: else a server could have us come back for every byte. */
+const PROGRESS_BYTES = 64 * 1024;
 
 /** One blob on its way into the content store, for everybody who wants it. */
 export class BlobDownload {
@@ -45,6 +48,7 @@ export class BlobDownload {
   readonly #deps: BlobDownloadDeps;
   readonly #listeners = new Set<Listener>();
   #blob: PartialBlob | undefined;
+  #hash: GrowthHash | undefined;
 
   constructor(descriptor: ContentDescriptor, deps: BlobDownloadDeps) {
     this.#descriptor = descriptor;
@@ -63,6 +67,7 @@ export class BlobDownload {
     const { digest } = this.#descriptor;
     await using blob = await this.#deps.partial.open(this.#descriptor);
     this.#blob = blob;
+    this.#hash = this.#isHashed() ? undefined : new GrowthHash(blob);
     for (const listener of this.#listeners) this.#introduce(listener, blob);
     let failure: unknown = new EngineError('internal', 'there is no registry to download from');
     for (const source of attempts(sources, blob)) {
@@ -93,7 +98,13 @@ export class BlobDownload {
     if (blob.receivedBytes > 0) onProgress?.(blob.receivedBytes);
   }
 
+  /** Whether somebody who reads will know the digest. */
+  #isHashed(): boolean {
+    return [...this.#listeners].some(({ target }) => target.digest !== undefined);
+  }
+
   #tell(blob: PartialBlob): void {
+    this.#hash?.follow();
     for (const { target, onProgress } of this.#listeners) {
       target.advance(blob.availableBytes);
       onProgress?.(blob.receivedBytes);
@@ -103,6 +114,7 @@ export class BlobDownload {
   /** Takes back what was said. @returns whether everybody can live with that. */
   async #startOver(blob: PartialBlob): Promise<boolean> {
     await blob.restart();
+    this.#hash = undefined; // it has read what is void
     const listeners = [...this.#listeners];
     if (listeners.some(({ target }) => !target.restart)) return false;
     for (const listener of listeners) {
@@ -155,11 +167,13 @@ export class BlobDownload {
     for (let failures = 0; part.received < part.length; ) {
       const before = part.received;
       try {
-        await this.#request(source, context);
+        await this.#deps.connections.run(() => this.#request(source, context), { signal });
       } catch (error) {
         throwIfAborted(signal);
-        if (error instanceof EngineError || error instanceof NoPartsError) throw error;
-        failures = part.received > before ? 1 : failures + 1;
+        if (error instanceof NoPartsError) throw error;
+        // A registry that has gone in the middle may come back.
+        if (error instanceof EngineError && !(part.received > 0 && isRefusal(error.cause))) throw error;
+        failures = part.received - before >= PROGRESS_BYTES ? 1 : failures + 1;
         const delay = delayMs(this.#deps.backOff, failures);
         if (delay === undefined) throw transportError(error, 'GET', urlOf(source));
         this.#deps.logger.debug('a download goes on', { blob: this.#descriptor.digest, delay, error });
@@ -242,6 +256,7 @@ export class BlobDownload {
 
   /** Asks whoever hashes what it reads; reads the file itself where nobody does. */
   async #digestOf(blob: PartialBlob, signal: AbortSignal): Promise<Digest> {
+    if (this.#hash) return await this.#hash.digest();
     for (const { target } of this.#listeners) {
       if (!target.digest) continue;
       try {
@@ -251,11 +266,8 @@ export class BlobDownload {
         // It gave up for reasons of its own: others want the blob all the same.
       }
     }
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(blob.path, { highWaterMark: READ_BYTES, signal })) {
-      hash.update(chunk as Buffer); // no encoding is set
-    }
-    return `sha256:${hash.digest('hex')}`;
+    throwIfAborted(signal);
+    return await new GrowthHash(blob).digest();
   }
 }
 

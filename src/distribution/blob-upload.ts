@@ -20,6 +20,17 @@ export interface UploadDeps {
 
 type Open = (offset: number) => Readable;
 
+interface PatchInput {
+  readonly offset: number;
+  readonly size: number;
+  readonly open: Open;
+  readonly onProgress: (sentBytes: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Other repositories that are asked at most whether they have the blob. */
+const MOST_MOUNTS = 5;
+
 /** Sends one blob: mounted from another repository, or in one stream that goes on where it was cut. */
 export class BlobUpload {
   readonly #deps: UploadDeps;
@@ -42,7 +53,8 @@ export class BlobUpload {
   }
 
   async run(descriptor: ContentDescriptor, open: Open, options: UploadOptions): Promise<UploadOutcome> {
-    const { signal, mountFrom = [] } = options;
+    const { signal } = options;
+    const mountFrom = (options.mountFrom ?? []).slice(0, MOST_MOUNTS);
     if (await this.exists(descriptor.digest, signal)) return { how: 'exists' };
     for (const from of mountFrom) {
       const begun = await this.#begin(descriptor.digest, signal, from);
@@ -106,22 +118,8 @@ export class BlobUpload {
     return { how: 'uploaded' };
   }
 
-  async #patch(
-    place: URL,
-    {
-      offset,
-      size,
-      open,
-      onProgress,
-      signal,
-    }: {
-      readonly offset: number;
-      readonly size: number;
-      readonly open: Open;
-      readonly onProgress: (sentBytes: number) => void;
-      readonly signal: AbortSignal | undefined;
-    },
-  ): Promise<URL> {
+  async #patch(place: URL, input: PatchInput): Promise<URL> {
+    const { offset, size, open, signal } = input;
     const range = offset === 0 ? {} : { 'content-range': `${offset}-${size - 1}` };
     const response = await this.#send({
       method: 'PATCH',
@@ -131,7 +129,7 @@ export class BlobUpload {
         'content-length': String(size - offset),
         ...range,
       },
-      body: () => Readable.from(counted(open(offset), offset, onProgress), { objectMode: false }),
+      body: () => Readable.from(counted(open(offset), input), { objectMode: false }),
       attempts: 1,
       signal,
     });
@@ -172,12 +170,22 @@ export class BlobUpload {
     response.discard(); // the registry clears up what nobody goes on with
   }
 
-  #place(response: HttpResponse): URL {
-    const { location } = response.headers;
-    if (location === undefined || !URL.canParse(location, response.url.href)) {
-      throw badAnswer(this.#deps.endpoint.source.host, 'it does not say where an upload goes on');
+  /** Where the registry wants the next request. Elsewhere it comes without credentials, and never by less than TLS. */
+  #place({ headers: { location }, url }: HttpResponse): URL {
+    const { host } = this.#deps.endpoint.source;
+    if (location === undefined || !URL.canParse(location, url.href)) {
+      throw badAnswer(host, 'it does not say where an upload goes on');
     }
-    return new URL(location, response.url);
+    const place = new URL(location, url);
+    // Behind a proxy a registry may believe that it is reached without TLS.
+    if (url.protocol === 'https:' && place.host === url.host) place.protocol = 'https:';
+    if (place.protocol !== 'https:' && place.protocol !== url.protocol) {
+      throw badAnswer(host, `an upload is to go on by ${place.protocol}//${place.host}`);
+    }
+    if (place.username !== '' || place.password !== '') {
+      throw badAnswer(host, 'the place where an upload goes on holds credentials');
+    }
+    return place;
   }
 
   async #send(request: {
@@ -197,16 +205,20 @@ export class BlobUpload {
 /** For a session that is not about mounting. */
 const NO_DIGEST: Digest = 'sha256:';
 
+/** The registry gets as many bytes as were announced, or an error: more would be taken for another request. */
 async function* counted(
   source: Readable,
-  offset: number,
-  onProgress: (sentBytes: number) => void,
+  { offset, size, onProgress }: Pick<PatchInput, 'offset' | 'size' | 'onProgress'>,
 ): AsyncGenerator<Buffer> {
   let sent = offset;
   for await (const chunk of source) {
     const bytes = chunk as Buffer; // no encoding is set
-    yield bytes;
     sent += bytes.length;
+    if (sent > size) break;
+    yield bytes;
     onProgress(sent);
+  }
+  if (sent !== size) {
+    throw new EngineError('dataLoss', `a blob to upload has not the ${size} bytes that it should have`);
   }
 }

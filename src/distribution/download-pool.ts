@@ -4,6 +4,9 @@ import { SingleFlight } from '#base/single-flight';
 import { BlobDownload, type BlobDownloadDeps, type BlobSource, type Listener } from './blob-download.ts';
 import type { ContentDescriptor } from './repository.ts';
 
+/** Fewer than the connections that one host may have. */
+const CONNECTIONS = 12;
+
 /** Downloads of the whole engine: equal ones are one, and so many go at a time. */
 export class DownloadPool {
   readonly #deps: BlobDownloadDeps;
@@ -14,8 +17,8 @@ export class DownloadPool {
   /** ends, whether somebody waits or not: a cancelled one has the file open until then */
   readonly #ends = new Map<string, Promise<void>>();
 
-  constructor(deps: BlobDownloadDeps & { readonly slots: number }) {
-    this.#deps = deps;
+  constructor(deps: Omit<BlobDownloadDeps, 'connections'> & { readonly slots: number }) {
+    this.#deps = { ...deps, connections: new Semaphore(CONNECTIONS) };
     this.#slots = new Semaphore(deps.slots);
   }
 

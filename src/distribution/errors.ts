@@ -56,8 +56,11 @@ function kindOf(status: number, code: string): ErrorKind {
 }
 
 /** Docker's wording. */
-export function loginRefused(host: string, { text }: RegistryProblem): EngineError {
-  return new EngineError('unauthorized', `login attempt to https://${host}/v2/ failed: ${text}`);
+export function loginRefused({ origin }: URL): EngineError {
+  return new EngineError(
+    'unauthorized',
+    `login attempt to ${origin}/v2/ failed with status: 401 Unauthorized`,
+  );
 }
 
 /** Docker's wording. */

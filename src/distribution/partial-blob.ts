@@ -121,6 +121,11 @@ export class PartialBlob implements AsyncDisposable {
     if (Date.now() - this.#savedAt > SAVE_MS) await this.#save();
   }
 
+  /** @returns how many bytes were read. */
+  async read(into: Buffer, offset: number): Promise<number> {
+    return (await this.#handle.read(into, 0, into.length, offset)).bytesRead;
+  }
+
   /** The source gives no parts: from now on it is one, of which the beginning is there. */
   joinParts(): void {
     this.parts = [{ offset: 0, length: this.size, received: this.availableBytes }];

@@ -1,6 +1,7 @@
 import type { Abortable } from '#base/abortable';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
+import { Semaphore } from '#base/semaphore';
 import type { Reference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
 import { Authenticator } from './authenticator.ts';
@@ -32,13 +33,22 @@ export interface RegistryClientDeps {
   readonly logger: Logger;
   /** blobs at a time; default 6 */
   readonly downloads?: number;
+  /** the same the other way; default 5 */
+  readonly uploads?: number;
   readonly backOff?: Partial<BackOff>;
   readonly limits?: Partial<HttpLimits>;
   /** milliseconds since 1970 */
   readonly now?: () => number;
 }
 
+export interface LoginResult {
+  /** to be kept instead of the password; empty when the registry gives none */
+  readonly identityToken: string;
+}
+
 const DOWNLOADS = 6;
+/** As Docker has it. */
+const UPLOADS = 5;
 /** What came of a blob is kept so long after the last byte. */
 const KEEP_PARTIAL_MS = 24 * 3600 * 1000;
 
@@ -53,10 +63,12 @@ export class RegistryClient implements Disposable {
   readonly #backOff: BackOff;
   readonly #now: () => number;
   readonly #downloads: DownloadPool;
+  readonly #uploads: Semaphore;
 
   constructor(deps: RegistryClientDeps) {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
+    this.#uploads = new Semaphore(deps.uploads ?? UPLOADS);
     this.#backOff = { ...DEFAULT_BACK_OFF, ...deps.backOff };
     this.#http = new HttpClient({
       proxies: deps.proxies,
@@ -82,6 +94,7 @@ export class RegistryClient implements Disposable {
       endpoints: sources.map(source => this.#endpoint(source, credentials)),
       reference,
       downloads: this.#downloads,
+      uploads: this.#uploads,
       backOff: this.#backOff,
       logger: this.#deps.logger,
     });
@@ -93,13 +106,17 @@ export class RegistryClient implements Disposable {
    * @param server as `docker login` gives it: a host, a URL, or empty for Docker Hub
    * @throws {EngineError} `unauthorized`, `unavailable`.
    */
-  async login(server: string, credentials: Credentials, { signal }: Abortable = {}): Promise<void> {
+  async login(server: string, credentials: Credentials, { signal }: Abortable = {}): Promise<LoginResult> {
     const source = this.#deps.config.current().registryOf(registryHost(server));
     const endpoint = this.#endpoint({ ...source, takesCredentials: true }, credentials);
-    const response = await endpoint.send({ method: 'GET', target: '/v2/', scopes: [], signal });
-    if (response.status === 401) throw loginRefused(source.host, await problemOf(response));
+    const { response, refreshToken } = await endpoint.login(signal);
+    if (response.status === 401) {
+      response.discard();
+      throw loginRefused(response.url);
+    }
     if (response.status !== 200) throw refused(await problemOf(response));
     response.discard();
+    return { identityToken: refreshToken ?? '' };
   }
 
   /** Repositories whose name holds a word, at the registry that the term names, or at all that the rules list. */

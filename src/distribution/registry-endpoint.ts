@@ -94,39 +94,47 @@ export class RegistryEndpoint {
     }
   }
 
-  /** A URL that the registry gave, such as where an upload goes on; made absolute. @throws {EngineError} `invalid`. */
+  /** Proves the credentials; a refresh token comes along where the registry gives one. */
+  async login(
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly response: HttpResponse; readonly refreshToken: string | undefined }> {
+    const request: EndpointRequest = { method: 'GET', target: '/v2/', scopes: [], signal };
+    const reached = await this.#reach(signal);
+    const plain = await this.#follow(request, reached, undefined);
+    if (plain.status !== 401) return { response: plain, refreshToken: undefined };
+    const challenges = parseChallenges(plain.headers['www-authenticate']);
+    const proof = await this.#deps.auth.prove(challenges, this.#context(request, reached));
+    if (!proof) return { response: plain, refreshToken: undefined };
+    plain.discard();
+    const response = await this.#follow(request, reached, proof.header);
+    return { response, refreshToken: proof.refreshToken };
+  }
+
+  /** One attempt, and another with what a refusal asks for. */
   async #authorized(request: EndpointRequest): Promise<HttpResponse> {
-    const response = await this.#reach(request);
-    if (response.status !== 401) return response;
-    const reached = this.#deps.reached.get(this.source.host);
-    if (!reached || !this.#isOwn(response.url, reached)) return response;
-    const challenges = parseChallenges(response.headers['www-authenticate']);
+    const reached = await this.#reach(request.signal);
     const context = this.#context(request, reached);
-    const refusedHeader = await this.#lastHeader(request, reached);
-    const header = await this.#deps.auth.answer(challenges, context, refusedHeader);
-    if (header === undefined) return response;
+    const header = await this.#deps.auth.authorization(context);
+    const response = await this.#follow(request, reached, header);
+    if (response.status !== 401 || !this.#isOwn(response.url, reached)) return response;
+    const challenges = parseChallenges(response.headers['www-authenticate']);
+    const better = await this.#deps.auth.answer(challenges, context, header);
+    if (better === undefined) return response;
     response.discard();
-    return await this.#follow(request, reached, header);
+    return await this.#follow(request, reached, better);
   }
 
-  async #lastHeader(request: EndpointRequest, reached: Reached): Promise<string | undefined> {
-    return await this.#deps.auth.authorization(this.#context(request, reached)).catch(() => undefined);
-  }
-
-  /** Finds out how the registry is to be reached when that is not known. */
-  async #reach(request: EndpointRequest): Promise<HttpResponse> {
+  /** How the registry is reached; found out by a request without any secret when that is not known. */
+  async #reach(signal: AbortSignal | undefined): Promise<Reached> {
     const { host, schemes } = this.source;
     const known = this.#deps.reached.get(host);
-    if (known && schemes.includes(known.scheme)) {
-      const header = await this.#deps.auth.authorization(this.#context(request, known));
-      return await this.#follow(request, known, header);
-    }
+    if (known && schemes.includes(known.scheme)) return known;
     let failure: unknown;
     for (const scheme of schemes) {
       try {
-        return await this.#first(request, scheme);
+        return await this.#probe(scheme, signal);
       } catch (error) {
-        throwIfAborted(request.signal);
+        throwIfAborted(signal);
         failure = error;
         const cause = causeOf(error);
         if (!isNotTls(cause) && !isRefusal(cause) && !isTransient(cause)) throw error;
@@ -135,27 +143,22 @@ export class RegistryEndpoint {
     throw failure;
   }
 
-  /** The first request to a registry carries no secret: who is there is seen by its answer. */
-  async #first(request: EndpointRequest, scheme: Reached['scheme']): Promise<HttpResponse> {
+  async #probe(scheme: Reached['scheme'], signal: AbortSignal | undefined): Promise<Reached> {
     const { host } = this.source;
     const url = new URL(`${scheme}://${host}/v2/`);
-    const probe = await this.#deps.http
-      .send({ method: 'GET', url, headers: {}, tls: this.#tls(url), signal: request.signal })
+    const response = await this.#deps.http
+      .send({ method: 'GET', url, headers: {}, tls: this.#tls(url), signal })
       .catch((error: unknown) => {
+        throwIfAborted(signal);
         throw transportError(error, 'GET', url);
       });
-    probe.discard();
-    const reached: Reached = { scheme, address: probe.address };
+    response.discard();
+    const reached: Reached = { scheme, address: response.address };
     this.#deps.reached.set(host, reached);
-    const header =
-      probe.status === 401
-        ? await this.#deps.auth.answer(
-            parseChallenges(probe.headers['www-authenticate']),
-            this.#context(request, reached),
-            undefined,
-          )
-        : undefined;
-    return await this.#follow(request, reached, header);
+    if (response.status === 401) {
+      this.#deps.auth.learn(url.origin, parseChallenges(response.headers['www-authenticate']));
+    }
+    return reached;
   }
 
   /** Follows redirects of what only reads; the authorization goes to the registry alone. */

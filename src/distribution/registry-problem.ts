@@ -24,7 +24,8 @@ const OAUTH_CODES: Readonly<Record<string, readonly [code: string, message: stri
 export async function problemOf(response: HttpResponse): Promise<RegistryProblem> {
   const { status } = response;
   const body = await readBody(response, MAX_BODY).catch(() => Buffer.alloc(0));
-  const [first, ...more] = [...oauthProblems(response), ...parseErrors(body, status)].slice(0, MOST_ERRORS);
+  const oauth = oauthProblems(response);
+  const [first, ...more] = (oauth.length > 0 ? oauth : parseErrors(body, status)).slice(0, MOST_ERRORS);
   if (!first) return { status, code: status === 401 ? 'UNAUTHORIZED' : '', text: statusText(response) };
   const rest = more.filter(problem => problem.code !== first.code);
   return { status, code: first.code, text: [first, ...rest].map(wording).join('\n') };

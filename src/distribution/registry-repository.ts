@@ -3,6 +3,7 @@ import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import { type Digest, digestOf, isDigest } from '#base/ids';
 import type { Logger } from '#base/logger';
+import type { Semaphore } from '#base/semaphore';
 import type { Reference } from '#spec/reference';
 import type { BackOff } from './back-off.ts';
 import type { BlobSource } from './blob-download.ts';
@@ -35,6 +36,7 @@ export interface RepositoryDeps {
   readonly endpoints: readonly RegistryEndpoint[];
   readonly reference: Reference;
   readonly downloads: DownloadPool;
+  readonly uploads: Semaphore;
   readonly backOff: BackOff;
   readonly logger: Logger;
 }
@@ -103,7 +105,11 @@ export class RegistryRepository implements Repository {
     open: (offset: number) => Readable,
     options: UploadOptions = {},
   ): Promise<UploadOutcome> {
-    return await this.#upload().run(descriptor, open, options);
+    const { signal } = options;
+    return await this.#deps.uploads.run(
+      () => this.#upload().run(descriptor, open, options),
+      signal ? { signal } : {},
+    );
   }
 
   async putManifest(

@@ -34,7 +34,9 @@ export async function* tagPages(request: PagedRequest): AsyncGenerator<string> {
 export async function* jsonPages({ endpoint, path, ...request }: PagedRequest): AsyncGenerator<unknown> {
   const seen = new Set<string>();
   let next: string | undefined = path;
-  while (next !== undefined && !seen.has(next) && seen.size < MOST_PAGES) {
+  while (next !== undefined && !seen.has(next)) {
+    if (seen.size >= MOST_PAGES)
+      throw badAnswer(endpoint.source.host, `a list of more than ${MOST_PAGES} pages`);
     seen.add(next);
     const response = await endpoint.send({
       method: 'GET',

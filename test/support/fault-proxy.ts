@@ -58,9 +58,22 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   get host(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
     const address = this.#server.address();
     assert.ok(address !== null && typeof address === 'object');
-    return `127.0.0.1:${address.port}`;
+    return address.port;
+  }
+
+  /** New connections are refused; those that are there go on. */
+  stopListening(): void {
+    this.#server.close();
+  }
+
+  listenAgain(port: number): void {
+    this.#server.listen(port, '127.0.0.1');
   }
 
   /** Requests whose path holds `word`. */

@@ -9,6 +9,7 @@ import type { ContentDescriptor, DownloadTarget } from '#distribution/repository
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import { type Fault, FaultProxy } from '../../support/fault-proxy.ts';
 import { cannotRunRegistry, TestRegistry } from '../../support/registry.ts';
+import { until } from '../../support/until.ts';
 import { ClientFixture } from './client-fixture.ts';
 
 const skip = cannotRunRegistry;
@@ -118,6 +119,41 @@ test('a server in trouble is asked again, not before it wants to be', { skip }, 
   );
   assert.equal(requests, 3);
   assert.ok(performance.now() - begun >= 990);
+});
+
+test('a registry that goes and comes back in the middle of a blob is waited for', { skip }, async () => {
+  let isDown = false;
+  await using proxy = await FaultProxy.before(registry.port);
+  using fixture = new ClientFixture({ backOff: { attempts: 8, baseMs: 50, capMs: 200 } });
+  proxy.fault = ({ path }) => {
+    if (!path.includes('/blobs/') || isDown) return undefined;
+    isDown = true;
+    const { port } = proxy;
+    proxy.stopListening();
+    setTimeout(() => proxy.listenAgain(port), 150);
+    return { cutAfter: 500_000 };
+  };
+  const repository = fixture.client.repository(fixture.reference(proxy.host, 'blobs'));
+  await repository.download(blobOf(SMALL), new Target());
+  assert.ok(isDown);
+  assert.ok(readFileSync(fixture.content.path(digestOf(SMALL))).equals(SMALL));
+});
+
+test('large downloads leave room for other requests to the same registry', { skip }, async () => {
+  await using proxy = await FaultProxy.before(registry.port);
+  using fixture = new ClientFixture({ downloads: 30 });
+  proxy.fault = ({ path }) => (path.includes('/blobs/sha256:') ? { stallAfter: 10 } : undefined);
+  const repository = fixture.client.repository(fixture.reference(proxy.host, 'blobs'));
+  const stop = new AbortController();
+  const downloads = Array.from({ length: 30 }, (_, index) => {
+    const blob = { ...blobOf(LARGE), digest: digestOf(Buffer.from(String(index))) };
+    return repository.download(blob, new Target(), { signal: stop.signal }).catch(() => undefined);
+  });
+  await until('downloads are under way', () => proxy.count('/blobs/sha256:') >= 12);
+  assert.ok(await repository.hasBlob(digestOf(LARGE), { signal: AbortSignal.timeout(5000) }));
+  stop.abort();
+  await Promise.all(downloads);
+  assert.equal(proxy.count('/blobs/sha256:'), 13, 'twelve downloads at a time, and the question');
 });
 
 test('more bytes than the manifest says are never taken', { skip }, async () => {
