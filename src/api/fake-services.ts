@@ -393,6 +393,7 @@ export function fakeRegistries(): ApiServerDeps['registries'] {
   return {
     login: async (_server, { username }) => {
       if (username === 'nobody') throw new EngineError('unauthorized', 'incorrect username or password');
+      return { identityToken: '' };
     },
     search: async term => [
       { name: term, description: 'a shell', starCount: 3, isOfficial: true, isAutomated: false },

@@ -22,8 +22,8 @@ const MOST_HITS = 100;
 export function registryRoutes(registries: RegistryApi): Route[] {
   return [
     route('POST', '/auth', { body: RegistryAuth }, async ({ body, signal }) => {
-      await registries.login(body.serveraddress, credentialsOf(body), { signal });
-      return reply.json({ Status: 'Login Succeeded', IdentityToken: '' });
+      const { identityToken } = await registries.login(body.serveraddress, credentialsOf(body), { signal });
+      return reply.json({ Status: 'Login Succeeded', IdentityToken: identityToken });
     }),
     route('GET', '/images/search', { query: SearchQuery }, async ({ query, headers, signal }) => {
       const { term, filters } = query;

@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { createSign, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { digestOf } from '#base/ids';
 import type { Credentials } from '#distribution/credentials';
@@ -181,10 +182,19 @@ async function tokenServer(): Promise<TokenServer> {
   const der = execFileSync('openssl', ['x509', '-in', join(folder, 'token.crt'), '-outform', 'DER']);
   const key = execFileSync('cat', [join(folder, 'token.key')]);
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '', 'http://localhost');
+    text(request).then(form => answer(request, form, response), assert.ifError);
+  });
+  const answer = (request: IncomingMessage, form: string, response: ServerResponse): void => {
+    const url = new URL(form === '' ? (request.url ?? '') : `/token?${form}`, 'http://localhost');
     asked.push(url);
+    const { authorization } = request.headers;
     const isKnown =
-      request.headers.authorization === `Basic ${Buffer.from('ann:canary-5b2f').toString('base64')}`;
+      authorization === `Basic ${Buffer.from('ann:canary-5b2f').toString('base64')}` ||
+      url.searchParams.get('refresh_token') === 'kept-instead';
+    if (!isKnown && (authorization !== undefined || form !== '')) {
+      response.writeHead(401).end(JSON.stringify({ details: 'incorrect username or password' }));
+      return;
+    }
     const access = url.searchParams.getAll('scope').flatMap(scope => {
       const [type = '', name = '', actions = ''] = scope.split(':');
       const allowed = actions.split(',').filter(action => isKnown || action === 'pull');
@@ -207,8 +217,9 @@ async function tokenServer(): Promise<TokenServer> {
       .join('.');
     const signature = createSign('RSA-SHA256').update(signed).sign(key).toString('base64url');
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ token: `${signed}.${signature}`, expires_in: 300 }));
-  });
+    const refresh = url.searchParams.has('offline_token') ? { refresh_token: 'kept-instead' } : {};
+    response.end(JSON.stringify({ token: `${signed}.${signature}`, expires_in: 300, ...refresh }));
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -243,6 +254,39 @@ test('tokens are asked for once per repository and right, and used until they en
   await assert.rejects(anonymous.resolve('none'), { kind: 'notFound' });
   await assert.rejects(push(anonymous), {
     message: /authentication required|requested access to the resource is denied/,
+  });
+});
+
+test('a login is proved by the password, whatever is remembered, and brings a token to keep instead', {
+  skip,
+}, async () => {
+  await using tokens = await tokenServer();
+  await using registry = await TestRegistry.start({
+    auth: {
+      token: { realm: tokens.realm, service: 'registry', issuer: 'test', rootcertbundle: tokens.certificate },
+    },
+  });
+  using fixture = new ClientFixture();
+  const { client } = fixture;
+  assert.deepEqual(await client.login(registry.host, USER), { identityToken: 'kept-instead' });
+  await client.login(registry.host, USER);
+  assert.equal(tokens.asked.length, 2);
+  await assert.rejects(client.login(registry.host, { ...USER, password: 'wrong' }), {
+    kind: 'unauthorized',
+    message: 'unauthorized: incorrect username or password',
+  });
+
+  const kept = { username: 'ann', identityToken: 'kept-instead' };
+  const reference = fixture.reference(registry.host, 'team/app');
+  await push(client.repository(reference, kept));
+  await push(client.repository(reference, kept));
+  const last = tokens.asked.slice(3);
+  assert.deepEqual(
+    last.map(url => url.searchParams.get('grant_type')),
+    ['refresh_token'],
+  );
+  await assert.rejects(push(client.repository(reference, { ...kept, identityToken: 'made up' })), {
+    kind: 'unauthorized',
   });
 });
 
