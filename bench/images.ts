@@ -152,7 +152,7 @@ async function diskUsed(on: Target, tag: string, root: string | undefined): Prom
 async function settledSize(root: string): Promise<number> {
   for (let last = Number.NaN; ; ) {
     settle();
-    const lines = execFileSync('du', ['-sc', '--block-size=1', ...root.split(',')], { encoding: 'utf8' });
+    const lines = execFileSync('du', ['-scx', '--block-size=1', ...root.split(',')], { encoding: 'utf8' });
     const size = Number.parseInt(lines.trim().split('\n').at(-1) ?? '', 10) / 1_000_000;
     if (Math.abs(size - last) < 0.1) return size;
     last = size;

@@ -4,6 +4,7 @@ import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import type { Semaphore } from '#base/semaphore';
 import type { ContentStore } from '#store/content-store';
+import { BufferTurnover } from '#sys/garbage';
 import { type BackOff, delayMs } from './back-off.ts';
 import { blobRefused, wrongDigest, wrongSize } from './errors.ts';
 import { GrowthHash } from './growth-hash.ts';
@@ -35,6 +36,7 @@ export interface Listener {
   readonly onProgress?: (receivedBytes: number) => void;
 }
 
+const turnover = new BufferTurnover();
 /** Requests at a time for one large blob. */
 const CONNECTIONS = 4;
 /** What is written at once. */
@@ -234,6 +236,7 @@ export class BlobDownload {
       pendingBytes = 0;
       if (buffers.length === 0) return;
       await blob.write(part, buffers);
+      turnover.passed(WRITE_BYTES);
       this.#tell(blob);
     };
     try {

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { codeOf, EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { BufferTurnover } from '#sys/garbage';
 import { type Compression, createDecompressor, detectCompression, MAGIC_BYTES } from './compression.ts';
 import { GrowthReader } from './growing-file.ts';
 
@@ -43,6 +44,7 @@ export class ArchiveSource implements AsyncDisposable {
   readonly #fd: number;
   readonly #growth: GrowthReader | undefined;
   readonly #blobHash: Hash | undefined;
+  readonly #turnover = new BufferTurnover();
   readonly #closed = new AbortController();
   #pumping: Promise<void> | undefined;
   #compression: Compression | undefined;
@@ -85,6 +87,7 @@ export class ArchiveSource implements AsyncDisposable {
       if (this.#shouldStop()) throw cancelled();
       diffHash?.update(chunk);
       this.#tarBytes += chunk.length;
+      this.#turnover.passed(chunk.length);
       this.#checkBomb();
       yield chunk;
     }

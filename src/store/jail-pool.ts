@@ -192,7 +192,7 @@ export class JailPool implements AsyncDisposable {
       name: 'quai-jail',
       trackUnmanagedFds: false,
       stdin: false,
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 6 },
     });
     this.#workers.add(worker);
     worker.once('exit', () => this.#forget(worker));
