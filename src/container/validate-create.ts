@@ -37,7 +37,7 @@ export function validateCreate(request: ContainerCreateRequest, facts: CreateFac
   planPorts(config, given);
   parseLogConfig(given.LogConfig);
   const { hostConfig, warnings } = fitHostConfig(given, facts.host);
-  return { hostConfig, warnings: [...warnings, ...networkWarnings(given, facts)] };
+  return { hostConfig, warnings: [...warnings, ...networkWarnings(request, facts)] };
 }
 
 function checkMounts({ Binds, Mounts, VolumesFrom, VolumeDriver }: HostConfig): void {
@@ -46,11 +46,16 @@ function checkMounts({ Binds, Mounts, VolumesFrom, VolumeDriver }: HostConfig): 
   for (const source of VolumesFrom) parseVolumesFrom(source);
 }
 
+const LINKS_DEPRECATED =
+  'Links are deprecated (--link): containers on a network made with `network create` find each other by name';
+
 function networkWarnings(
-  { NetworkMode, PortBindings }: HostConfig,
+  { HostConfig: { NetworkMode, PortBindings, Links }, NetworkingConfig }: ContainerCreateRequest,
   { isForwardingOff = false }: CreateFacts,
 ): string[] {
   const isHost = NetworkMode === 'host';
+  const endpoints = Object.values(NetworkingConfig.EndpointsConfig);
+  const hasLinks = Links.length > 0 || endpoints.some(endpoint => endpoint.Links.length > 0);
   return [
     ...(isForwardingOff && !isHost && NetworkMode !== 'none'
       ? ['IPv4 forwarding is disabled. Networking will not work.']
@@ -58,5 +63,6 @@ function networkWarnings(
     ...(isHost && Object.keys(PortBindings).length > 0
       ? ['Published ports are discarded when using host network mode']
       : []),
+    ...(hasLinks ? [LINKS_DEPRECATED] : []),
   ];
 }

@@ -11,7 +11,7 @@ async function ok(daemon: TestDaemon, words: readonly string[], timeoutMs = MINU
   return stdout.trim();
 }
 
-test('a Debian image: programs of another userland, packages through the bridge, nginx on a published port, the container kept as it is (S036, S054, S062, S336)', {
+test('a Debian image: programs of another userland, packages through the bridge, nginx on a published port, the container kept as it is names found by glibc (S036, S054, S062, S336)', {
   skip: cannotRunDocker || cannotMakeDebian,
   timeout: 15 * MINUTES,
 }, async t => {
@@ -25,6 +25,17 @@ test('a Debian image: programs of another userland, packages through the bridge,
   assert.match(
     await ok(daemon, ['run', '--rm', 'debian:12', 'cat', '/etc/os-release']),
     /Debian GNU\/Linux 12/,
+  );
+
+  await ok(daemon, ['network', 'create', 'names']);
+  const named = ['run', '-d', '--network', 'names'];
+  await ok(daemon, [...named, '--name', 'db', '--network-alias', 'store', 'debian:12', 'sleep', '600']);
+  const asks = ['run', '--rm', '--network', 'names', 'debian:12', 'getent', 'ahostsv4', 'store'];
+  const address4 = '{{.NetworkSettings.Networks.names.IPAddress}}';
+  assert.equal(
+    (await ok(daemon, asks)).split(/\s/)[0],
+    await ok(daemon, ['inspect', '-f', address4, 'db']),
+    'the resolver of the GNU C library finds names, too',
   );
 
   const install =

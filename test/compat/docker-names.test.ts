@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
@@ -135,12 +136,15 @@ test('host.docker.internal is the host on every network, without options', { ski
   );
 });
 
-test('--link on a user-defined network is a name that only the container with the link knows (S208)', {
+test('--link on a user-defined network is a name that only the container with the link knows, and says that it is deprecated (S208, S210)', {
   skip,
 }, async () => {
   await using _net = await network('names8');
   await engine.started('target', '--network', 'names8', ...IDLE);
-  await engine.started('linked', '--network', 'names8', '--link', 'target:nick', ...IDLE);
+  const words = ['run', '-d', '--name', 'linked', '--network', 'names8', '--link', 'target:nick', ...IDLE];
+  const { code, stderr } = await engine.docker(words);
+  assert.equal(code, 0);
+  assert.match(stderr, /WARNING: Links are deprecated \(--link\)/);
   assert.deepEqual(await lookUp('linked', 'nick'), [await address('target', 'names8')]);
   assert.deepEqual(await lookUp('target', 'nick'), []);
 });
@@ -169,4 +173,23 @@ test('names are found again after the engine was killed', { skip }, async () => 
   await engine.daemon.kill9();
   await engine.daemon.start();
   assert.deepEqual(await lookUp('asker', 'survivor'), [await address('survivor', 'names10')]);
+});
+
+test('a range that is in the way is named, with one that is free; --ipv6=false makes a network without IPv6', {
+  skip,
+}, async () => {
+  await using _net = await network('names11');
+  const subnet = await engine.ok('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', 'names11');
+  assert.match(subnet, /^(172|192)\.\d+\.\d+\.0\/24$/);
+  const { stderr } = await engine.refused('network', 'create', '--subnet', subnet, 'names12');
+  assert.match(
+    stderr,
+    new RegExp(`${subnet} is in use by network names11; (172|192)\\.\\d+\\.\\d+\\.0/24 is free`),
+  );
+  await using _four = await network('names13', '--ipv6=false');
+  const families = (name: string): Promise<string> =>
+    engine.ok('network', 'inspect', '-f', '{{.EnableIPv6}} {{len .IPAM.Config}}', name);
+  assert.equal(await families('names13'), 'false 1');
+  const hasIpv6 = readFileSync('/proc/net/if_inet6', 'utf8') !== '';
+  assert.equal(await families('names11'), hasIpv6 ? 'true 2' : 'false 1');
 });

@@ -154,3 +154,18 @@ test('numbers under which questions are passed on are not in sequence', async t 
   const steps = new Set(numbers.slice(1).map((number, index) => number - (numbers[index] ?? 0)));
   assert.ok(steps.size > 40);
 });
+
+test('ask() asks a server that was silent last, until it answers again', async t => {
+  const { asked, forwarder, client } = fixture(t, ['10.0.0.1', '10.0.0.2']);
+  const first = forwarder.ask(query(), client, 'udp');
+  t.mock.timers.tick(1_200);
+  asked[1]?.onPacket(answerTo(asked[1].packet));
+  await first;
+  const second = forwarder.ask(query(), client, 'udp');
+  assert.equal(asked[2]?.server.address, '10.0.0.2');
+  t.mock.timers.tick(1_200);
+  asked[3]?.onPacket(answerTo(asked[3].packet));
+  await second;
+  void forwarder.ask(query(), client, 'udp');
+  assert.equal(asked[4]?.server.address, '10.0.0.1');
+});

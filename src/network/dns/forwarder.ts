@@ -20,6 +20,9 @@ export interface ForwarderDeps {
 const SERVERS_MAX = 3;
 /** Without an answer for this long the next server is asked, too. */
 const PATIENCE_MS = 1_200;
+/** A server that was silent is asked last for this long. */
+const SILENCE_MS = 30_000;
+const SILENT_MAX = 1_000;
 /** Before the client itself gives up, which the C library does after 5 s. */
 const LIMIT_MS = 4_500;
 /** Questions under way for one container, and for all. */
@@ -34,6 +37,8 @@ const UNHELPFUL: ReadonlySet<number> = new Set([RCODE.serverFailure, RCODE.refus
  */
 export class Forwarder {
   readonly #deps: ForwarderDeps;
+  /** servers that left a question without an answer, and when */
+  readonly #silent = new Map<string, number>();
   #pendingTotal = 0;
 
   constructor(deps: ForwarderDeps) {
@@ -42,10 +47,18 @@ export class Forwarder {
 
   /** @returns an answer with the number of the question; undefined when no server gave one, or too much is under way. */
   async ask(query: DnsQuery, client: ForwardClient, transport: Transport): Promise<Buffer | undefined> {
-    const servers = turnsOf(client.upstreams);
+    const servers = turnsOf(this.#silentLast(client.upstreams));
     if (servers.length === 0) return undefined;
     if (client.pending.size >= PENDING_MAX || this.#pendingTotal >= PENDING_TOTAL_MAX) return undefined;
-    const inquiry = new Inquiry({ ...this.#deps, query, client, transport, servers });
+    const inquiry = new Inquiry({
+      ...this.#deps,
+      query,
+      client,
+      transport,
+      servers,
+      onSilence: server => this.#noteSilence(server),
+      onAnswer: server => this.#silent.delete(server.address),
+    });
     client.pending.add(inquiry);
     this.#pendingTotal += 1;
     try {
@@ -55,6 +68,19 @@ export class Forwarder {
       client.pending.delete(inquiry);
       this.#pendingTotal -= 1;
     }
+  }
+
+  #silentLast(upstreams: readonly UpstreamServer[]): readonly UpstreamServer[] {
+    if (this.#silent.size === 0 || upstreams.length < 2) return upstreams;
+    const limit = Date.now() - SILENCE_MS;
+    const isSilent = ({ address }: UpstreamServer): number =>
+      Number((this.#silent.get(address) ?? Number.NEGATIVE_INFINITY) > limit);
+    return upstreams.slice(0, SERVERS_MAX).toSorted((a, b) => isSilent(a) - isSilent(b));
+  }
+
+  #noteSilence({ address }: UpstreamServer): void {
+    if (this.#silent.size >= SILENT_MAX) this.#silent.clear();
+    this.#silent.set(address, Date.now());
   }
 }
 
@@ -69,6 +95,8 @@ interface InquiryOptions extends ForwarderDeps {
   readonly client: ForwardClient;
   readonly transport: Transport;
   readonly servers: readonly UpstreamServer[];
+  readonly onSilence: (server: UpstreamServer) => void;
+  readonly onAnswer: (server: UpstreamServer) => void;
 }
 
 /** One question to several servers, one after the other, each of which may still answer while the next is asked. */
@@ -107,7 +135,12 @@ class Inquiry implements Disposable {
     clearTimeout(this.#patience);
     if (!server || this.#open.disposed) return;
     this.#asked += 1;
-    this.#patience = setTimeout(() => this.#askNext(), PATIENCE_MS);
+    this.#patience = setTimeout(() => {
+      this.#options.onSilence(server);
+      // The rest had their time: what one of them said is better than nothing later.
+      if (this.#unhelpful && this.#asked === servers.length) this.#result.resolve(this.#unhelpful);
+      this.#askNext();
+    }, PATIENCE_MS);
     const id = randomBytes(2).readUInt16BE();
     this.#open.use(
       exchange(transport, {
@@ -116,7 +149,10 @@ class Inquiry implements Disposable {
         ...(server.isHostOnly ? {} : { netns: client.netns }),
         onPacket: packet => {
           const isAnswer = answers(packet, query, id);
-          if (isAnswer) this.#hear(numbered(packet, query.id));
+          if (isAnswer) {
+            this.#options.onAnswer(server);
+            this.#hear(numbered(packet, query.id));
+          }
           return isAnswer;
         },
         onFailure: () => this.#fail(),

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { leaveForNetns } from '#sys/netns';
+import { type DnsQuestion, resolve, sendDatagrams } from './resolve.ts';
 import { ask, type Protocol, type Question, serve } from './talk.ts';
 
 /** A thread that lives in another network name space and does there what it is told. */
@@ -11,7 +12,9 @@ export type Order =
       readonly port: number;
       readonly protocol: Protocol;
     }
-  | { readonly id: number; readonly kind: 'ask'; readonly question: Question };
+  | { readonly id: number; readonly kind: 'ask'; readonly question: Question }
+  | { readonly id: number; readonly kind: 'resolve'; readonly query: DnsQuestion }
+  | { readonly id: number; readonly kind: 'datagrams'; readonly packets: readonly Uint8Array[] };
 
 export interface Reply {
   readonly id: number;
@@ -32,6 +35,8 @@ parentPort?.on('message', (order: Order) => {
 
 async function obey(order: Order): Promise<string> {
   if (order.kind === 'ask') return ask(order.question);
+  if (order.kind === 'resolve') return resolve(order.query);
+  if (order.kind === 'datagrams') return sendDatagrams(order.packets);
   await serve(order.name, order.port, order.protocol);
   return 'serving';
 }

@@ -9,11 +9,12 @@ import { newId } from '#base/ids';
 import type { LogFields } from '#base/logger';
 import type { Endpoint, EndpointRequest, PortRequest } from '#network/network';
 import { networkMigrations } from '#network/network-migrations';
-import { NetworkService } from '#network/network-service';
+import { NetworkService, type NetworkServiceDeps } from '#network/network-service';
 import type { PublishingPolicy } from '#network/publishing-policy';
 import { Database } from '#store/database';
 import { createNetns, leaveForNewNetns, removeNetns } from '#sys/netns';
 import type { Order, Reply } from './netns-worker.ts';
+import type { DnsQuestion } from './resolve.ts';
 import type { Protocol, Question } from './talk.ts';
 
 /** Own names, so that engines and tests beside us are left alone. */
@@ -63,6 +64,18 @@ export class Station implements AsyncDisposable {
     return this.#order({ id: (this.#orders += 1), kind: 'ask', question });
   }
 
+  /** Asks DNS: answers in the order they came, or the code of the error. */
+  async resolve(name: string, query: Partial<DnsQuestion> = {}): Promise<string[]> {
+    const question: DnsQuestion = { type: 'A', server: '127.0.0.11', ...query, name };
+    const text = await this.#order({ id: (this.#orders += 1), kind: 'resolve', query: question });
+    return text.split(' ').filter(Boolean);
+  }
+
+  /** Sends packets to 127.0.0.11:53. @returns how many answers came */
+  async sendDatagrams(packets: readonly Uint8Array[]): Promise<number> {
+    return Number(await this.#order({ id: (this.#orders += 1), kind: 'datagrams', packets }));
+  }
+
   /** Runs a program there. */
   run(command: string): string {
     return execFileSync('nsenter', [`--net=${this.path}`, 'sh', '-c', command], { encoding: 'utf8' });
@@ -106,14 +119,21 @@ export class NetworkFixture implements AsyncDisposable {
   #db: Database;
   service: NetworkService;
 
-  private constructor(publishing?: PublishingPolicy) {
+  readonly #more: Partial<NetworkServiceDeps>;
+
+  private constructor(publishing: PublishingPolicy | undefined, more: Partial<NetworkServiceDeps>) {
     this.#publishing = publishing;
+    this.#more = more;
     this.#db = this.#openDatabase();
     this.service = this.#openService();
   }
 
-  static async open(publishing?: PublishingPolicy): Promise<NetworkFixture> {
-    const fixture = new NetworkFixture(publishing);
+  /** @param more what the engine is told of names and addresses */
+  static async open(
+    publishing?: PublishingPolicy,
+    more: Partial<NetworkServiceDeps> = {},
+  ): Promise<NetworkFixture> {
+    const fixture = new NetworkFixture(publishing, more);
     await fixture.service.restore(new Set());
     return fixture;
   }
@@ -200,6 +220,7 @@ export class NetworkFixture implements AsyncDisposable {
       db: this.#db,
       runDir: this.folder,
       instance: INSTANCE,
+      ...this.#more,
       ...(this.#publishing && { publishing: this.#publishing }),
       events: { emit: event => void this.events.push(event) },
       logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
