@@ -53,16 +53,32 @@ export async function restoreNetworks(
 /** Ranges that a new network must keep clear of. */
 export function takenSubnets(parts: NetworkParts, except?: NetworkRecord): TakenSubnet[] {
   const networks = parts.networks.list();
-  const ownLinks = new Set(networks.flatMap(network => parts.drivers.of(network).linksOf(network)));
-  const taken = parts.hostLinks.takenSubnets(ownLinks);
+  const taken = [...hostRanges(parts)];
   for (const network of networks) {
-    if (network.id === except?.id || network.isConfigOnly) continue;
-    for (const pool of network.ipam.pools) {
-      const subnet = parseSubnet(pool.subnet);
-      if (subnet) taken.push({ subnet, holder: `network ${network.name}` });
-    }
+    if (network.id !== except?.id && !network.isConfigOnly) taken.push(...rangesOf(network));
   }
   return taken;
+}
+
+/** Ranges that the host itself uses. */
+export function hostRanges({ drivers, hostLinks, networks }: NetworkParts): readonly TakenSubnet[] {
+  return hostLinks.takenSubnets(
+    () => new Set(networks.list().flatMap(network => drivers.of(network).linksOf(network))),
+  );
+}
+
+/** Parsed once per network: with a thousand of them it is felt. */
+const rangesByNetwork = new WeakMap<NetworkRecord, readonly TakenSubnet[]>();
+
+function rangesOf(network: NetworkRecord): readonly TakenSubnet[] {
+  const known = rangesByNetwork.get(network);
+  if (known) return known;
+  const ranges = network.ipam.pools.flatMap(pool => {
+    const subnet = parseSubnet(pool.subnet);
+    return subnet ? [{ subnet, holder: `network ${network.name}` }] : [];
+  });
+  rangesByNetwork.set(network, ranges);
+  return ranges;
 }
 
 function forgetStopped({ endpoints, ipam, networks }: NetworkParts, running: ReadonlySet<string>): void {

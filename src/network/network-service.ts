@@ -37,7 +37,7 @@ import { NetworkMaker } from './network-maker.ts';
 import type { NetworkParts } from './network-parts.ts';
 import { freeRange } from './network-plan.ts';
 import { NetworkRegistry } from './network-registry.ts';
-import { restoreNetworks, takenSubnets } from './network-restore.ts';
+import { hostRanges, restoreNetworks, takenSubnets } from './network-restore.ts';
 import { PortBook } from './port-book.ts';
 import { changePorts } from './port-change.ts';
 import { describeConflict } from './port-conflict.ts';
@@ -108,8 +108,9 @@ export class NetworkService {
     const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge, list });
     this.#pools = poolsOf(deps);
     this.#hasIpv6ByDefault = deps.hasIpv6ByDefault ?? false;
+    const hostLinks = new HostLinks();
     this.#ownedDrivers = [
-      new BridgeDriver({ names, logger }),
+      new BridgeDriver({ names, logger, onLink: index => hostLinks.own(index) }),
       ...(['macvlan', 'ipvlan'] as const).map(
         kind => new LanDriver({ kind, names, networks: () => networks.list() }),
       ),
@@ -121,7 +122,7 @@ export class NetworkService {
       endpoints,
       ipam: openIpam(networks, endpoints, resolveContainerName),
       drivers: new DriverTable([...this.#ownedDrivers, plainDriver('host'), plainDriver('null')]),
-      hostLinks: new HostLinks(),
+      hostLinks,
       firewall,
       conntrack: new Conntrack(),
       publisher: new PortPublisher({ book, logger, isServingAll: publishing.firewall === 'host' }),
@@ -153,7 +154,7 @@ export class NetworkService {
     return new RangeWatch({
       logger,
       networks: () => networks.list(),
-      hostRanges: () => takenSubnets(this.#parts).filter(taken => taken.isOfHost),
+      hostRanges: () => hostRanges(this.#parts),
       freeRange: like => freeRange(like, { pools: this.#pools.user, taken: takenSubnets(this.#parts) }),
     });
   }

@@ -25,6 +25,13 @@ export function bridgeNameOf(network: NetworkRecord, names: InstanceNames): stri
   return parseBridgeOptions(network.options).bridgeName ?? names.bridge(network.id);
 }
 
+export interface BridgeDriverDeps {
+  readonly names: InstanceNames;
+  readonly logger: Logger;
+  /** told the index of each bridge before its addresses are asked for again */
+  readonly onLink: (linkIndex: number) => void;
+}
+
 /** Bridges, and veth pairs that plug containers into them. */
 export class BridgeDriver implements NetworkDriver, Disposable {
   readonly name = 'bridge';
@@ -32,13 +39,15 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   readonly isOnLan = false;
   readonly #names: InstanceNames;
   readonly #logger: Logger;
+  readonly #onLink: BridgeDriverDeps['onLink'];
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
   /** network → interface index of its bridge, as last seen */
   readonly #indexes = new Map<string, number>();
   readonly #loopbackAllowed = new Set<string>();
 
-  constructor({ names, logger }: { readonly names: InstanceNames; readonly logger: Logger }) {
+  constructor({ names, logger, onLink }: BridgeDriverDeps) {
     this.#names = names;
+    this.#onLink = onLink;
     this.#logger = logger;
   }
 
@@ -137,6 +146,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     );
     if (!network.isInternal) this.#ensureForwarding(network);
     this.#indexes.set(network.id, link.index);
+    this.#onLink(link.index);
     return link.index;
   }
 
@@ -240,7 +250,8 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     if (network.hasIpv4 && ensureSysctl('net/ipv4/ip_forward', 1)) {
       this.#logger.info('enabled IPv4 forwarding on this host: containers need it (net.ipv4.ip_forward=1)');
     }
-    if (!network.hasIpv6) return;
+    // Asked first, because with many links the rest takes long.
+    if (!network.hasIpv6 || readSysctl('net/ipv6/conf/all/forwarding') === '1') return;
     // A forwarding host stops listening to router advertisements unless told to go on; the host keeps its address.
     for (const link of dumpLinks(this.#socket)) {
       const name = `net/ipv6/conf/${link.name}/accept_ra`;

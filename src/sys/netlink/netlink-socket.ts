@@ -1,6 +1,6 @@
 import koffi from 'koffi';
 import { O_CLOEXEC, O_NONBLOCK, OwnedFd } from '../descriptors.ts';
-import { check, declare } from '../libc.ts';
+import { check, declare, lastErrno } from '../libc.ts';
 import { SysError } from '../sys-error.ts';
 import {
   align4,
@@ -180,6 +180,24 @@ export class NetlinkSocket implements Disposable {
         setsockopt(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, value, 4),
         `group ${group}`,
       );
+    }
+  }
+
+  /** All notifications that have come in and were not read yet. @returns `lost` when the kernel had to drop some. */
+  drain(): NetlinkReply[] | 'lost' {
+    const replies: NetlinkReply[] = [];
+    let isComplete = true;
+    for (;;) {
+      const size = Number(recv(this.fd, received, received.length, MSG_DONTWAIT));
+      if (size > 0) {
+        const batch = decodeReplies(received.subarray(0, size));
+        replies.push(...batch.map(reply => ({ ...reply, payload: Buffer.from(reply.payload) })));
+        continue;
+      }
+      const { code } = new SysError('recv', lastErrno());
+      if (code === 'EAGAIN' || code === 'EWOULDBLOCK' || size === 0) return isComplete ? replies : 'lost';
+      if (code !== 'ENOBUFS' && code !== 'EINTR') throw new SysError('recv', lastErrno(), 'netlink');
+      if (code === 'ENOBUFS') isComplete = false;
     }
   }
 

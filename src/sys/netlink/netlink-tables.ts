@@ -18,7 +18,7 @@ import {
   IFLA_MTU,
   listLinks,
 } from './link-requests.ts';
-import { decodeAttributes, readI32, readText, readU32 } from './netlink-message.ts';
+import { decodeAttributes, type NetlinkReply, readI32, readText, readU32 } from './netlink-message.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 
 export interface Link {
@@ -98,6 +98,19 @@ export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6): Route[] {
     });
   }
   return routes;
+}
+
+const RTM_NEWADDR = 20;
+const RTM_GETADDR = 22;
+const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
+
+/** Which link a notification about an address or route is about; undefined for others. */
+export function changedLink({ type, payload }: NetlinkReply): number | undefined {
+  if (type >= RTM_NEWADDR && type < RTM_GETADDR) return readU32(payload, 4);
+  if (type < RTM_NEWROUTE || type >= RTM_GETROUTE) return undefined;
+  const link = decodeAttributes(payload, RTMSG_BYTES).get(RTA_OIF);
+  return link && readU32(link, 0);
 }
 
 export function decodeLink(payload: Buffer): Link {
