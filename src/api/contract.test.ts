@@ -42,6 +42,7 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'POST /images/create': ['/images/create?fromSrc=-&repo=x', 'tar'],
   'GET /images/{name}/json': ['/images/busybox:latest/json'],
   'GET /images/{name}/history': ['/images/busybox/history'],
+  'POST /images/{name}/push': ['/images/busybox/push?tag=latest'],
   'POST /images/{name}/tag': ['/images/busybox/tag?repo=localhost:5000/a/b&tag=1'],
   'DELETE /images/{name}': ['/images/busybox'],
   'POST /images/prune': ['/images/prune'],

@@ -351,6 +351,8 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
       await drain(tar);
       return IMAGE_ID;
     },
+    push: async (_name, emit) =>
+      emit({ status: 'The push refers to repository [docker.io/library/busybox]' }),
     pull: async (_reference, emit) => emit({ status: 'Status: Image is up to date for busybox:latest' }),
     list: () => [image],
     find,

@@ -22,7 +22,18 @@ import { SharedLayers } from './shared-layers.ts';
 export interface ImageRouteDeps {
   readonly images: Pick<
     ImageService,
-    'load' | 'import' | 'pull' | 'list' | 'find' | 'get' | 'tag' | 'remove' | 'save' | 'target' | 'manifests'
+    | 'load'
+    | 'import'
+    | 'pull'
+    | 'push'
+    | 'list'
+    | 'find'
+    | 'get'
+    | 'tag'
+    | 'remove'
+    | 'save'
+    | 'target'
+    | 'manifests'
   >;
   readonly containers: Pick<ContainerService, 'usersOfImage'>;
   readonly events: EventSink;
@@ -40,6 +51,7 @@ export function imageRoutes(deps: ImageRouteDeps): Route[] {
       ({ params: { name }, query }) => reply.json(historyToWire(images.get(name, choiceOf(query)))),
     ),
     createRoute(images),
+    pushRoute(images),
     ...archiveRoutes(images),
     route(
       'POST',
@@ -202,6 +214,20 @@ function createRoute(images: ImageRouteDeps['images']): Route {
 type CreateRequest = RouteRequest<unknown, v.InferOutput<typeof CreateQuery>, undefined>;
 
 /** A name without a tag means all of them: clients add `latest` by themselves. */
+/** A name without a tag means all that it has: `docker push --all-tags`. */
+function pushRoute(images: Pick<ImageService, 'push'>): Route {
+  return route(
+    'POST',
+    '/images/{name}/push',
+    { query: v.object({ tag: queryText, platform: queryPlatform }) },
+    ({ params: { name }, query, headers, signal }) => {
+      const reference = parseName(withTag(name, query.tag));
+      const credentials = credentialsOf(registryAuthOf(headers));
+      return progressReply(emit => images.push(reference, emit, { credentials, ...choiceOf(query), signal }));
+    },
+  );
+}
+
 function pullReply(
   images: Pick<ImageService, 'pull'>,
   { headers, query: { platform }, signal }: CreateRequest,

@@ -11,9 +11,16 @@ import { chainIds } from '#spec/oci/chain-id';
 import { type ImageConfig, parseImageConfig } from '#spec/oci/image-config';
 import { type ImageIndex, isLayerType, type Manifest, parseManifest } from '#spec/oci/manifest';
 import { formatPlatform, normalizePlatform, type Platform, platformFit } from '#spec/oci/platform';
-import { canonicalReference, familiarName, familiarReference, type Reference } from '#spec/reference';
+import {
+  canonicalName,
+  canonicalReference,
+  familiarName,
+  familiarReference,
+  type Reference,
+} from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
 import { ArrivingBlob, storedBlob } from './arriving-blob.ts';
+import type { BlobTable } from './blob-table.ts';
 import { chooseManifest } from './choose-platform.ts';
 import type { NewImage, StagedBlob } from './image-adder.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -26,6 +33,7 @@ export interface ImagePullerDeps {
   readonly registries: Pick<RegistryClient, 'repository' | 'keep'>;
   readonly table: ImageTable;
   readonly manifests: ManifestTable;
+  readonly blobTable: BlobTable;
   readonly catalog: ImageCatalog;
   readonly intake: ImageIntake;
   readonly snapshots: Pick<Snapshotter, 'hasCommitted'>;
@@ -135,6 +143,9 @@ export class ImagePuller {
       { rescue: blob => this.#deps.registries.keep(blob) },
     );
     for (const { progress } of layers) progress?.done();
+    for (const digest of [image.config.digest, ...layers.map(({ blob }) => blob.digest)]) {
+      this.#deps.blobTable.addSource(digest, canonicalName(reference));
+    }
   }
 
   /** The manifest for the platform, by way of indexes. */

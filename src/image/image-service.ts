@@ -15,6 +15,7 @@ import type { JailPool } from '#store/jail-pool';
 import { Leases } from '#store/leases';
 import { adoptManifests } from './adopt-manifests.ts';
 import { ArchiveSpool } from './archive-spool.ts';
+import { BlobTable } from './blob-table.ts';
 import { imageNotFound, platformNotFound } from './errors.ts';
 import type { Image } from './image.ts';
 import { ImageAdder, type PreparedImage } from './image-adder.ts';
@@ -24,12 +25,14 @@ import { ImageGarbage } from './image-garbage.ts';
 import { importedImage } from './image-import.ts';
 import { ImageIntake } from './image-intake.ts';
 import { ImagePuller, type PullOptions } from './image-puller.ts';
+import { ImagePusher, type PushOptions } from './image-pusher.ts';
 import { ImageRemover, type RemovalOptions } from './image-remover.ts';
 import { ImageSaver, type SaveOptions } from './image-saver.ts';
 import { ImageTable } from './image-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
 import type { EmitLine } from './pull-progress.ts';
+import type { EmitPush } from './push-progress.ts';
 import { readArchive } from './read-archive.ts';
 
 export interface ImageServiceDeps {
@@ -81,6 +84,7 @@ export class ImageService {
   readonly #saver: ImageSaver;
   readonly #views: ManifestViews;
   readonly #puller: ImagePuller;
+  readonly #pusher: ImagePusher;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -100,7 +104,18 @@ export class ImageService {
     this.#remover = new ImageRemover({ ...deps, table, manifests, catalog, isRunning });
     this.#saver = new ImageSaver({ ...deps, table, manifests, catalog, leases });
     this.#views = new ManifestViews({ manifests, catalog });
-    this.#puller = new ImagePuller({ ...deps, table, manifests, catalog, intake: this.#intake, platform });
+    const blobTable = new BlobTable(deps.db);
+    const intake = this.#intake;
+    this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
+    this.#puller = new ImagePuller({
+      ...deps,
+      table,
+      manifests,
+      blobTable,
+      catalog,
+      intake: this.#intake,
+      platform,
+    });
   }
 
   /**
@@ -159,6 +174,16 @@ export class ImageService {
     await (isOne
       ? this.#puller.pull(reference, emit, options)
       : this.#puller.pullAll(reference, emit, options));
+    await this.#deps.db.synced();
+  }
+
+  /**
+   * Sends an image to the registry that its name says: one tag, or without a tag all that the name has.
+   *
+   * @throws {EngineError} `notFound`, `unauthorized`, `forbidden`, `unavailable`.
+   */
+  async push(name: Reference, emit: EmitPush, options: PushOptions = {}): Promise<void> {
+    await this.#pusher.push(name, emit, options);
     await this.#deps.db.synced();
   }
 
