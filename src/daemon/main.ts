@@ -5,6 +5,7 @@ import { trimMemory } from '#sys/trim-memory';
 import { type DaemonConfig, loadDaemonConfig } from './daemon-config.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createLogger } from './log-writer.ts';
+import { MemoryKeeper } from './memory-keeper.ts';
 import { ensureOwnFolder } from './own-folder.ts';
 
 /** By then even a slow machine has done what follows a start. */
@@ -69,6 +70,7 @@ async function run(config: DaemonConfig): Promise<void> {
 function settle(logger: Logger): void {
   flushCompileCache();
   trimMemory();
+  new MemoryKeeper(logger); // for as long as the engine lives
   logger.debug('settled', { memoryBytes: process.memoryUsage.rss() });
 }
 

@@ -19,6 +19,16 @@ export function declare(prototype: string): CFunction {
   return (...args) => Number(call(...args));
 }
 
+/** As {@link declare}, but called on a thread of the pool. It must not need the errno. */
+export function declareAsync(prototype: string): (...args: readonly unknown[]) => Promise<number> {
+  const call = libc.func(prototype);
+  return async (...args) => {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    call.async(...args, (error: unknown, result: unknown) => (error ? reject(error) : resolve(result)));
+    return Number(await promise);
+  };
+}
+
 export function lastErrno(): number {
   return koffi.errno();
 }

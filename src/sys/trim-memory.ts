@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { declare } from './libc.ts';
+import { declare, declareAsync } from './libc.ts';
 
 const cMadvise = declare('int madvise(uint64_t address, size_t length, int advice)');
 const cMallocTrim = declare('int malloc_trim(size_t pad)');
+const trimElsewhere = declareAsync('int malloc_trim(size_t pad)');
 const MADV_DONTNEED = 4;
 
 /**
@@ -14,6 +15,11 @@ export function trimMemory(): void {
     cMadvise(start, length, MADV_DONTNEED); // a refusal only means that nothing was given back
   }
   cMallocTrim(0);
+}
+
+/** Gives back free memory that the C library holds; on another thread, because there may be much to go through. */
+export async function trimHeap(): Promise<void> {
+  await trimElsewhere(0);
 }
 
 /** Executable, never writable, and backed by `file`: their content is the file's (proc_pid_maps(5)). */
