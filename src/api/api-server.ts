@@ -16,6 +16,7 @@ import { type PortApi, portRoutes } from './port-routes.ts';
 import { type RegistryApi, registryRoutes } from './registry-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
 import { unservedRoutes } from './unserved-routes.ts';
+import { type VolumeContentDeps, volumeContentRoutes } from './volume-content-routes.ts';
 import { type VolumeApi, volumeRoutes } from './volume-routes.ts';
 
 export interface ApiServerDeps {
@@ -24,10 +25,11 @@ export interface ApiServerDeps {
     ContainerStreamApi &
     ExecApi &
     NetworkRouteDeps['containers'] &
+    VolumeContentDeps['containers'] &
     PortApi &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
   readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'];
-  readonly volumes: VolumeApi & SystemRouteDeps['volumes'];
+  readonly volumes: VolumeApi & VolumeContentDeps['volumes'] & SystemRouteDeps['volumes'];
   readonly networks: NetworkRouteDeps['networks'];
   readonly plugins: PluginApi;
   readonly registries: RegistryApi;
@@ -52,6 +54,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...registryRoutes(deps.registries),
     ...imageRoutes(deps),
     ...volumeRoutes(deps.volumes),
+    ...volumeContentRoutes(deps),
     ...networkRoutes(deps),
     ...pluginRoutes(deps.plugins),
     ...portRoutes(deps.containers),

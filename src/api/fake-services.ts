@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
 import {
@@ -269,6 +269,7 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     list: () => [view],
     inspect,
     sizes: () => Promise.resolve({ rw: 12, rootFs: 4_000_000 }),
+    renameVolume: done,
     start: done,
     stop: done,
     restart: done,
@@ -416,6 +417,21 @@ export function fakeRegistries(): ApiServerDeps['registries'] {
   };
 }
 
+function fakeContents(volume: Volume): ApiServerDeps['volumes']['contents'] {
+  const snapshot = { id: 's', volume: volume.name, name: 'monday', createdAt: CREATED_AT };
+  return {
+    pack: () => Promise.resolve(Readable.from([])),
+    clone: () => Promise.resolve(volume),
+    unpack: () => Promise.resolve(volume),
+    put: () => Promise.resolve(),
+    stat: () => Promise.resolve({ name: 'x', size: 1, mode: 0o100644, mtimeMs: CREATED_AT }),
+    snapshot: () => Promise.resolve(snapshot),
+    snapshots: () => [snapshot],
+    removeSnapshot: () => Promise.resolve(),
+    restore: () => Promise.resolve(),
+  };
+}
+
 export function fakeVolumes(change: Partial<ApiServerDeps['volumes']> = {}): ApiServerDeps['volumes'] {
   const volume = fakeVolume();
   return {
@@ -430,6 +446,7 @@ export function fakeVolumes(change: Partial<ApiServerDeps['volumes']> = {}): Api
     prune: () => Promise.resolve({ removed: ['data'], freedBytes: 5 }),
     usersOf: () => [CONTAINER_ID],
     usage: () => Promise.resolve(5),
+    contents: fakeContents(volume),
     ...change,
   };
 }

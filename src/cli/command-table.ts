@@ -79,11 +79,17 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['plugin ls', 'plugin list'], async () => (await import('./commands/plugin-ls.ts')).list),
   entry(['system df'], async () => (await import('./commands/system-df.ts')).df),
   entry(['system prune'], async () => (await import('./commands/system-prune.ts')).prune),
+  entry(['volume clone'], async () => (await import('./commands/volume-data.ts')).clone),
   entry(['volume create'], async () => (await import('./commands/volume.ts')).create),
+  entry(['volume export'], async () => (await import('./commands/volume-data.ts')).exportVolume),
+  entry(['volume import'], async () => (await import('./commands/volume-data.ts')).importVolume),
   entry(['volume inspect'], async () => (await import('./commands/inspect.ts')).inspectVolumes),
   entry(['volume ls', 'volume list'], async () => (await import('./commands/volume-ls.ts')).list),
   entry(['volume prune'], async () => (await import('./commands/prune.ts')).pruneVolumes),
+  entry(['volume rename'], async () => (await import('./commands/volume-data.ts')).rename),
+  entry(['volume restore'], async () => (await import('./commands/volume-data.ts')).restore),
   entry(['volume rm', 'volume remove'], async () => (await import('./commands/volume.ts')).remove),
+  entry(['volume snapshot'], async () => (await import('./commands/volume-data.ts')).snapshot),
 ];
 
 export const commands: readonly CommandEntry[] = [...commonCommands, ...otherCommands];

@@ -98,6 +98,21 @@ export class ContainerIndex {
     return next;
   }
 
+  /** Writes references to something that has another name now. */
+  replaceReferences(id: ContainerId, change: Pick<Container, 'mounts' | 'hostConfig'>): void {
+    const next = { ...this.get(id), ...change };
+    this.#table.updateFixed(next);
+    this.#byId.set(next.id, next);
+  }
+
+  /** Takes containers back to what they were, when a commit that changed them was rolled back. */
+  reload(before: readonly Container[]): void {
+    for (const { id, mounts, hostConfig } of before) {
+      const current = this.#byId.get(id);
+      if (current) this.#byId.set(id, { ...current, mounts, hostConfig });
+    }
+  }
+
   delete(id: ContainerId): void {
     const container = this.#byId.get(id);
     this.#table.delete(id);

@@ -36,6 +36,7 @@ import { RunningCompanions } from './running-companions.ts';
 import { buildExecProcess } from './start-spec.ts';
 import { startContainer } from './starter.ts';
 import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
+import { renameVolume } from './volume-rename.ts';
 import type { WaitResult } from './waiters.ts';
 
 export type { AttachRequest, ClientSession, ClientStream } from './attacher.ts';
@@ -295,6 +296,21 @@ export class ContainerService {
   /** Publishes more or fewer ports, at once where the container runs, and for its next starts. */
   async changePorts(reference: string, change: PortChange): Promise<void> {
     await changePorts(this.#context, this.#context.index.get(reference), change);
+  }
+
+  /**
+   * Gives a volume another name, in its own records and in those of the containers that refer to it, running or not.
+   *
+   * @throws what the volume service throws; `conflict` when containers come and go meanwhile.
+   */
+  async renameVolume(name: string, newName: string, options: Abortable = {}): Promise<void> {
+    await renameVolume(this.#context, name, newName, options);
+  }
+
+  /** Whether a container, by its full ID, has a process. */
+  isRunning(id: string): boolean {
+    const container = this.#context.index.find(id);
+    return container?.id === id && isAlive(container.state.status);
   }
 
   /** Counts by status, for `info`. */

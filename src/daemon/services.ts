@@ -51,6 +51,9 @@ const MIGRATIONS = [
   ...containerMigrations,
 ];
 
+/** Archives of volumes that clients read or send at a time. */
+const STREAM_THREADS = 16;
+
 export interface Services extends AsyncDisposable {
   readonly api: ApiServerDeps;
   readonly containers: ContainerService;
@@ -72,9 +75,10 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   db.migrate(MIGRATIONS, logger);
   const events = new EventLog();
   const jail = new JailPool();
+  const streams = new JailPool({ size: STREAM_THREADS }); // clients set their pace: they hold up nobody else
   const plugins = new Plugins({ logger, places: config.pluginPlaces });
   const intake = new JailPool(); // a slow download holds its thread, and nobody else's
-  const shared = { db, jail, intake, plugins, events, logger };
+  const shared = { db, jail, intake, streams, plugins, events, logger };
   const storage = createStorage(config, shared, () => containers);
   const networks = new NetworkService({
     ...shared,
@@ -120,10 +124,13 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
 }
 
 /** What still writes first, the database last. */
-async function endStorage({ jail, intake, db }: Shared, { registries, snapshots }: Storage): Promise<void> {
+async function endStorage(
+  { jail, intake, streams, db }: Shared,
+  { registries, snapshots }: Storage,
+): Promise<void> {
   registries[Symbol.dispose]();
   await registries.settled();
-  await Promise.all([jail[Symbol.asyncDispose](), intake[Symbol.asyncDispose]()]);
+  await Promise.all([jail, intake, streams].map(pool => pool[Symbol.asyncDispose]()));
   snapshots[Symbol.dispose]();
   db[Symbol.dispose]();
 }
@@ -137,6 +144,7 @@ interface Shared {
   readonly db: Database;
   readonly jail: JailPool;
   readonly intake: JailPool;
+  readonly streams: JailPool;
   readonly plugins: Plugins;
   readonly events: EventLog;
   readonly logger: Logger;
@@ -165,7 +173,12 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
         .map(container => container.id),
     isRunning: id => isAlive(containers().inspect(id).state.status),
   });
-  const volumes = new VolumeService({ ...shared, root: join(root, 'volumes'), mounts: linuxMounts });
+  const volumes = new VolumeService({
+    ...shared,
+    isRunning: id => containers().isRunning(id),
+    root: join(root, 'volumes'),
+    mounts: linuxMounts,
+  });
   return { snapshots, images, volumes, registries };
 }
 

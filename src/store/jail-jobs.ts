@@ -54,6 +54,17 @@ export interface SealIndexInput {
   readonly implicit: ErofsIndex['implicit'];
 }
 
+export interface PackInput {
+  /** trusted path of the tree; nothing outside it is read, whatever its links say */
+  readonly root: string;
+  /** what of it: links on the way stay inside, the last component is taken as it is */
+  readonly path: string;
+  /** byte string: what it is called in the archive; `''` for the root of an archive */
+  readonly name: string;
+  /** where to write to */
+  readonly fd: number;
+}
+
 /** What the worker threads can do, by name. */
 export interface JailJobs {
   readonly extract: { readonly input: ExtractInput; readonly output: ExtractResult };
@@ -76,6 +87,8 @@ export interface JailJobs {
     readonly input: { readonly root: string; readonly path: string; readonly destination: string };
     readonly output: boolean;
   };
+  /** Writes a tar of a tree to an open descriptor of this process. */
+  readonly pack: { readonly input: PackInput; readonly output: undefined };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
   readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
   readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };

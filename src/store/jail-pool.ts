@@ -1,9 +1,12 @@
+import { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
+import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
 import { EngineError, type ErrorKind } from '#base/errors';
 import { Semaphore } from '#base/semaphore';
+import { createPipe } from '#sys/descriptors';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import {
@@ -17,6 +20,7 @@ import {
   type JailJobs,
   type JailReply,
   type JailRequest,
+  type PackInput,
   type SealIndexInput,
 } from './jail-jobs.ts';
 
@@ -116,6 +120,26 @@ export class JailPool implements AsyncDisposable {
     options?: Abortable,
   ): Promise<boolean> {
     return this.run('copyTree', { root, path, destination }, options);
+  }
+
+  /**
+   * A tar of the tree `root`, or of what it has at `path`, as it is made: with owners, times, extended attributes, holes
+   * and links, nothing followed. The stream fails when the tree cannot be read to its end.
+   *
+   * @throws {EngineError} `notFound` from the stream when `path` is not there.
+   */
+  pack(tree: Omit<PackInput, 'fd'>, { signal }: Abortable = {}): Readable {
+    const { reader, writer } = createPipe();
+    const stream = new Socket({ fd: reader.take(), readable: true, writable: false });
+    const gone = new AbortController();
+    stream.once('close', () => gone.abort());
+    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
+    this.run('pack', { ...tree, fd: writer.number }, { signal: either })
+      .catch((error: unknown) => {
+        stream.destroy(error instanceof Error ? error : new Error(String(error)));
+      })
+      .finally(() => writer[Symbol.dispose]()); // the stream's end
+    return stream;
   }
 
   /** Adds up a tree: links are not followed, mounts not entered. */
@@ -264,7 +288,13 @@ async function ask(worker: Worker, request: JailRequest): Promise<JailReply> {
   }
 }
 
-const KINDS: ReadonlySet<string> = new Set<ErrorKind>(['invalid', 'unavailable', 'cancelled', 'dataLoss']);
+const KINDS: ReadonlySet<string> = new Set<ErrorKind>([
+  'invalid',
+  'notFound',
+  'unavailable',
+  'cancelled',
+  'dataLoss',
+]);
 
 function errorOf(job: JailJobName, { kind, message, code }: JailFailure): EngineError {
   // The set holds kinds only.

@@ -21,6 +21,7 @@ import {
 } from './jail-jobs.ts';
 import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
+import { packTree } from './tree-packer.ts';
 
 /**
  * The entry of a worker thread that touches untrusted trees. Everything it needs is imported above, before any
@@ -51,6 +52,10 @@ const handlers: Handlers = {
     return undefined;
   },
   copyTree: (input, shouldStop) => copyTree(input, shouldStop),
+  pack: (input, shouldStop) => {
+    packTree(input, shouldStop);
+    return undefined;
+  },
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   sync: ({ path }) => {
     syncFileSystem(path);

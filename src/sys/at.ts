@@ -23,6 +23,10 @@ const cUnlinkat = declare('int unlinkat(int dirfd, const char *path, int flags)'
 const cSymlinkat = declare('int symlinkat(const char *target, int dirfd, const char *path)');
 const cLinkat = declare('int linkat(int from, const char *path, int to, const char *link, int flags)');
 const cRenameat = declare('int renameat(int from, const char *path, int to, const char *name)');
+const RENAME_EXCHANGE = 2;
+const cRenameat2 = declare(
+  'int renameat2(int from, const char *path, int to, const char *name, unsigned int flags)',
+);
 const cMknodat = declare('int mknodat(int dirfd, const char *path, unsigned int mode, unsigned long device)');
 const cFchownat = declare(
   'int fchownat(int dirfd, const char *path, unsigned int uid, unsigned int gid, int flags)',
@@ -122,6 +126,11 @@ export function linkFd(fd: number, dirFd: number, name: Name): void {
 
 export function renameAt(fromFd: number, from: Name, toFd: number, to: Name): void {
   check('renameat', cRenameat(fromFd, from, toFd, to), shown(from));
+}
+
+/** Swaps two entries in one step (renameat2(2), RENAME_EXCHANGE): at no moment is either of them missing. */
+export function exchangeAt(fromFd: number, from: Name, toFd: number, to: Name): void {
+  check('renameat2', cRenameat2(fromFd, from, toFd, to, RENAME_EXCHANGE), shown(from));
 }
 
 /** mknod(2); `mode` carries the type. */

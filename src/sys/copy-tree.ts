@@ -1,4 +1,13 @@
-import { chmodSync, closeSync, constants, fchmodSync, fchownSync, readSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import {
   AT_FDCWD,
   chownAt,
@@ -25,6 +34,7 @@ import {
   statFd,
   symlinkAt,
 } from './at.ts';
+import { dataSegments, seekTo } from './holes.ts';
 import { openInRoot } from './openat2.ts';
 import { isErrno, SysError } from './sys-error.ts';
 import { getXattr, listXattrs, setXattr } from './xattr.ts';
@@ -32,6 +42,7 @@ import { getXattr, listXattrs, setXattr } from './xattr.ts';
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const PERMISSIONS = 0o7777;
 const COPY_BYTES = 1024 * 1024;
+const MOST_AT_ONCE = 2 ** 30;
 /** Descriptors kept to give a copied file its other names. Beyond that a name gets a copy of its own. */
 const MAX_LINK_FDS = 256;
 /** Each level costs two descriptors. */
@@ -141,12 +152,31 @@ function copyFile(source: number, target: number, name: Buffer): void {
   const to = openAt(target, name, O_WRONLY | O_CREAT | O_EXCL, 0o600);
   fds.defer(() => closeSync(to));
   try {
-    while (copyRange(from, to, 2 ** 30) > 0);
+    copyContent(from, to);
   } catch (error) {
     // Not between these file systems: then nothing was copied yet.
     if (!isErrno(error, 'EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP')) throw error;
     copyBytes(from, to);
   }
+}
+
+/** Shares the blocks where the file system can (btrfs, xfs). Holes stay holes. */
+function copyContent(from: number, to: number): void {
+  const { size, allocated } = statFd(from);
+  if (allocated >= size) {
+    while (copyRange(from, to, MOST_AT_ONCE) > 0);
+    return;
+  }
+  for (const { offset, length } of dataSegments(from, size)) {
+    seekTo(from, offset);
+    seekTo(to, offset);
+    for (let left = length; left > 0; ) {
+      const copied = copyRange(from, to, Math.min(left, MOST_AT_ONCE));
+      if (copied === 0) break;
+      left -= copied;
+    }
+  }
+  ftruncateSync(to, size);
 }
 
 function copyBytes(from: number, to: number): void {

@@ -76,3 +76,33 @@ export function subpathNotFound(path: string, reason: string, cause: unknown): E
 function shown(name: string): string {
   return name.length <= QUOTED_CHARACTERS ? name : `${name.slice(0, QUOTED_CHARACTERS)}…`;
 }
+
+export function contentInUse(name: string, containers: readonly string[]): EngineError {
+  return new EngineError(
+    'conflict',
+    `the content of volume ${name} cannot be replaced while containers run with it - [${containers.join(', ')}]: stop them first`,
+  );
+}
+
+export function foreignContent(name: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `volume ${name} is not a directory of the engine's own: its content is not replaced as a whole; make a new volume of it`,
+  );
+}
+
+export function snapshotNotFound(volume: string, name: string): EngineError {
+  return new EngineError('notFound', `volume ${volume} has no snapshot "${shown(name)}"`);
+}
+
+export function pathNotFound(path: string, reason: string, cause: unknown): EngineError {
+  const message = `Could not find the file ${shown(path)} in the volume${reason === '' ? '' : `: ${reason}`}`;
+  return new EngineError('notFound', message, { cause });
+}
+
+export function notRenamable(name: string, driver: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `volume ${name} cannot be renamed: driver "${driver}" has no such operation`,
+  );
+}

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { EngineError } from '#base/errors';
 import { type LogFields, type Logger, silentLogger } from '#base/logger';
 import { Database } from '#store/database';
@@ -56,6 +57,8 @@ function plainTrees(log: string[]): TreeJail {
       return true;
     },
     diskUsage: async () => 100,
+    pack: () => Readable.from([]),
+    extract: () => Promise.reject(new TypeError('not in this fake')),
     removeTree: async directory => {
       log.push('remove tree');
       rmSync(directory, { recursive: true, force: true });

@@ -11,8 +11,15 @@ import {
 import { join } from 'node:path';
 import { codeOf } from '#base/errors';
 import { newId } from '#base/ids';
+import { AT_FDCWD, exchangeAt } from '#sys/at';
 import { isErrno } from '#sys/sys-error';
 import type { RootAttributes } from './local-options.ts';
+
+/** Where content is made ready before a volume has it. */
+export interface Workplace {
+  readonly folder: string;
+  readonly data: string;
+}
 
 /** What {@link VolumeDirectories.strays} found a directory without a row to be. */
 export interface StrayDirectory {
@@ -23,6 +30,8 @@ export interface StrayDirectory {
 /** of an owner, to chown(2) */
 const UNCHANGED = 2 ** 32 - 1;
 const TRASH = '.trash';
+const WORK = '.work';
+const SNAPSHOTS = '.snapshots';
 /** what Docker gives each volume; it is the root above that keeps others out */
 const PASS_ONLY = 0o701;
 /** Nobody else may pass: a set-user-ID program that a container put into a volume must not be run on the host (CVE-2021-41091). */
@@ -36,6 +45,8 @@ const OURS_ALONE = 0o700;
  *       _data/           0755, then whatever its users make of it
  *       .copy-up/        half-made content for `_data`, never looked at again after a crash
  *     .trash/            what is on its way out; emptied at start-up
+ *     .work/ID/_data content that is being made ready; trash after a crash
+ *     .snapshots/ID/ states of volumes that were kept
  *     .subpaths/         parts of volumes, bound for the containers that use only these
  */
 export class VolumeDirectories {
@@ -74,6 +85,71 @@ export class VolumeDirectories {
     const data = this.data(name);
     chownSync(data, uid, gid);
     if (mode !== undefined) chmodSync(data, mode); // after the owner: changing that clears set-group-ID bits
+  }
+
+  /** Gives the volume another name, in one step; who has it mounted does not notice. */
+  rename(from: string, to: string): void {
+    renameSync(join(this.#root, from), join(this.#root, to));
+  }
+
+  exists(name: string): boolean {
+    return existsSync(join(this.#root, name));
+  }
+
+  /** Makes an empty place for the content of a volume, on the same file system. @returns its data directory. */
+  createWorkplace(): Workplace {
+    const folder = join(this.#root, WORK, newId<string>());
+    makeDirectory(join(this.#root, WORK), 0o700);
+    makeDirectory(folder, 0o700);
+    const data = join(folder, '_data');
+    makeDirectory(data, 0o755);
+    return { folder, data };
+  }
+
+  /** Makes a volume of what was made ready, in one step. */
+  adopt({ folder }: Workplace, name: string): void {
+    chmodSync(folder, PASS_ONLY);
+    renameSync(folder, join(this.#root, name));
+  }
+
+  /** Gives a volume the content that was made ready, in one step; the workplace then holds what it had. */
+  exchange({ data }: Workplace, name: string): void {
+    exchangeAt(AT_FDCWD, data, AT_FDCWD, this.data(name));
+  }
+
+  /** Keeps what was made ready as a snapshot, in one step. */
+  keep({ folder }: Workplace, id: string): void {
+    makeDirectory(join(this.#root, SNAPSHOTS), 0o700);
+    renameSync(folder, join(this.#root, SNAPSHOTS, id));
+  }
+
+  snapshot(id: string): string {
+    return join(this.#root, SNAPSHOTS, id, '_data');
+  }
+
+  /** Moves a workplace, or a snapshot, out of the way. @returns where it is now. */
+  discardFolder(folder: string): string | undefined {
+    const trash = join(this.#root, TRASH, newId<string>());
+    try {
+      renameSync(folder, trash);
+      return trash;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  discardSnapshot(id: string): string | undefined {
+    return this.discardFolder(join(this.#root, SNAPSHOTS, id));
+  }
+
+  /** At start-up: what was being made ready, and snapshots that are none of `known`, become trash. */
+  sweep(known: ReadonlySet<string>): void {
+    for (const entry of listDirectory(join(this.#root, WORK)))
+      this.discardFolder(join(this.#root, WORK, entry));
+    for (const entry of listDirectory(join(this.#root, SNAPSHOTS))) {
+      if (!known.has(entry)) this.discardSnapshot(entry);
+    }
   }
 
   /** Makes the empty place beside the data where content is made ready. */

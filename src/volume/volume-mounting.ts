@@ -113,6 +113,15 @@ export class VolumeMounting {
     if (wasMounted) this.#emit('unmount', name, { driver: volume.driver, container: containerId });
   }
 
+  /** The volume has another name; where it is mounted, it stays so. */
+  renamed(from: string, to: string): void {
+    for (const key of [...this.#mounted].filter(one => one.startsWith(`${from} `))) {
+      this.#mounted.delete(key);
+      this.#mounted.add(`${to}${key.slice(from.length)}`);
+    }
+    this.#subpaths.renamed(from, to);
+  }
+
   async copyUp(
     { name, mountpoint, driver, options: driverOptions }: Volume,
     from: { readonly root: string; readonly path: string },

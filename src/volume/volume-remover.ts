@@ -30,14 +30,20 @@ export class VolumeRemover {
   /** For a volume whose row is gone. Its name is free when this returns. */
   remove(name: string): void {
     this.#mounts.unmount(this.#directories.data(name));
+    for (const { id } of this.#table.snapshots(name)) {
+      this.#table.deleteSnapshot(id);
+      const folder = this.#directories.discardSnapshot(id);
+      if (folder !== undefined) this.delete(folder);
+    }
     const trash = this.#directories.discard(name);
     this.#table.endRemoval(name);
-    if (trash !== undefined) this.#delete(trash);
+    if (trash !== undefined) this.delete(trash);
   }
 
   /** What an earlier engine had no time to remove. */
   resume(): void {
-    for (const path of this.#directories.trash()) this.#delete(path);
+    this.#directories.sweep(new Set(this.#table.snapshots().map(({ id }) => id)));
+    for (const path of this.#directories.trash()) this.delete(path);
     for (const name of this.#table.removals()) this.remove(name);
   }
 
@@ -46,7 +52,8 @@ export class VolumeRemover {
     await Promise.all(this.#background);
   }
 
-  #delete(path: string): void {
+  /** In the background. */
+  delete(path: string): void {
     const done = this.#jail
       .removeTree(path)
       .catch((error: unknown) => {

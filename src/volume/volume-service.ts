@@ -9,11 +9,13 @@ import { volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount, rootAttributes } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
+import { VolumeContents } from './volume-contents.ts';
 import { type StrayDirectory, VolumeDirectories } from './volume-directories.ts';
 import { VolumeMounting, type VolumeMountOptions } from './volume-mounting.ts';
 import { checkVolumeName } from './volume-name.ts';
 import { type PluginFinder, type RemoteVolume, VolumePlugins } from './volume-plugins.ts';
 import { VolumeRemover } from './volume-remover.ts';
+import { type RenameOptions, VolumeRenamer } from './volume-renamer.ts';
 import { VolumeTable } from './volume-table.ts';
 
 export interface VolumeCreateOptions {
@@ -36,6 +38,10 @@ export interface VolumeDeps {
   /** the directory `…/volumes` */
   readonly root: string;
   readonly jail: TreeJail;
+  /** threads for what clients set the pace of; default: `jail` */
+  readonly streams?: TreeJail;
+  /** whether a container, by ID, is running or paused; default: none is */
+  readonly isRunning?: (containerId: string) => boolean;
   readonly mounts: VolumeMounts;
   /** drivers of other vendors */
   readonly plugins: PluginFinder;
@@ -64,8 +70,12 @@ export class VolumeService {
   readonly #remover: VolumeRemover;
   readonly #mounting: VolumeMounting;
   readonly #plugins: VolumePlugins;
+  readonly #renamer: VolumeRenamer;
+  /** work with what is in volumes */
+  readonly contents: VolumeContents;
 
-  constructor({ db, root, jail, mounts, plugins, events, logger }: VolumeDeps) {
+  constructor(deps: VolumeDeps) {
+    const { db, root, jail, mounts, plugins, events, logger } = deps;
     this.#db = db;
     this.#table = new VolumeTable(db);
     this.#directories = new VolumeDirectories(root);
@@ -81,6 +91,14 @@ export class VolumeService {
       plugins: this.#plugins,
       locks: this.#locks,
       events,
+    });
+    this.#renamer = new VolumeRenamer({ ...parts, db, mounting: this.#mounting, locks: this.#locks, events });
+    this.contents = new VolumeContents({
+      ...parts,
+      jail: deps.streams ?? jail,
+      volumes: this,
+      isRunning: deps.isRunning ?? (() => false),
+      discard: path => this.#remover.delete(path),
     });
   }
 
@@ -242,6 +260,21 @@ export class VolumeService {
     this.#emit('destroy', name, { driver });
   }
 
+  /** Gives a volume another name, also while containers use it. @throws as {@link VolumeRenamer.rename}. */
+  async rename(name: string, newName: string, options: RenameOptions = {}): Promise<Volume> {
+    return await this.#renamer.rename(name, newName, options);
+  }
+
+  /** A row for a directory that was made ready; the caller holds the lock of the name. */
+  register(name: string, labels: Volume['labels']): Volume {
+    return this.#insert(this.#newVolume(name, { isAnonymous: false, labels, options: {} }), undefined);
+  }
+
+  /** For work on one volume that nothing else may come between. */
+  async lock(name: string, options: Abortable = {}): Promise<Disposable> {
+    return await this.#locks.lock(name, options);
+  }
+
   /** Resolves when what was removed is gone from the disk, too. */
   async settled(): Promise<void> {
     await this.#remover.settled();
@@ -321,6 +354,7 @@ export class VolumeService {
     readonly existing: ReadonlySet<string>;
     readonly running: ReadonlySet<string>;
   }): Promise<void> {
+    this.#renamer.resume();
     this.#remover.resume();
     for (const user of this.#table.users()) {
       if (!containers.existing.has(user)) this.#table.removeUser(user);

@@ -4,6 +4,7 @@ import {
   fstatSync,
   mkdirSync,
   readdirSync,
+  renameSync,
   rmdirSync,
   unlinkSync,
   writeFileSync,
@@ -59,6 +60,14 @@ export class VolumeSubpaths {
     for (const entry of list(parent)) this.#remove(join(parent, entry));
     removeDirectory(parent);
     removeDirectory(join(this.#root, containerId));
+  }
+
+  /** The volume has another name: what containers have of it is found by that. */
+  renamed(from: string, to: string): void {
+    for (const containerId of list(this.#root)) {
+      if (list(join(this.#root, containerId)).includes(from))
+        renameSync(join(this.#root, containerId, from), join(this.#root, containerId, to));
+    }
   }
 
   /** Takes down what containers have that are not among these. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { mapOf } from '#spec/docker/lenient';
 import type { Database, Migration, Row } from '#store/database';
-import type { Volume } from './volume.ts';
+import type { Volume, VolumeSnapshot } from './volume.ts';
 
 export const volumeMigrations: readonly Migration[] = [
   {
@@ -34,6 +34,21 @@ export const volumeMigrations: readonly Migration[] = [
   {
     name: 'volume/2-scopes',
     sql: `ALTER TABLE volumes ADD COLUMN scope TEXT NOT NULL DEFAULT 'local'`,
+  },
+  {
+    name: 'volume/3-snapshots-and-renames',
+    sql: `
+      CREATE TABLE volume_snapshots (
+        id TEXT PRIMARY KEY,
+        volume TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        UNIQUE (volume, name)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE volume_renames (
+        old_name TEXT PRIMARY KEY,
+        new_name TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID`,
   },
 ];
 
@@ -109,6 +124,60 @@ export class VolumeTable {
 
   endRemoval(name: string): void {
     this.#db.run('DELETE FROM volume_removals WHERE name = ?', name);
+  }
+
+  /** Notes a renaming before the directory is moved; {@link rename} takes the note back in the commit that does it. */
+  beginRename(from: string, to: string): void {
+    this.#db.run('INSERT OR REPLACE INTO volume_renames (old_name, new_name) VALUES (?, ?)', from, to);
+  }
+
+  endRename(from: string): void {
+    this.#db.run('DELETE FROM volume_renames WHERE old_name = ?', from);
+  }
+
+  /** Renamings that were begun and not ended. */
+  renames(): { readonly from: string; readonly to: string }[] {
+    return this.#db
+      .all('SELECT old_name, new_name FROM volume_renames')
+      .map(row => ({ from: String(row['old_name']), to: String(row['new_name']) }));
+  }
+
+  /** Gives the row another name, and all that refer to it. Part of the caller's transaction. */
+  rename(volume: Volume, to: string, mountpoint: string): void {
+    this.insert({ ...volume, name: to, mountpoint });
+    for (const table of ['volume_users', 'volume_mounts', 'volume_snapshots']) {
+      this.#db.run(`UPDATE ${table} SET volume = ? WHERE volume = ?`, to, volume.name);
+    }
+    this.#db.run('DELETE FROM volumes WHERE name = ?', volume.name);
+    this.endRename(volume.name);
+  }
+
+  insertSnapshot({ id, volume, name, createdAt }: VolumeSnapshot): void {
+    this.#db.run(
+      'INSERT INTO volume_snapshots (id, volume, name, created_at) VALUES (?, ?, ?, ?)',
+      id,
+      volume,
+      name,
+      createdAt,
+    );
+  }
+
+  deleteSnapshot(id: string): void {
+    this.#db.run('DELETE FROM volume_snapshots WHERE id = ?', id);
+  }
+
+  /** Of one volume, oldest first; of all without a name. */
+  snapshots(volume?: string): VolumeSnapshot[] {
+    const rows =
+      volume === undefined
+        ? this.#db.all('SELECT * FROM volume_snapshots ORDER BY created_at, name')
+        : this.#db.all('SELECT * FROM volume_snapshots WHERE volume = ? ORDER BY created_at, name', volume);
+    return rows.map(row => ({
+      id: String(row['id']),
+      volume: String(row['volume']),
+      name: String(row['name']),
+      createdAt: Number(row['created_at']),
+    }));
   }
 
   usersOf(name: string): string[] {

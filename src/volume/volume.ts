@@ -15,3 +15,12 @@ export interface Volume {
   /** what a driver of another vendor tells of it; never stored */
   readonly status?: Readonly<Record<string, unknown>>;
 }
+
+/** A state of a volume that was kept. */
+export interface VolumeSnapshot {
+  readonly id: string;
+  readonly volume: string;
+  readonly name: string;
+  /** milliseconds since 1970 */
+  readonly createdAt: number;
+}

@@ -9,13 +9,15 @@ import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
 import { VolumeService } from '#volume/volume-service';
-import { volumeMigrations } from '#volume/volume-table';
+import { VolumeTable, volumeMigrations } from '#volume/volume-table';
 
 export interface VolumeEngine extends AsyncDisposable {
   readonly folder: string;
   readonly volumes: VolumeService;
   /** What a new engine makes of the same disk and database. */
   restart(): VolumeService;
+  /** What the engine writes down before it moves a volume's directory. */
+  noteRename(from: string, to: string): void;
 }
 
 /** Volumes on a real disk, with real threads and mounts; disposing it fails when something stays mounted. */
@@ -39,6 +41,7 @@ export async function startVolumes(places: PluginPlaces = { sockets: [], specs: 
     folder,
     volumes,
     restart: make,
+    noteRename: (from, to) => new VolumeTable(db).beginRename(from, to),
     async [Symbol.asyncDispose]() {
       await volumes.settled();
       await jail[Symbol.asyncDispose]();

@@ -16,6 +16,8 @@ export interface TarEntryInit {
   readonly deviceMajor?: number;
   readonly deviceMinor?: number;
   readonly xattrs?: ReadonlyMap<string, Buffer>;
+  /** further PAX records */
+  readonly records?: ReadonlyMap<string, string>;
 }
 
 /** Two zero blocks: the end of an archive. */
@@ -59,6 +61,7 @@ function paxRecords(entry: TarEntryInit): Buffer[] {
   if (!Number.isInteger(entry.mtimeSeconds ?? 0))
     records.push(paxRecord('mtime', String(entry.mtimeSeconds)));
   for (const [name, value] of entry.xattrs ?? []) records.push(paxRecord(`SCHILY.xattr.${name}`, value));
+  for (const [name, value] of entry.records ?? []) records.push(paxRecord(name, latin1(value)));
   return records;
 }
 

@@ -1,0 +1,120 @@
+import * as v from 'valibot';
+import type { ContainerService } from '#container/container-service';
+import { type Reply, reply } from '#http/reply';
+import { type Route, route } from '#http/route';
+import { goBody } from '#spec/docker/fold-keys';
+import { text, textMap } from '#spec/docker/lenient';
+import { queryText } from '#spec/docker/query';
+import type { VolumeSnapshot } from '#volume/volume';
+import type { VolumeContents } from '#volume/volume-contents';
+import { volumeToWire } from './volume-wire.ts';
+
+export interface VolumeContentDeps {
+  readonly volumes: { readonly contents: Pick<VolumeContents, keyof VolumeContents> };
+  readonly containers: Pick<ContainerService, 'renameVolume'>;
+}
+
+const TAR = 'application/x-tar';
+const CloneRequest = v.object({ Name: text, Labels: textMap });
+const SnapshotRequest = v.object({ Name: text });
+const RestoreRequest = v.object({ Snapshot: text });
+const PathQuery = v.object({ path: queryText });
+
+/** What volumes can do beyond Docker's API. */
+export function volumeContentRoutes({ volumes: { contents }, containers }: VolumeContentDeps): Route[] {
+  return [
+    route(
+      'POST',
+      '/quai/volumes/{name}/rename',
+      { query: v.object({ name: queryText }) },
+      async ({ params, query, signal }) => {
+        await containers.renameVolume(params.name, query.name, { signal });
+        return reply.noContent();
+      },
+    ),
+    route(
+      'POST',
+      '/quai/volumes/{name}/clone',
+      { body: goBody(CloneRequest) },
+      async ({ params, body, signal }) =>
+        reply.created(
+          volumeToWire(await contents.clone(params.name, body.Name, { labels: body.Labels, signal })),
+        ),
+    ),
+    route('GET', '/quai/volumes/{name}/export', {}, async ({ params, signal }) =>
+      reply.stream(TAR, await contents.pack(params.name, { signal })),
+    ),
+    route('POST', '/quai/volumes/{name}/import', {}, async ({ params, bytes, signal }) =>
+      reply.created(volumeToWire(await contents.unpack(params.name, bytes, { signal }))),
+    ),
+    ...archiveRoutes(contents),
+    ...snapshotRoutes(contents),
+  ];
+}
+
+/** As Docker's archives of containers, for `quai volume cp`. */
+function archiveRoutes(contents: VolumeContentDeps['volumes']['contents']): Route[] {
+  const pattern = '/quai/volumes/{name}/archive';
+  return [
+    route('HEAD', pattern, { query: PathQuery }, async ({ params, query }) =>
+      statReply(reply.empty(), await contents.stat(params.name, query.path)),
+    ),
+    route('GET', pattern, { query: PathQuery }, async ({ params, query: { path }, signal }) => {
+      const stat = await contents.stat(params.name, path); // what is not there is said before the stream begins
+      return statReply(reply.stream(TAR, await contents.pack(params.name, { path, signal })), stat);
+    }),
+    route('PUT', pattern, { query: PathQuery }, async ({ params, query, bytes, signal }) => {
+      await contents.put(params.name, query.path, bytes, { signal });
+      return reply.empty();
+    }),
+  ];
+}
+
+function snapshotRoutes(contents: VolumeContentDeps['volumes']['contents']): Route[] {
+  return [
+    route('GET', '/quai/volumes/{name}/snapshots', {}, ({ params }) =>
+      reply.json({ Snapshots: contents.snapshots(params.name).map(snapshotToWire) }),
+    ),
+    route(
+      'POST',
+      '/quai/volumes/{name}/snapshots',
+      { body: goBody(SnapshotRequest) },
+      async ({ params, body, signal }) =>
+        reply.created(snapshotToWire(await contents.snapshot(params.name, body.Name, { signal }))),
+    ),
+    route('DELETE', '/quai/volumes/{name}/snapshots/{snapshot}', {}, async ({ params }) => {
+      await contents.removeSnapshot(params.name, params.snapshot);
+      return reply.noContent();
+    }),
+    route(
+      'POST',
+      '/quai/volumes/{name}/restore',
+      { body: goBody(RestoreRequest) },
+      async ({ params, body, signal }) => {
+        await contents.restore(params.name, body.Snapshot, { signal });
+        return reply.noContent();
+      },
+    ),
+  ];
+}
+
+function snapshotToWire({ name, volume, createdAt }: VolumeSnapshot) {
+  return { Name: name, Volume: volume, CreatedAt: new Date(createdAt).toISOString() };
+}
+
+/** The header that Docker's clients read before they unpack. */
+function statReply<R extends Extract<Reply, { readonly headers: unknown }>>(
+  answer: R,
+  { name, size, mode, mtimeMs }: Awaited<ReturnType<VolumeContents['stat']>>,
+): R {
+  const stat = { name, size, mode: goMode(mode), mtime: new Date(mtimeMs).toISOString(), linkTarget: '' };
+  const value = Buffer.from(JSON.stringify(stat)).toString('base64');
+  return { ...answer, headers: { ...answer.headers, 'X-Docker-Container-Path-Stat': value } };
+}
+
+/** Go's `os.FileMode` of the kinds that matter to who copies: directory, link, neither. */
+function goMode(mode: number): number {
+  const kind = mode & 0o170000;
+  const bits = kind === 0o040000 ? 2 ** 31 : kind === 0o120000 ? 2 ** 27 : 0;
+  return bits + (mode & 0o777);
+}

@@ -1,0 +1,106 @@
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { listAt, textAt } from '#client/json';
+import { CliError } from '../cli-error.ts';
+import { command } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { openFile } from './load.ts';
+
+const TAR = { 'Content-Type': 'application/x-tar' };
+
+function pathOf(name: string, action: string): string {
+  return `/quai/volumes/${encodeURIComponent(name)}/${action}`;
+}
+
+export const rename = command({
+  usage: 'volume rename VOLUME NEW_NAME',
+  summary: 'Rename a volume, also while containers use it',
+  flags: {},
+  args: { min: 2, max: 2 },
+  async run({ client, print }, { args: [from = '', to = ''] }) {
+    await client.call('POST', pathOf(from, 'rename'), { query: { name: to } });
+    print(to);
+    return 0;
+  },
+});
+
+export const clone = command({
+  usage: 'volume clone VOLUME NEW_VOLUME',
+  summary: 'Make a volume with the content of another one',
+  flags: {},
+  args: { min: 2, max: 2 },
+  async run({ client, print }, { args: [from = '', to = ''] }) {
+    print(textAt(await client.call('POST', pathOf(from, 'clone'), { body: { Name: to } }), 'Name'));
+    return 0;
+  },
+});
+
+export const exportVolume = command({
+  usage: 'volume export [OPTIONS] VOLUME',
+  summary: 'Write the content of a volume as a tar archive',
+  flags: { output: { type: 'string', short: 'o', help: 'Write to a file, instead of STDOUT' } },
+  args: { min: 1, max: 1 },
+  async run({ client, stdout }, { flags, args: [name = ''] }) {
+    if (!flags.output && stdout.isTTY) {
+      throw new CliError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
+    }
+    const { body } = await client.stream('GET', pathOf(name, 'export'));
+    if (flags.output) await pipeline(body, createWriteStream(flags.output, { mode: 0o600 }));
+    else await pipeline(body, stdout, { end: false });
+    return 0;
+  },
+});
+
+export const importVolume = command({
+  usage: 'volume import VOLUME [FILE|-]',
+  summary: 'Make a tar archive the content of a volume, which is created if it does not exist',
+  flags: {},
+  args: { min: 1, max: 2 },
+  async run(context, { args: [name = '', file = '-'] }) {
+    const body = file === '-' ? standardInput(context) : await openFile(file);
+    const made = await context.client.call('POST', pathOf(name, 'import'), { body, headers: TAR });
+    context.print(textAt(made, 'Name'));
+    return 0;
+  },
+});
+
+export const snapshot = command({
+  usage: 'volume snapshot [OPTIONS] VOLUME [NAME]',
+  summary: 'Keep the content of a volume as it is now',
+  flags: {
+    list: { type: 'bool', short: 'l', help: 'List the snapshots of the volume' },
+    remove: { type: 'bool', help: 'Remove the snapshot of this name' },
+  },
+  args: { min: 1, max: 2 },
+  async run({ client, print }, { flags, args: [volume = '', name = ''] }) {
+    if (flags.list) {
+      const answer = await client.call('GET', pathOf(volume, 'snapshots'));
+      for (const one of listAt(answer, 'Snapshots'))
+        print(`${textAt(one, 'Name')}\t${textAt(one, 'CreatedAt')}`);
+    } else if (flags.remove) {
+      if (name === '') throw new CliError('which snapshot is to be removed?');
+      await client.call('DELETE', pathOf(volume, `snapshots/${encodeURIComponent(name)}`));
+      print(name);
+    } else {
+      print(textAt(await client.call('POST', pathOf(volume, 'snapshots'), { body: { Name: name } }), 'Name'));
+    }
+    return 0;
+  },
+});
+
+export const restore = command({
+  usage: 'volume restore VOLUME SNAPSHOT',
+  summary: 'Give a volume the content that a snapshot kept',
+  flags: {},
+  args: { min: 2, max: 2 },
+  async run({ client, print }, { args: [volume = '', name = ''] }) {
+    await client.call('POST', pathOf(volume, 'restore'), { body: { Snapshot: name } });
+    print(volume);
+    return 0;
+  },
+});
+
+function standardInput({ stdin }: CliContext): CliContext['stdin'] {
+  if (stdin.isTTY) throw new CliError('an archive is wanted on stdin, and that is a terminal');
+  return stdin;
+}

@@ -1,0 +1,287 @@
+import { closeSync, constants, readSync, writeSync } from 'node:fs';
+import { EngineError } from '#base/errors';
+import { displayName } from '#spec/tar/byte-string';
+import { TAR_END, type TarEntryInit, tarHeader, tarPadding } from '#spec/tar/tar-writer';
+import {
+  type FileStat,
+  openAt,
+  openPathAt,
+  openSubdirectory,
+  readDirectory,
+  readlinkAt,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  statAt,
+  statFd,
+} from '#sys/at';
+import { dataSegments, type Segment, seekTo } from '#sys/holes';
+import { openInRoot } from '#sys/openat2';
+import { isErrno } from '#sys/sys-error';
+import { getXattr, listXattrs } from '#sys/xattr';
+import type { PackInput } from './jail-jobs.ts';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+const READ_BYTES = 256 * 1024;
+/** Small files are not worth a map. */
+const SPARSE_BYTES = 64 * 1024;
+const MAX_SEGMENTS = 10_000;
+/** Each level costs a descriptor. */
+const MAX_DEPTH = 1000;
+const PERMISSIONS = 0o7777;
+
+/**
+ * Writes a tar of a tree that others may change meanwhile: everything goes by descriptors and nothing is followed, so
+ * that no link leads out; what vanishes while it is read is left out, a file that changes its size is cut or filled up.
+ */
+export function packTree({ root, path, name, fd }: PackInput, shouldStop: () => boolean): void {
+  const packer = new TreePacker(fd, shouldStop);
+  const { parent, last } = openParent(root, path);
+  try {
+    packer.entry(parent, last, name, 0);
+    packer.end();
+  } finally {
+    closeSync(parent);
+  }
+}
+
+/** The directory that holds what is wanted, and its name there; for the root, or a path that ends in `/`, itself and `.`. */
+function openParent(root: string, path: string): { readonly parent: number; readonly last: Buffer } {
+  const isDirectory = /(?:^|\/)\.?$/.test(path);
+  const slash = path.lastIndexOf('/');
+  const directory = isDirectory ? path : path.slice(0, Math.max(0, slash));
+  const last = isDirectory ? '.' : path.slice(slash + 1);
+  if (last === '..') throw new EngineError('invalid', `"${path}" has no last component`);
+  try {
+    return {
+      parent: openInRoot(root, directory || '/', O_RDONLY | O_DIRECTORY),
+      last: Buffer.from(`${last}\0`),
+    };
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw notThere(path);
+    throw error;
+  }
+}
+
+class TreePacker {
+  readonly #fd: number;
+  readonly #shouldStop: () => boolean;
+  /** names of files that have several, by file system and inode */
+  readonly #links = new Map<string, string>();
+  readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
+
+  constructor(fd: number, shouldStop: () => boolean) {
+    this.#fd = fd;
+    this.#shouldStop = shouldStop;
+  }
+
+  /** @param name byte string of the entry in the archive */
+  entry(parent: number, last: Buffer, name: string, depth: number): void {
+    if (this.#shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
+    if (depth > MAX_DEPTH) throw new EngineError('invalid', `"${displayName(name)}" is too deep`);
+    let stat: FileStat;
+    try {
+      stat = statAt(parent, last);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      if (depth === 0) throw notThere(displayName(name));
+      return;
+    }
+    switch (stat.mode & S_IFMT) {
+      case S_IFDIR:
+        return this.#directory(parent, last, name, depth);
+      case S_IFREG:
+        return this.#file(parent, last, name);
+      case S_IFLNK:
+        return this.#plain(parent, last, {
+          ...attributes(stat, name),
+          type: 'symlink',
+          linkPath: readlinkAt(parent, last).toString('latin1').slice(0, -1),
+        });
+      case S_IFCHR:
+      case S_IFBLK:
+        return this.#plain(parent, last, {
+          ...attributes(stat, name),
+          type: (stat.mode & S_IFMT) === S_IFCHR ? 'character' : 'block',
+          deviceMajor: stat.deviceMajor,
+          deviceMinor: stat.deviceMinor,
+        });
+      case S_IFIFO:
+        return this.#plain(parent, last, { ...attributes(stat, name), type: 'fifo' });
+      default:
+        return; // a socket is nothing without its process
+    }
+  }
+
+  end(): void {
+    this.#write(TAR_END);
+  }
+
+  #plain(parent: number, last: Buffer, entry: TarEntryInit): void {
+    this.#write(tarHeader({ ...entry, xattrs: xattrsOf(entryPath(parent, last)) }));
+  }
+
+  #directory(parent: number, last: Buffer, name: string, depth: number): void {
+    const fd = ifThere(() =>
+      depth === 0 ? openAt(parent, last, O_RDONLY | O_DIRECTORY) : openSubdirectory(parent, last),
+    );
+    if (fd === undefined) return;
+    try {
+      const stat = statFd(fd);
+      const path = name === '' ? './' : `${name}/`;
+      this.#write(
+        tarHeader({
+          ...attributes(stat, path),
+          type: 'directory',
+          xattrs: xattrsOf(`/proc/self/fd/${fd}/.`),
+        }),
+      );
+      for (const { name: child } of readDirectory(fd)) {
+        const text = child.toString('latin1', 0, child.length - 1);
+        this.entry(fd, child, name === '' ? text : `${name}/${text}`, depth + 1);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #file(parent: number, last: Buffer, name: string): void {
+    const fd = ifThere(() => openRegular(parent, last));
+    if (fd === undefined) return;
+    try {
+      const stat = statFd(fd);
+      if (this.#isLinkedBefore(stat, name)) return;
+      const entry = { ...attributes(stat, name), xattrs: xattrsOf(entryPath(parent, last)) };
+      const segments = segmentsOf(fd, stat);
+      if (segments) return this.#sparse(fd, entry, stat.size, segments);
+      this.#write(tarHeader({ ...entry, size: stat.size }));
+      seekTo(fd, 0);
+      this.#content(fd, stat.size);
+      this.#write(tarPadding(stat.size));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** A further name of a file that is in the archive already. */
+  #isLinkedBefore(stat: FileStat, name: string): boolean {
+    if (stat.links < 2) return false;
+    const key = `${stat.fileSystem} ${stat.inode}`;
+    const first = this.#links.get(key);
+    if (first === undefined) {
+      this.#links.set(key, name);
+      return false;
+    }
+    this.#write(tarHeader({ ...attributes(stat, name), type: 'hardlink', linkPath: first }));
+    return true;
+  }
+
+  /** GNU's sparse format 1.0 in PAX records: the map comes before the content. */
+  #sparse(fd: number, entry: TarEntryInit, realSize: number, segments: readonly Segment[]): void {
+    const numbers = [segments.length, ...segments.flatMap(({ offset, length }) => [offset, length])];
+    const map = Buffer.from(`${numbers.join('\n')}\n`);
+    const stored = segments.reduce((sum, { length }) => sum + length, 0);
+    const padding = tarPadding(map.length);
+    const size = map.length + padding.length + stored;
+    const records = new Map([
+      ['GNU.sparse.major', '1'],
+      ['GNU.sparse.minor', '0'],
+      ['GNU.sparse.name', entry.path],
+      ['GNU.sparse.realsize', String(realSize)],
+    ]);
+    this.#write(tarHeader({ ...entry, path: `GNUSparseFile.0/${entry.path.slice(-60)}`, size, records }));
+    this.#write(map);
+    this.#write(padding);
+    for (const { offset, length } of segments) {
+      seekTo(fd, offset);
+      this.#content(fd, length);
+    }
+    this.#write(tarPadding(size));
+  }
+
+  /** Exactly `length` bytes, as the header promised them. */
+  #content(fd: number, length: number): void {
+    for (let left = length; left > 0; ) {
+      if (this.#shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
+      const most = Math.min(left, this.#buffer.length);
+      const count = readSync(fd, this.#buffer, 0, most, null);
+      if (count === 0) this.#buffer.fill(0, 0, most);
+      const written = count === 0 ? most : count;
+      this.#write(this.#buffer.subarray(0, written));
+      left -= written;
+    }
+  }
+
+  #write(bytes: Buffer): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    } catch (error) {
+      if (isErrno(error, 'EPIPE')) throw new EngineError('cancelled', 'nobody reads the archive any more');
+      throw error;
+    }
+  }
+}
+
+/** A regular file, and nothing that took its place: opening a device does things, and a fifo waits. */
+function openRegular(parent: number, last: Buffer): number {
+  const handle = openPathAt(parent, last);
+  try {
+    if ((statFd(handle).mode & S_IFMT) !== S_IFREG) throw notThere(last.toString('utf8', 0, last.length - 1));
+    const fd = openAt(parent, last, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (statFd(fd).inode === statFd(handle).inode && (statFd(fd).mode & S_IFMT) === S_IFREG) return fd;
+    closeSync(fd);
+    throw notThere(last.toString('utf8', 0, last.length - 1));
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function segmentsOf(fd: number, { size, allocated }: FileStat): Segment[] | undefined {
+  if (size < SPARSE_BYTES || allocated >= size) return undefined;
+  const segments: Segment[] = [];
+  for (const segment of dataSegments(fd, size)) {
+    segments.push(segment);
+    if (segments.length > MAX_SEGMENTS) return undefined;
+  }
+  // A hole at the end is only seen by GNU tar when something, if only nothing, comes after it.
+  return [...segments, { offset: size, length: 0 }];
+}
+
+function attributes(stat: FileStat, path: string): TarEntryInit {
+  const { mode, uid, gid, mtimeSeconds, mtimeNanos } = stat;
+  return { path, mode: mode & PERMISSIONS, uid, gid, mtimeSeconds: Number(mtimeSeconds) + mtimeNanos / 1e9 };
+}
+
+/** For calls that take no descriptor of the entry: they do not follow it. */
+function entryPath(parent: number, last: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), last]);
+}
+
+function xattrsOf(path: string | Buffer): ReadonlyMap<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (const name of listXattrs(path)) {
+    if (name.startsWith('trusted.overlay.') || name === 'security.selinux') continue;
+    const value = getXattr(path, name);
+    if (value) found.set(name, value);
+  }
+  return found;
+}
+
+/** `undefined` for what vanished, became something else or has something mounted on it. */
+function ifThere(open: () => number): number | undefined {
+  try {
+    return open();
+  } catch (error) {
+    const isGone = isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENXIO');
+    if (isGone || (error instanceof EngineError && error.kind === 'notFound')) return undefined;
+    throw error;
+  }
+}
+
+function notThere(path: string): EngineError {
+  return new EngineError('notFound', `no such file or directory: ${path || '/'}`);
+}

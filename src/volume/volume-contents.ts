@@ -1,0 +1,296 @@
+import { closeSync, constants, createWriteStream, fstatSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Abortable } from '#base/abortable';
+import { EngineError, messageOf } from '#base/errors';
+import { newId } from '#base/ids';
+import { byteString } from '#spec/tar/byte-string';
+import { openInRoot } from '#sys/openat2';
+import { isErrno } from '#sys/sys-error';
+import { contentInUse, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
+import type { TreeJail } from './tree-jail.ts';
+import { LOCAL_DRIVER, type Volume, type VolumeSnapshot } from './volume.ts';
+import type { VolumeDirectories, Workplace } from './volume-directories.ts';
+import { checkVolumeName } from './volume-name.ts';
+import type { VolumeService } from './volume-service.ts';
+import type { VolumeTable } from './volume-table.ts';
+
+export interface VolumeContentsDeps {
+  readonly volumes: Pick<VolumeService, 'get' | 'find' | 'mount' | 'unmount' | 'register' | 'lock'>;
+  readonly table: VolumeTable;
+  readonly directories: VolumeDirectories;
+  readonly jail: TreeJail;
+  /** whether a container, by ID, is running or paused */
+  readonly isRunning: (containerId: string) => boolean;
+  /** deletes in the background */
+  readonly discard: (path: string) => void;
+}
+
+/** fcntl.h; Node does not have it */
+const O_PATH = 0o10000000;
+const RESERVE_BYTES = 64 * 1024 * 1024;
+const CHECK_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Work with what is in volumes, without a container: copies, archives, snapshots. New content is made ready beside the
+ * volumes and put in its place in one step, so that a crash leaves what was there. Trees are only touched inside jails.
+ */
+export class VolumeContents {
+  readonly #deps: VolumeContentsDeps;
+
+  constructor(deps: VolumeContentsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A tar of all that a volume has, with owners, links, holes and extended attributes; `path` only of a part of it. */
+  async pack(
+    name: string,
+    { path = '/', ...options }: Abortable & { readonly path?: string } = {},
+  ): Promise<Readable> {
+    const volume = this.#deps.volumes.get(name);
+    const held = await this.#hold(volume, options);
+    const clean = posix.normalize(`/${path}`);
+    const base = clean === '/' ? '' : byteString(posix.basename(clean));
+    const stream = this.#deps.jail.pack({ root: held.directory, path: clean, name: base }, options);
+    stream.once('close', () => void held.release());
+    return stream;
+  }
+
+  /** Makes a volume of its own with the same content, which shares its blocks where the file system can. */
+  async clone(
+    name: string,
+    to: string,
+    { labels = {}, ...options }: Abortable & { readonly labels?: Volume['labels'] } = {},
+  ): Promise<Volume> {
+    const source = this.#deps.volumes.get(name);
+    return await this.#newVolume(to, labels, options, workplace => this.#copyOf(source, workplace, options));
+  }
+
+  /** Unpacks a tar (plain, gzip or zstd) as the content of a volume: of a new one, or of one that no container runs with. */
+  async unpack(name: string, archive: Readable, options: Abortable = {}): Promise<Volume> {
+    const known = this.#deps.volumes.find(name);
+    if (known) this.#refuseInUse(known);
+    const fill = (workplace: Workplace): Promise<void> => this.#unpackInto(workplace, archive, options);
+    if (!known) return await this.#newVolume(name, {}, options, fill);
+    await this.#replace(known, options, fill);
+    return known;
+  }
+
+  /** Unpacks a tar into a directory of a volume, over what is there. @throws `notFound`, `invalid`. */
+  async put(name: string, path: string, archive: Readable, options: Abortable = {}): Promise<void> {
+    const volume = this.#deps.volumes.get(name);
+    using work = this.#workplace();
+    const file = await spool(work.place.folder, archive, options);
+    await using held = await this.#hold(volume, options);
+    const fd = openIn(held.directory, path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      // The directory itself, wherever somebody moves it meanwhile: it is the root of the thread that unpacks.
+      await this.#deps.jail.extract(
+        { archive: file, directory: `/proc/self/fd/${fd}`, whiteouts: 'none' },
+        options,
+      );
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** What is at a path, as `docker cp` asks it. Links on the way stay inside; the last component is not followed. */
+  async stat(
+    name: string,
+    path: string,
+  ): Promise<{
+    readonly name: string;
+    readonly size: number;
+    readonly mode: number;
+    readonly mtimeMs: number;
+  }> {
+    const volume = this.#deps.volumes.get(name);
+    await using held = await this.#hold(volume, {});
+    const clean = posix.normalize(`/${path}`).replace(/(.)\/$/, '$1');
+    const fd = openIn(held.directory, clean, O_PATH | constants.O_NOFOLLOW);
+    try {
+      const { size, mode, mtimeMs } = fstatSync(fd);
+      return { name: posix.basename(clean) || '/', size, mode, mtimeMs };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Keeps the content as it is now. The name is one of those of volumes, unique for the volume. */
+  async snapshot(
+    name: string,
+    snapshotName: string | undefined,
+    options: Abortable = {},
+  ): Promise<VolumeSnapshot> {
+    const volume = this.#deps.volumes.get(name);
+    const createdAt = Date.now();
+    const id = newId<string>();
+    const made = {
+      id,
+      volume: name,
+      name: snapshotName || new Date(createdAt).toISOString().replace(/[:.]/g, '-'),
+      createdAt,
+    };
+    checkVolumeName(made.name);
+    const isTaken = this.snapshots(name).some(one => one.name === made.name);
+    if (isTaken) throw new EngineError('conflict', `volume ${name} has a snapshot "${made.name}" already`);
+    using work = this.#workplace();
+    await this.#copyOf(volume, work.place, options);
+    using _lock = await this.#deps.volumes.lock(name, options);
+    this.#deps.volumes.get(name); // it may have been removed meanwhile
+    this.#deps.directories.keep(work.place, id);
+    this.#deps.table.insertSnapshot(made);
+    return made;
+  }
+
+  /** Oldest first. */
+  snapshots(name: string): VolumeSnapshot[] {
+    return this.#deps.table.snapshots(this.#deps.volumes.get(name).name);
+  }
+
+  async removeSnapshot(name: string, snapshotName: string): Promise<void> {
+    const { id } = this.#snapshot(name, snapshotName);
+    this.#deps.table.deleteSnapshot(id); // without a row it is swept, should we not come to the rest
+    const trash = this.#deps.directories.discardSnapshot(id);
+    if (trash !== undefined) this.#deps.discard(trash);
+  }
+
+  /** Gives the volume the content it had, in one step; the snapshot stays. @throws `conflict` while a container runs with it. */
+  async restore(name: string, snapshotName: string, options: Abortable = {}): Promise<void> {
+    const volume = this.#deps.volumes.get(name);
+    const { id } = this.#snapshot(name, snapshotName);
+    this.#refuseInUse(volume);
+    await this.#replace(volume, options, async ({ data }) => {
+      const root = this.#deps.directories.snapshot(id);
+      await this.#deps.jail.copyTree({ root, path: '/' }, data, options);
+    });
+  }
+
+  #snapshot(name: string, snapshotName: string): VolumeSnapshot {
+    const found = this.snapshots(name).find(one => one.name === snapshotName);
+    if (!found) throw snapshotNotFound(name, snapshotName);
+    return found;
+  }
+
+  async #copyOf(source: Volume, { data }: Workplace, options: Abortable): Promise<void> {
+    await using held = await this.#hold(source, options);
+    await this.#deps.jail.copyTree({ root: held.directory, path: '/' }, data, options);
+  }
+
+  async #unpackInto({ folder, data }: Workplace, archive: Readable, options: Abortable): Promise<void> {
+    const file = await spool(folder, archive, options);
+    await this.#deps.jail.extract({ archive: file, directory: data, whiteouts: 'none' }, options);
+  }
+
+  async #newVolume(
+    name: string,
+    labels: Volume['labels'],
+    options: Abortable,
+    fill: (workplace: Workplace) => Promise<void>,
+  ): Promise<Volume> {
+    checkVolumeName(name);
+    const refuseTaken = (): void => {
+      if (this.#deps.volumes.find(name)) throw new EngineError('conflict', `volume ${name} exists already`);
+    };
+    refuseTaken();
+    using work = this.#workplace();
+    await fill(work.place);
+    using _lock = await this.#deps.volumes.lock(name, options);
+    refuseTaken();
+    this.#deps.directories.adopt({ ...work.place, folder: work.ready() }, name);
+    return this.#deps.volumes.register(name, labels);
+  }
+
+  async #replace(
+    volume: Volume,
+    options: Abortable,
+    fill: (workplace: Workplace) => Promise<void>,
+  ): Promise<void> {
+    const isPlain = volume.driver === LOCAL_DRIVER && volume.options['type'] === undefined;
+    if (!isPlain) throw foreignContent(volume.name);
+    using work = this.#workplace();
+    await fill(work.place);
+    using _lock = await this.#deps.volumes.lock(volume.name, options);
+    this.#refuseInUse(volume);
+    this.#deps.directories.exchange(work.place, volume.name);
+  }
+
+  #refuseInUse({ name }: Volume): void {
+    const running = this.#deps.table.usersOf(name).filter(this.#deps.isRunning);
+    if (running.length > 0) throw contentInUse(name, running);
+  }
+
+  /** A place for new content; what is in it when it is disposed is thrown away. */
+  #workplace(): Disposable & { readonly place: Workplace; ready(): string } {
+    const place = this.#deps.directories.createWorkplace();
+    return {
+      place,
+      /** Without what is not for the volume. */
+      ready: () => {
+        const trash = this.#deps.directories.discardFolder(posix.join(place.folder, SPOOL));
+        if (trash !== undefined) this.#deps.discard(trash);
+        return place.folder;
+      },
+      [Symbol.dispose]: () => {
+        const trash = this.#deps.directories.discardFolder(place.folder);
+        if (trash !== undefined) this.#deps.discard(trash);
+      },
+    };
+  }
+
+  /** The volume's content on this host, for as long as it takes; mounted for us where that is how it comes. */
+  async #hold(
+    volume: Volume,
+    options: Abortable,
+  ): Promise<AsyncDisposable & { readonly directory: string; release(): Promise<void> }> {
+    const user = `work-${newId<string>()}`;
+    const isPlain = volume.driver === LOCAL_DRIVER && volume.options['type'] === undefined;
+    const directory = isPlain
+      ? volume.mountpoint
+      : await this.#deps.volumes.mount(volume.name, user, options);
+    let isHeld = !isPlain;
+    const release = async (): Promise<void> => {
+      if (!isHeld) return;
+      isHeld = false;
+      await this.#deps.volumes.unmount(volume.name, user);
+    };
+    return { directory, release, [Symbol.asyncDispose]: release };
+  }
+}
+
+const SPOOL = 'archive';
+
+/** Keeps an archive on disk until it is unpacked: what is broken is found before anything is changed. */
+async function spool(folder: string, archive: Readable, { signal }: Abortable): Promise<string> {
+  const path = posix.join(folder, SPOOL);
+  let unchecked = CHECK_BYTES;
+  async function* checked(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      unchecked += chunk.length;
+      if (unchecked >= CHECK_BYTES) {
+        unchecked = 0;
+        const { bavail, bsize } = await statfs(folder);
+        if (bavail * bsize < RESERVE_BYTES) throw new EngineError('unavailable', 'no space left on device');
+      }
+      yield chunk;
+    }
+  }
+  await pipeline(
+    archive,
+    checked,
+    createWriteStream(path, { flags: 'wx', mode: 0o600 }),
+    signal ? { signal } : {},
+  );
+  return path;
+}
+
+function openIn(root: string, path: string, flags: number): number {
+  try {
+    return openInRoot(root, path, flags);
+  } catch (error) {
+    const isMissing = isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG');
+    throw pathNotFound(path, isMissing ? '' : messageOf(error), error);
+  }
+}

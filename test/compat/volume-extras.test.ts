@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
+import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
+
+describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers || cannotRunDocker }, () => {
+  let folder: string;
+  let daemon: TestDaemon;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'quai-volume-extras-'));
+    daemon = await startBusyboxDaemon();
+  });
+  after(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function docker(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = await daemon.docker(words);
+    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
+    return stdout.trim();
+  }
+  async function quai(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = await daemon.quai(words);
+    assert.equal(code, 0, `quai ${words.join(' ')}: ${stderr}`);
+    return stdout.trim();
+  }
+  async function refused(...words: string[]): Promise<string> {
+    const { code, stderr } = await daemon.quai(words);
+    assert.notEqual(code, 0, words.join(' '));
+    return stderr.trim();
+  }
+  const write = (volume: string, text: string): Promise<string> =>
+    docker('run', '--rm', '-v', `${volume}:/data`, 'busybox', 'sh', '-c', `echo ${text} > /data/file`);
+  const read = (volume: string): Promise<string> =>
+    docker('run', '--rm', '-v', `${volume}:/data`, 'busybox', 'cat', '/data/file');
+
+  test('volume rename: containers that run go on, those that stopped start again, and all show the new name', async () => {
+    await write('old', 'kept');
+    await docker('run', '-d', '--name', 'runs', '-v', 'old:/data', 'busybox', 'sleep', '1000');
+    await docker(
+      'create',
+      '--name',
+      'waits',
+      '--mount',
+      'type=volume,source=old,target=/data',
+      'busybox',
+      'cat',
+      '/data/file',
+    );
+    assert.equal(await quai('volume', 'rename', 'old', 'new'), 'new');
+    assert.equal(await docker('exec', 'runs', 'cat', '/data/file'), 'kept');
+    await docker('exec', 'runs', 'sh', '-c', 'echo more > /data/file');
+    assert.equal(await docker('start', '-a', 'waits'), 'more');
+    for (const name of ['runs', 'waits']) {
+      const [mount] = JSON.parse(await docker('inspect', '--format', '{{json .Mounts}}', name));
+      assert.deepEqual([mount.Name, mount.Source], ['new', `${daemon.root}/volumes/new/_data`]);
+    }
+    assert.match(await docker('inspect', '--format', '{{.HostConfig.Binds}}', 'runs'), /^\[new:\/data\]$/);
+    assert.match(await docker('ps', '-a', '--filter', 'volume=new', '--format', '{{.Names}}'), /waits/);
+    await daemon.kill9();
+    await daemon.start();
+    await docker('restart', '-t', '0', 'runs');
+    assert.equal(await docker('exec', 'runs', 'cat', '/data/file'), 'more');
+    const left = await daemon.docker(['volume', 'rm', 'new']);
+    assert.match(left.stderr, /volume is in use/);
+    await docker('rm', '-f', 'runs', 'waits');
+    assert.equal(await docker('volume', 'ls', '-q'), 'new');
+    await docker('volume', 'rm', 'new');
+  });
+
+  test('volume clone, snapshot and restore', async () => {
+    await write('one', 'first');
+    assert.equal(await quai('volume', 'clone', 'one', 'two'), 'two');
+    assert.equal(await quai('volume', 'snapshot', 'one', 'monday'), 'monday');
+    await write('one', 'second');
+    assert.equal(await read('two'), 'first');
+    await docker('run', '-d', '--name', 'user', '-v', 'one:/data', 'busybox', 'sleep', '1000');
+    assert.match(
+      await refused('volume', 'restore', 'one', 'monday'),
+      /cannot be replaced while containers run with it/,
+    );
+    await docker('rm', '-f', 'user');
+    assert.equal(await quai('volume', 'restore', 'one', 'monday'), 'one');
+    assert.equal(await read('one'), 'first');
+    assert.match(await quai('volume', 'snapshot', '--list', 'one'), /^monday\t\d{4}-/);
+    assert.equal(await quai('volume', 'snapshot', '--remove', 'one', 'monday'), 'monday');
+    assert.match(await refused('volume', 'clone', 'one', 'two'), /volume two exists already/);
+    await docker('volume', 'rm', 'one', 'two');
+  });
+
+  test('volume export and import', async () => {
+    await write('from', 'archived');
+    const tar = join(folder, 'from.tar');
+    await quai('volume', 'export', '-o', tar, 'from');
+    assert.match(readFileSync(tar, 'latin1'), /archived/);
+    assert.equal(await quai('volume', 'import', 'to', tar), 'to');
+    assert.equal(await read('to'), 'archived');
+    assert.match(await refused('volume', 'export', 'nothing'), /get nothing: no such volume/);
+    await docker('volume', 'rm', 'from', 'to');
+  });
+
+  test('archives of a part of a volume, as Docker has them of containers', async () => {
+    await write('part', 'some');
+    const read = await daemon.stream('GET', '/quai/volumes/part/archive?path=/file');
+    assert.equal(read.status, 200);
+    const stat = JSON.parse(
+      Buffer.from(String(read.headers['x-docker-container-path-stat']), 'base64').toString(),
+    );
+    assert.deepEqual([stat.name, stat.size, stat.mode], ['file', 5, 0o644]);
+    const chunks: Buffer[] = [];
+    for await (const chunk of read.response) chunks.push(Buffer.from(chunk));
+    const put = await daemon.call('PUT', '/quai/volumes/other/archive?path=/', Buffer.concat(chunks));
+    assert.equal(put.status, 404);
+    await docker('volume', 'create', 'other');
+    assert.equal(
+      (await daemon.call('PUT', '/quai/volumes/other/archive?path=/', Buffer.concat(chunks))).status,
+      200,
+    );
+    assert.equal(readFileSync(`${daemon.root}/volumes/other/_data/file`, 'utf8'), 'some\n');
+    assert.equal((await daemon.call('GET', '/quai/volumes/part/archive?path=/nothing')).status, 404);
+    await docker('volume', 'rm', 'part', 'other');
+  });
+});
