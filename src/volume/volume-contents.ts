@@ -14,11 +14,23 @@ import type { TreeJail } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume, type VolumeSnapshot } from './volume.ts';
 import type { VolumeDirectories, Workplace } from './volume-directories.ts';
 import { checkVolumeName } from './volume-name.ts';
-import type { VolumeService } from './volume-service.ts';
 import type { VolumeTable } from './volume-table.ts';
 
+/** What the work with contents asks of the volumes themselves. */
+export interface VolumeRecords {
+  /** @throws `notFound`. */
+  get(name: string): Volume;
+  find(name: string): Volume | undefined;
+  /** @returns the host path. */
+  mount(name: string, userId: string, options: Abortable): Promise<string>;
+  unmount(name: string, userId: string): Promise<void>;
+  /** A row for a directory that was made ready; the caller holds the lock of the name. */
+  register(name: string, labels: Volume['labels']): Volume;
+  lock(name: string, options: Abortable): Promise<Disposable>;
+}
+
 export interface VolumeContentsDeps {
-  readonly volumes: Pick<VolumeService, 'get' | 'find' | 'mount' | 'unmount' | 'register' | 'lock'>;
+  readonly volumes: VolumeRecords;
   readonly table: VolumeTable;
   readonly directories: VolumeDirectories;
   readonly jail: TreeJail;
