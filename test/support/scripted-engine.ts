@@ -220,10 +220,10 @@ function essence(asked: readonly AskedFor[]): object[] {
     query: Object.fromEntries(
       Object.entries(query)
         .filter(([, value]) => value !== '')
-        .map(([key, value]) => [key, key === 'filters' ? listed(value) : value]),
+        .map(([key, value]) => [key, key === 'filters' ? listed(value) : value === 'true' ? '1' : value]),
     ),
     auth: auth === undefined || JSON.stringify(auth) === '{}' ? undefined : auth,
-    body: body === '' || body === 'null' ? undefined : parsed(body),
+    body: withoutNothing(parsed(body)),
   }));
 }
 
@@ -233,6 +233,17 @@ function listed(filters: string): object {
   return Object.fromEntries(
     entries.map(([name, values]) => [name, Array.isArray(values) ? values : Object.keys(values)]),
   );
+}
+
+/** Fields that say nothing are left out by one client and sent by the other. What only engines of old need is not compared. */
+function withoutNothing(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length > 0 ? value : undefined;
+  if (typeof value !== 'object' || value === null) return value || value === false ? value : undefined;
+  const fields = Object.entries(value)
+    .filter(([name]) => name !== 'CheckDuplicate')
+    .map(([name, field]) => [name, withoutNothing(field)] as const)
+    .filter(([, field]) => field !== undefined);
+  return fields.length > 0 ? Object.fromEntries(fields) : undefined;
 }
 
 function parsed(body: string): unknown {

@@ -112,6 +112,9 @@ export const connect = command({
       IPv6Address: flags.ip6,
       LinkLocalIPs: flags['link-local-ip'],
     };
+    if (flags['driver-opt'].some(option => !option.includes('='))) {
+      throw new CliError('invalid key/value pair format in driver options');
+    }
     const EndpointConfig = withoutEmpty({
       IPAMConfig: withoutEmpty(addresses),
       Links: flags.link,

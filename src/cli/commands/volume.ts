@@ -1,4 +1,3 @@
-import { isStatus } from '#client/api-error';
 import { textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
@@ -38,12 +37,8 @@ export const remove = command({
   args: { min: 1 },
   run: (context, { flags, args }) =>
     eachName(context, args, async name => {
-      try {
-        const query = { force: flags.force || undefined };
-        await context.client.call('DELETE', `/volumes/${encodeURIComponent(name)}`, { query });
-      } catch (error) {
-        if (!flags.force || !isStatus(error, 404)) throw error;
-      }
+      const query = { force: flags.force || undefined }; // the engine itself lets one that is not there pass
+      await context.client.call('DELETE', `/volumes/${encodeURIComponent(name)}`, { query });
       return name;
     }),
 });

@@ -25,9 +25,14 @@ for (const [args, message] of [
   [[['10.0.0.0/24'], [], ['10.0.1.1'], {}], 'no matching subnet for gateway 10.0.1.1'],
   [
     [['10.0.0.0/24'], [], ['10.0.0.1', '10.0.0.2'], {}],
+    'every ip-range or gateway must have a corresponding subnet',
+  ],
+  [
+    [['10.0.0.0/24', '10.0.1.0/24'], [], ['10.0.0.1', '10.0.0.2'], {}],
     'cannot configure multiple gateways (10.0.0.2, 10.0.0.1) for the same subnet (10.0.0.0/24)',
   ],
   [[['x'], [], ['10.0.0.1'], {}], 'invalid subnet x: not an address with a prefix length'],
 ] as [Args, string][]) {
-  test(`ipamConfig() refuses: ${message}`, () => assert.throws(() => ipamConfig(...args), { message }));
+  test(`ipamConfig() refuses ${JSON.stringify(args)}: ${message}`, () =>
+    assert.throws(() => ipamConfig(...args), { message }));
 }

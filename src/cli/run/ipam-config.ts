@@ -19,7 +19,7 @@ export function ipamConfig(
   gateways: readonly string[],
   reserved: Readonly<Record<string, string>>,
 ): Pool[] {
-  if (subnets.length === 0 && (ranges.length > 0 || gateways.length > 0)) {
+  if (ranges.length > subnets.length || gateways.length > subnets.length) {
     throw new CliError('every ip-range or gateway must have a corresponding subnet');
   }
   const pools = subnets.map((Subnet): Pool => ({ Subnet }));
