@@ -237,7 +237,11 @@ function listed(filters: string): object {
 
 /** Fields that say nothing are left out by one client and sent by the other. What only engines of old need is not compared. */
 function withoutNothing(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length > 0 ? value : undefined;
+  if (Array.isArray(value)) {
+    if (value.every(item => typeof item === 'string')) return value.length > 0 ? value : undefined;
+    // Go's maps, and what is made from them, have no order
+    return value.map(withoutNothing).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  }
   if (typeof value !== 'object' || value === null) return value || value === false ? value : undefined;
   const fields = Object.entries(value)
     .filter(([name]) => name !== 'CheckDuplicate')

@@ -78,15 +78,18 @@ export const remove = command({
   summary: 'Remove one or more networks',
   flags: { force: { type: 'bool', short: 'f', help: 'Do not error if the network does not exist' } },
   args: { min: 1 },
-  run: (context, { flags, args }) =>
-    eachName(context, args, async name => {
+  async run(context, { flags, args }) {
+    const io = { warn: context.warn, print: (text: string) => void context.stdout.write(text) };
+    return eachName(io, args, async name => {
       try {
         await context.client.call('DELETE', `/networks/${encodeURIComponent(name)}`);
+        return `${name}\n`;
       } catch (error) {
         if (!flags.force || !isStatus(error, 404)) throw error;
+        return '';
       }
-      return name;
-    }),
+    });
+  },
 });
 
 export const connect = command({
