@@ -2,7 +2,7 @@ import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessag
 import https from 'node:https';
 import { isIP } from 'node:net';
 import { Readable } from 'node:stream';
-import { abortError, throwIfAborted } from '#base/abortable';
+import { type Abortable, abortError, orAborted, throwIfAborted } from '#base/abortable';
 import {
   type AddressClass,
   classOf,
@@ -92,7 +92,10 @@ export class HttpClient implements Disposable {
     signal?.addEventListener('abort', onAbort, { once: true });
     const release = (): void => signal?.removeEventListener('abort', onAbort);
     try {
-      const incoming = await answerTo(outgoing, request.body, this.#limits);
+      const incoming = await answerTo(outgoing, request.body, {
+        ...this.#limits,
+        ...(signal ? { signal } : {}),
+      });
       incoming.once('close', release);
       return new NodeResponse(incoming, {
         url,
@@ -159,13 +162,21 @@ function refuseForbidden({ url, namedBy }: HttpRequest): void {
 async function answerTo(
   request: ClientRequest,
   body: Buffer | Readable | undefined,
-  { connectMs, headersMs, stallMs }: HttpLimits,
+  { connectMs, headersMs, stallMs, signal }: HttpLimits & Abortable,
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  // A request that has no connection yet does not tell that it was destroyed: it may wait in a queue, or for a proxy.
+  promise.catch(() => undefined); // it may fail when nobody waits any more
+  const fail = (error: Error): void => {
+    reject(error);
+    request.destroy(error);
+  };
   const within = (ms: number, what: string): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => request.destroy(new HttpTimeoutError(`${what} within ${ms / 1000} s`)), ms);
+    if (isOver) return;
+    timer = setTimeout(() => fail(new HttpTimeoutError(`${what} within ${ms / 1000} s`)), ms);
   };
   const onConnected = (): void => within(body instanceof Readable ? stallMs : headersMs, 'no answer');
   within(connectMs, 'no connection');
@@ -181,8 +192,9 @@ async function answerTo(
     if (body instanceof Readable)
       sendBody(request, body, () => within(stallMs, 'the server took no more data'));
     else request.end(body);
-    return await promise;
+    return await orAborted(promise, signal);
   } finally {
+    isOver = true;
     clearTimeout(timer);
     if (body instanceof Readable && !body.readableEnded) body.destroy(); // answered early: the rest is not wanted
   }

@@ -10,6 +10,7 @@ import { ANONYMOUS, type Credentials } from './credentials.ts';
 import { DownloadPool } from './download-pool.ts';
 import { loginRefused, refused } from './errors.ts';
 import { HttpClient, type HttpLimits } from './http-client.ts';
+import { type CopyOptions, ImageCopy } from './image-copy.ts';
 import { PartialBlobs } from './partial-blob.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import type { RegistryConfig } from './registry-config.ts';
@@ -39,6 +40,12 @@ export interface RegistryClientDeps {
   readonly limits?: Partial<HttpLimits>;
   /** milliseconds since 1970 */
   readonly now?: () => number;
+}
+
+/** A name with tag or digest, and who asks. */
+export interface Place {
+  readonly reference: Reference;
+  readonly credentials?: Credentials;
 }
 
 export interface LoginResult {
@@ -89,15 +96,27 @@ export class RegistryClient implements Disposable {
 
   /** @throws {EngineError} `forbidden` when the rules block the name. */
   repository(reference: Reference, credentials: Credentials = ANONYMOUS): Repository {
-    const sources = this.#deps.config.current().sourcesOf(reference);
-    return new RegistryRepository({
-      endpoints: sources.map(source => this.#endpoint(source, credentials)),
-      reference,
-      downloads: this.#downloads,
-      uploads: this.#uploads,
-      backOff: this.#backOff,
-      logger: this.#deps.logger,
-    });
+    return this.#repository(reference, credentials);
+  }
+
+  /**
+   * Copies an image with all its platforms to another name, at any registry, without keeping anything of it here.
+   *
+   * @returns the digest that the other name stands for now.
+   * @throws {EngineError} as {@link Repository}.
+   */
+  async copy(from: Place, to: Place, options: CopyOptions = {}): Promise<Digest> {
+    const isSameRegistry = from.reference.domain === to.reference.domain;
+    const name = this.#deps.config.current().sourcesOf(from.reference).at(-1)?.repository;
+    const copy = new ImageCopy(
+      {
+        from: this.#repository(from.reference, from.credentials),
+        to: this.#repository(to.reference, to.credentials),
+        mountFrom: isSameRegistry && name !== undefined ? [name] : [],
+      },
+      options,
+    );
+    return await copy.run(nameIn(from.reference), nameIn(to.reference));
   }
 
   /**
@@ -161,6 +180,18 @@ export class RegistryClient implements Disposable {
     this.#http[Symbol.dispose]();
   }
 
+  #repository(reference: Reference, credentials: Credentials = ANONYMOUS): RegistryRepository {
+    const sources = this.#deps.config.current().sourcesOf(reference);
+    return new RegistryRepository({
+      endpoints: sources.map(source => this.#endpoint(source, credentials)),
+      reference,
+      downloads: this.#downloads,
+      uploads: this.#uploads,
+      backOff: this.#backOff,
+      logger: this.#deps.logger,
+    });
+  }
+
   #endpoint(source: Source, credentials: Credentials): RegistryEndpoint {
     const deps: EndpointDeps = {
       http: this.#http,
@@ -176,4 +207,8 @@ export class RegistryClient implements Disposable {
     };
     return new RegistryEndpoint(source, credentials, deps);
   }
+}
+
+function nameIn({ digest, tag = 'latest' }: Reference): string {
+  return digest ?? tag;
 }

@@ -10,7 +10,7 @@ import type { BlobSource } from './blob-download.ts';
 import { BlobUpload } from './blob-upload.ts';
 import type { DownloadPool } from './download-pool.ts';
 import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
-import { BodyTooLargeError, readBody } from './http-client.ts';
+import { BodyTooLargeError, type HttpResponse, readBody } from './http-client.ts';
 import { getManifest, headManifest, type ManifestRequest } from './manifest-request.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { listReferrers } from './referrer-list.ts';
@@ -84,6 +84,30 @@ export class RegistryRepository implements Repository {
       if (actual !== digest) throw wrongDigest(`blob ${digest}`, digest, actual);
       return bytes;
     });
+  }
+
+  /**
+   * The bytes of a blob from `offset` on, as many as there should be. Not hashed: for passing on to somebody who does.
+   *
+   * @throws {EngineError} `unavailable` when it is cut, `dataLoss`.
+   */
+  async *stream(
+    { digest, size }: ContentDescriptor,
+    offset: number,
+    { signal }: Abortable = {},
+  ): AsyncGenerator<Buffer> {
+    const response = await this.#fromAny(this.#deps.endpoints, signal, async endpoint => {
+      const answer = await endpoint.send({
+        method: 'GET',
+        target: `${pathOf(endpoint)}/blobs/${digest}`,
+        headers: offset === 0 ? {} : { range: `bytes=${offset}-${size - 1}` },
+        scopes: pullOf(endpoint),
+        signal,
+      });
+      if (answer.status === 200 || answer.status === 206) return answer;
+      throw blobRefused(await problemOf(answer), digest);
+    });
+    yield* bytesFrom(response, { digest, size }, offset);
   }
 
   async download(
@@ -226,6 +250,29 @@ export class RegistryRepository implements Repository {
     }
     throw failure;
   }
+}
+
+/** What follows `offset` in an answer that brings a part or, from a server without parts, the whole. */
+async function* bytesFrom(
+  response: HttpResponse,
+  { digest, size }: Pick<ContentDescriptor, 'digest' | 'size'>,
+  offset: number,
+): AsyncGenerator<Buffer> {
+  const isPart = response.status === 206;
+  const begin = Number(/^bytes (\d{1,15})-/.exec(response.headers['content-range'] ?? '')?.[1]);
+  if (isPart && begin !== offset) throw wrongSize(`blob ${digest}`, size, 'another part');
+  let at = isPart ? offset : 0;
+  try {
+    for await (const chunk of response.body()) {
+      const wanted = chunk.subarray(Math.max(0, offset - at));
+      at += chunk.length;
+      if (at > size) throw wrongSize(`blob ${digest}`, size, 'more');
+      if (wanted.length > 0) yield wanted;
+    }
+  } catch (error) {
+    throw transportError(error, 'GET', response.url);
+  }
+  if (at < size) throw transportError(new Error('the connection was cut'), 'GET', response.url);
 }
 
 /** What errors name: what was asked for, which need not be what the user's reference says. */

@@ -83,6 +83,18 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'docker-registry',
+    why: 'a real registry for the tests',
+    isThere: () => hasProgram('docker-registry'),
+    isForTests: true,
+  },
+  {
+    name: 'openssl',
+    why: 'makes the certificates of the tests',
+    isThere: () => hasProgram('openssl'),
+    isForTests: true,
+  },
+  {
     name: 'util-linux',
     why: 'name spaces for the tests',
     isThere: () => hasProgram('unshare'),
