@@ -119,6 +119,7 @@ export function makeRichTree(tree: string): void {
   linkSync(at('bin/su'), at('etc/su'));
   symlinkSync('../bin/su', at('etc/link'));
   symlinkSync('x/'.repeat(200), at('etc/long-link'));
+  symlinkSync('y/'.repeat(2000), at('etc/longest-link'));
   symlinkSync('/etc', at('var/etc'));
   linkSync(at('etc/link'), at('etc/link-twice'));
   mknodAt(AT_FDCWD, at('null'), S_IFCHR | 0o666, 1, 3);

@@ -62,7 +62,7 @@ const MAX_ROOT_OFFSET = 0xffff * EROFS_SLOT;
  *
  *   0      superblock, the table with the tar as second device
  *   1536   inodes, each followed by its attributes, links by their target
- *   …      blocks of directories
+ *   …      blocks of directories, and targets of links that are longer than a block
  *   …      contents of sparse files, with holes
  *   …      (addresses of the tar)
  *
@@ -73,7 +73,7 @@ export function writeErofs(root: LayerDirectory, { tarBytes, uuid, now, write }:
   const copies: { from: number; to: number; length: number }[] = [];
   let end = alignBlock(placed.end);
   for (const place of placed.all) {
-    if (!(place.node instanceof LayerDirectory)) continue;
+    if (!hasBlocks(place.node)) continue;
     place.block = end / EROFS_BLOCK;
     end = alignBlock(end + place.size);
   }
@@ -100,7 +100,7 @@ export function writeErofs(root: LayerDirectory, { tarBytes, uuid, now, write }:
   for (const place of placed.all) writeInode(out, place, { tarBlock: blocks, now });
   out.fillTo(alignBlock(placed.end));
   for (const place of placed.all) {
-    if (place.node instanceof LayerDirectory) writeDirectory(out, place, placed.byNode);
+    if (hasBlocks(place.node)) writeBlocks(out, place, placed.byNode);
   }
   out.fillTo(metaEnd);
   out.flush();
@@ -165,7 +165,7 @@ function newPlace(node: LayerNode, end: number, number: number): Placed {
 
 /** A content that follows its inode must not cross a block. */
 function alignedOffset(place: Placed, offset: number): number {
-  if (place.node.type !== 'symlink') return offset;
+  if (!isInline(place.node)) return offset;
   const head = EROFS_INODE_BYTES + (place.xattrs?.length ?? 0);
   const content = (offset + head) % EROFS_BLOCK;
   if (content + place.size <= EROFS_BLOCK) return offset;
@@ -173,7 +173,7 @@ function alignedOffset(place: Placed, offset: number): number {
 }
 
 function inodeBytes({ node, xattrs, size }: Placed): number {
-  return EROFS_INODE_BYTES + (xattrs?.length ?? 0) + (node.type === 'symlink' ? size : 0);
+  return EROFS_INODE_BYTES + (xattrs?.length ?? 0) + (isInline(node) ? size : 0);
 }
 
 interface Defaults {
@@ -199,7 +199,17 @@ function writeInode(out: Chunks, place: Placed, { tarBlock, now }: Defaults): vo
     content: contentOf(place, tarBlock),
   });
   if (xattrs) out.add(xattrs);
-  if (node.type === 'symlink') out.add(latin1(node.target));
+  if (isInline(node)) out.add(latin1(node.target));
+}
+
+/** Whether its content follows its inode: a target that fits into a block. */
+function isInline(node: LayerNode): boolean {
+  return node.type === 'symlink' && node.target.length <= EROFS_BLOCK;
+}
+
+/** Whether its content has blocks of the index. */
+function hasBlocks(node: LayerNode): boolean {
+  return node.type === 'directory' || (node.type === 'symlink' && !isInline(node));
 }
 
 function hasContent(node: LayerNode): boolean {
@@ -209,7 +219,7 @@ function hasContent(node: LayerNode): boolean {
 function contentOf({ node, block }: Placed, tarBlock: number): 'inline' | number {
   switch (node.type) {
     case 'symlink':
-      return 'inline';
+      return isInline(node) ? 'inline' : block;
     case 'directory':
       return block;
     case 'character':
@@ -223,9 +233,18 @@ function contentOf({ node, block }: Placed, tarBlock: number): 'inline' | number
   }
 }
 
-function writeDirectory(out: Chunks, place: Placed, byNode: ReadonlyMap<LayerNode, Placed>): void {
-  const directory = place.node;
-  if (!(directory instanceof LayerDirectory)) throw new TypeError('only directories have entries');
+function writeBlocks(out: Chunks, place: Placed, byNode: ReadonlyMap<LayerNode, Placed>): void {
+  out.fillTo(place.block * EROFS_BLOCK);
+  if (place.node instanceof LayerDirectory) writeDirectory(out, place, place.node, byNode);
+  else out.add(latin1(place.node.target));
+}
+
+function writeDirectory(
+  out: Chunks,
+  place: Placed,
+  directory: LayerDirectory,
+  byNode: ReadonlyMap<LayerNode, Placed>,
+): void {
   const offsetOf = (node: LayerNode): number => byNode.get(node)?.offset ?? 0;
   const entries = place.entries.map((name): DirectoryEntry => {
     if (name === '.') return { name, type: 'directory', inodeOffset: place.offset };
@@ -235,7 +254,6 @@ function writeDirectory(out: Chunks, place: Placed, byNode: ReadonlyMap<LayerNod
     if (!node) throw new TypeError('names come from the children');
     return { name, type: node.type, inodeOffset: offsetOf(node) };
   });
-  out.fillTo(place.block * EROFS_BLOCK);
   const size = alignBlock(place.size);
   const [bytes, offset] = out.reserve(size);
   encodeDirectory(bytes, offset, entries);

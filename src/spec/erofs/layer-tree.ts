@@ -9,6 +9,8 @@ import { keepsXattr } from './xattr-body.ts';
 
 /** NAME_MAX of linux/limits.h */
 const MAX_NAME = 255;
+/** PATH_MAX with its NUL */
+const MAX_TARGET = 4095;
 /** As the kernel: fs/namei.c. */
 const MAX_LINKS = 40;
 const MAX_TOP_LEVEL_NAMES = 64;
@@ -57,7 +59,7 @@ export class LayerTree implements TarSink {
     if (entry.type === 'hardlink') return this.#hardLink(entry, path, parent, name);
     const node = LayerNode.of(entry, entry.type);
     node.xattrs = kept(entry, node.xattrs);
-    if (node.type === 'symlink' && node.target === '') throw new PathError('a link to nowhere');
+    if (node.type === 'symlink') checkTarget(node.target);
     parent.children.set(name, node);
   }
 
@@ -184,6 +186,12 @@ function kept(entry: TarEntry, before: ReadonlyMap<string, Buffer>): ReadonlyMap
   const type = entry.type;
   const added = [...entry.xattrs].filter(([name]) => keepsXattr(name, type));
   return added.length === 0 ? before : new Map([...before, ...added]);
+}
+
+/** As symlink(2). */
+function checkTarget(target: string): void {
+  if (target === '') throw new PathError('a link to nowhere');
+  if (target.length > MAX_TARGET) throw new PathError('File name too long');
 }
 
 function checkName(name: string): void {
