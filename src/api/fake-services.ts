@@ -270,6 +270,7 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     inspect,
     sizes: () => Promise.resolve({ rw: 12, rootFs: 4_000_000 }),
     renameVolume: done,
+    withUsersPaused: (_volume, work) => work(),
     start: done,
     stop: done,
     restart: done,
@@ -447,6 +448,10 @@ export function fakeVolumes(change: Partial<ApiServerDeps['volumes']> = {}): Api
     usersOf: () => [CONTAINER_ID],
     usage: () => Promise.resolve(5),
     contents: fakeContents(volume),
+    backups: {
+      make: () => Promise.reject(new TypeError('not in this fake')),
+      restore: () => Promise.resolve(volume),
+    },
     ...change,
   };
 }

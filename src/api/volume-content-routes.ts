@@ -1,27 +1,39 @@
 import * as v from 'valibot';
+import { EngineError } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
 import { type Reply, reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
-import { text, textMap } from '#spec/docker/lenient';
+import { flag, text, textMap, whole } from '#spec/docker/lenient';
 import { queryText } from '#spec/docker/query';
 import type { VolumeSnapshot } from '#volume/volume';
+import type { Backup, VolumeBackups } from '#volume/volume-backups';
 import type { VolumeContents } from '#volume/volume-contents';
 import { volumeToWire } from './volume-wire.ts';
 
 export interface VolumeContentDeps {
-  readonly volumes: { readonly contents: Pick<VolumeContents, keyof VolumeContents> };
-  readonly containers: Pick<ContainerService, 'renameVolume'>;
+  readonly volumes: {
+    readonly contents: Pick<VolumeContents, keyof VolumeContents>;
+    readonly backups: Pick<VolumeBackups, keyof VolumeBackups>;
+  };
+  readonly containers: Pick<ContainerService, 'renameVolume' | 'withUsersPaused'>;
 }
 
 const TAR = 'application/x-tar';
 const CloneRequest = v.object({ Name: text, Labels: textMap });
 const SnapshotRequest = v.object({ Name: text });
-const RestoreRequest = v.object({ Snapshot: text });
+const RestoreRequest = v.object({ Snapshot: text, Backup: text });
+const BackupRequest = v.object({
+  Directory: text,
+  Keep: v.pipe(whole, v.minValue(0)),
+  /** containers that run with the volume, meanwhile */
+  Pause: flag,
+});
 const PathQuery = v.object({ path: queryText });
 
 /** What volumes can do beyond Docker's API. */
-export function volumeContentRoutes({ volumes: { contents }, containers }: VolumeContentDeps): Route[] {
+export function volumeContentRoutes({ volumes, containers }: VolumeContentDeps): Route[] {
+  const { contents } = volumes;
   return [
     route(
       'POST',
@@ -48,7 +60,19 @@ export function volumeContentRoutes({ volumes: { contents }, containers }: Volum
       reply.created(volumeToWire(await contents.unpack(params.name, bytes, { signal }))),
     ),
     ...archiveRoutes(contents),
-    ...snapshotRoutes(contents),
+    ...snapshotRoutes(volumes),
+    route(
+      'POST',
+      '/quai/volumes/{name}/backups',
+      { body: goBody(BackupRequest) },
+      async ({ params, body, signal }) => {
+        const { Directory: directory, Keep: keep, Pause: isPaused } = body;
+        const make = (): Promise<Backup> =>
+          volumes.backups.make(params.name, directory, { ...(keep > 0 && { keep }), signal });
+        const made = await (isPaused ? containers.withUsersPaused(params.name, make) : make());
+        return reply.created(backupToWire(made));
+      },
+    ),
   ];
 }
 
@@ -70,7 +94,7 @@ function archiveRoutes(contents: VolumeContentDeps['volumes']['contents']): Rout
   ];
 }
 
-function snapshotRoutes(contents: VolumeContentDeps['volumes']['contents']): Route[] {
+function snapshotRoutes({ contents, backups }: VolumeContentDeps['volumes']): Route[] {
   return [
     route('GET', '/quai/volumes/{name}/snapshots', {}, ({ params }) =>
       reply.json({ Snapshots: contents.snapshots(params.name).map(snapshotToWire) }),
@@ -91,7 +115,11 @@ function snapshotRoutes(contents: VolumeContentDeps['volumes']['contents']): Rou
       '/quai/volumes/{name}/restore',
       { body: goBody(RestoreRequest) },
       async ({ params, body, signal }) => {
-        await contents.restore(params.name, body.Snapshot, { signal });
+        if ((body.Snapshot === '') === (body.Backup === '')) {
+          throw new EngineError('invalid', 'a volume is restored from one Snapshot, or from one Backup');
+        }
+        if (body.Backup !== '') await backups.restore(params.name, body.Backup, { signal });
+        else await contents.restore(params.name, body.Snapshot, { signal });
         return reply.noContent();
       },
     ),
@@ -100,6 +128,11 @@ function snapshotRoutes(contents: VolumeContentDeps['volumes']['contents']): Rou
 
 function snapshotToWire({ name, volume, createdAt }: VolumeSnapshot) {
   return { Name: name, Volume: volume, CreatedAt: new Date(createdAt).toISOString() };
+}
+
+function backupToWire({ path, manifest }: Backup) {
+  const { volume, createdAt, file, sizeBytes, sha256 } = manifest;
+  return { Path: path, Volume: volume, CreatedAt: createdAt, File: file, Size: sizeBytes, Sha256: sha256 };
 }
 
 /** The header that Docker's clients read before they unpack. */

@@ -79,6 +79,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['plugin ls', 'plugin list'], async () => (await import('./commands/plugin-ls.ts')).list),
   entry(['system df'], async () => (await import('./commands/system-df.ts')).df),
   entry(['system prune'], async () => (await import('./commands/system-prune.ts')).prune),
+  entry(['volume backup'], async () => (await import('./commands/volume-data.ts')).backup),
   entry(['volume clone'], async () => (await import('./commands/volume-data.ts')).clone),
   entry(['volume create'], async () => (await import('./commands/volume.ts')).create),
   entry(['volume export'], async () => (await import('./commands/volume-data.ts')).exportVolume),

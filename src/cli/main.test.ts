@@ -105,7 +105,7 @@ test('help is there for the program, groups and commands, and needs no engine', 
       /^Usage: {2}quai ps \[OPTIONS\]\n\nList containers\n\nAliases:\n {2}quai ps, quai container ls,/,
     ],
     ['run --help', /\n {2}-q, --quiet +Suppress the pull output\n/],
-    ['volume', /^Usage: {2}quai volume COMMAND\n\nManage volumes\n\nCommands:\n {2}clone /],
+    ['volume', /^Usage: {2}quai volume COMMAND\n\nManage volumes\n\nCommands:\n {2}backup /],
     ['volume --help', /\n {2}rm +Remove one or more volumes/],
     ['--version', /^Quai version \d+\.\d+\.\d+, build \w+\n$/],
   ] as const) {

@@ -36,6 +36,7 @@ import { RunningCompanions } from './running-companions.ts';
 import { buildExecProcess } from './start-spec.ts';
 import { startContainer } from './starter.ts';
 import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
+import { withUsersPaused } from './volume-hold.ts';
 import { renameVolume } from './volume-rename.ts';
 import type { WaitResult } from './waiters.ts';
 
@@ -305,6 +306,12 @@ export class ContainerService {
    */
   async renameVolume(name: string, newName: string, options: Abortable = {}): Promise<void> {
     await renameVolume(this.#context, name, newName, options);
+  }
+
+  /** Runs `work` while the containers that run with a volume are paused. */
+  async withUsersPaused<T>(volume: string, work: () => Promise<T>): Promise<T> {
+    const change = { pause: (id: string) => this.pause(id), unpause: (id: string) => this.unpause(id) };
+    return await withUsersPaused(this.#context, volume, change, work);
   }
 
   /** Whether a container, by its full ID, has a process. */

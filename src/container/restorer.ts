@@ -11,6 +11,7 @@ import { isPortOperation, redoPortConfig } from './port-change.ts';
 import { removeFiles, removeLocked, removeVolumes } from './remover.ts';
 import { startsWithDaemon } from './restart-policy.ts';
 import { releaseRuntime, teardown } from './teardown.ts';
+import { settleHold } from './volume-hold.ts';
 
 /** The code of a process whose end nobody saw: the machine went down, or its supervisor was killed (as Docker). */
 const UNKNOWN_EXIT_CODE = 255;
@@ -62,6 +63,7 @@ async function settle(context: ContainerContext, operation: OpenOperation): Prom
     operation: operation.operation,
     container: id,
   });
+  if (operation.operation === 'hold' && container) settleHold(context, container);
   if (operation.operation === 'start' && container) await settleStart(context, container);
   if (operation.operation === 'create' && !container) {
     await unmakeMounts(id, context);

@@ -9,6 +9,7 @@ import { volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount, rootAttributes } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
+import { VolumeBackups } from './volume-backups.ts';
 import { VolumeContents } from './volume-contents.ts';
 import { type StrayDirectory, VolumeDirectories } from './volume-directories.ts';
 import { VolumeMounting, type VolumeMountOptions } from './volume-mounting.ts';
@@ -73,6 +74,7 @@ export class VolumeService {
   readonly #renamer: VolumeRenamer;
   /** work with what is in volumes */
   readonly contents: VolumeContents;
+  readonly backups: VolumeBackups;
 
   constructor(deps: VolumeDeps) {
     const { db, root, jail, mounts, plugins, events, logger } = deps;
@@ -100,6 +102,7 @@ export class VolumeService {
       isRunning: deps.isRunning ?? (() => false),
       discard: path => this.#remover.delete(path),
     });
+    this.backups = new VolumeBackups({ get: name => this.get(name), contents: this.contents });
   }
 
   /**

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
 import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
@@ -101,6 +111,66 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     assert.equal(await read('to'), 'archived');
     assert.match(await refused('volume', 'export', 'nothing'), /get nothing: no such volume/);
     await docker('volume', 'rm', 'from', 'to');
+  });
+
+  test('volume backup: with its checksum, the newest are kept, nothing is paused for good, and it comes back', async () => {
+    await write('db', 'first');
+    await docker('run', '-d', '--name', 'writer', '-v', 'db:/data', 'busybox', 'sleep', '1000');
+    const backups = join(folder, 'backups');
+    assert.match(await refused('volume', 'backup', 'db', backups), /is no directory of the engine's host/);
+    mkdirSync(backups);
+    const oldest = await quai('volume', 'backup', 'db', backups);
+    await quai('volume', 'backup', '--keep', '2', '--pause', 'db', backups);
+    const newest = await quai('volume', 'backup', '--keep', '2', '--pause', 'db', backups);
+    assert.equal(existsSync(oldest), false);
+    assert.equal(readdirSync(backups).length, 4, readdirSync(backups).join());
+    const events = await docker(
+      'events',
+      '--since',
+      '1h',
+      '--until',
+      String(Date.now() / 1000),
+      '--filter',
+      'container=writer',
+      '--format',
+      '{{.Action}}',
+    );
+    assert.equal(events.match(/pause/g)?.length, 4, events);
+    assert.equal(await docker('inspect', '--format', '{{.State.Status}}', 'writer'), 'running');
+    await docker('rm', '-f', 'writer');
+
+    await write('db', 'second');
+    await quai('volume', 'restore', 'db', newest);
+    assert.equal(await read('db'), 'first');
+    await quai('volume', 'restore', 'fresh', newest);
+    assert.equal(await read('fresh'), 'first');
+    const { file } = JSON.parse(readFileSync(newest, 'utf8'));
+    appendFileSync(join(backups, file), 'x');
+    assert.match(await refused('volume', 'restore', 'db', newest), /its checksum differs/);
+    writeFileSync(
+      newest,
+      JSON.stringify({ ...JSON.parse(readFileSync(newest, 'utf8')), file: '../../etc/passwd' }),
+    );
+    assert.match(await refused('volume', 'restore', 'db', newest), /cannot read the backup/);
+    assert.equal(await read('db'), 'first');
+    await docker('volume', 'rm', 'db', 'fresh');
+  });
+
+  test('an engine that is killed while it has containers paused for a backup: they go on with its next start', async () => {
+    await write('slow', 'data');
+    const id = await docker('run', '-d', '--name', 'frozen', '-v', 'slow:/data', 'busybox', 'sleep', '1000');
+    await docker('pause', 'frozen');
+    await daemon.kill9();
+    // What the engine has noted when it is killed then.
+    const db = new DatabaseSync(`${daemon.root}/quai.db`);
+    db.prepare("INSERT INTO journal (operation, subject, data, begun_at) VALUES ('hold', ?, 'null', 0)").run(
+      id,
+    );
+    db.close();
+    await daemon.start();
+    assert.equal(await docker('exec', 'frozen', 'cat', '/data/file'), 'data');
+    await docker('rm', '-f', 'frozen');
+    await docker('volume', 'rm', 'slow');
   });
 
   test('archives of a part of a volume, as Docker has them of containers', async () => {

@@ -89,13 +89,29 @@ export const snapshot = command({
 });
 
 export const restore = command({
-  usage: 'volume restore VOLUME SNAPSHOT',
-  summary: 'Give a volume the content that a snapshot kept',
+  usage: 'volume restore VOLUME SNAPSHOT|BACKUP',
+  summary: 'Give a volume the content of a snapshot, or of a backup (the absolute path of its .json file)',
   flags: {},
   args: { min: 2, max: 2 },
-  async run({ client, print }, { args: [volume = '', name = ''] }) {
-    await client.call('POST', pathOf(volume, 'restore'), { body: { Snapshot: name } });
+  async run({ client, print }, { args: [volume = '', from = ''] }) {
+    const body = from.startsWith('/') ? { Backup: from } : { Snapshot: from };
+    await client.call('POST', pathOf(volume, 'restore'), { body });
     print(volume);
+    return 0;
+  },
+});
+
+export const backup = command({
+  usage: 'volume backup [OPTIONS] VOLUME DIRECTORY',
+  summary: "Write the content of a volume into a directory of the engine's host, with its checksum",
+  flags: {
+    keep: { type: 'int', help: 'Keep this many backups of the volume there, and remove older ones' },
+    pause: { type: 'bool', help: 'Pause the containers that run with the volume meanwhile' },
+  },
+  args: { min: 2, max: 2 },
+  async run({ client, print }, { flags, args: [volume = '', directory = ''] }) {
+    const body = { Directory: directory, Keep: flags.keep ?? 0, Pause: flags.pause };
+    print(textAt(await client.call('POST', pathOf(volume, 'backups'), { body }), 'Path'));
     return 0;
   },
 });

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, readdirSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createZstdCompress } from 'node:zlib';
+import type { Abortable } from '#base/abortable';
+import { EngineError } from '#base/errors';
+import { type BackupManifest, backupsIn, newManifest, readManifest } from './backup-manifest.ts';
+import type { Volume } from './volume.ts';
+import type { VolumeContents } from './volume-contents.ts';
+
+export interface BackupOptions extends Abortable {
+  /** how many backups of this volume stay in the directory; absent: all */
+  readonly keep?: number;
+}
+
+export interface Backup {
+  /** of the manifest, which {@link VolumeBackups.restore} takes */
+  readonly path: string;
+  readonly manifest: BackupManifest;
+}
+
+/**
+ * Backups of volumes in a directory of the host, for the host's own means to carry away: `NAME.TIME.tar.zst` and, when
+ * that is whole and on the disk, `NAME.TIME.json` with its checksum. What a crash leaves is no backup, and goes with the next.
+ */
+export class VolumeBackups {
+  readonly #get: (name: string) => Volume;
+  readonly #contents: Pick<VolumeContents, 'pack' | 'unpack'>;
+
+  constructor(deps: {
+    readonly get: (name: string) => Volume;
+    readonly contents: Pick<VolumeContents, 'pack' | 'unpack'>;
+  }) {
+    this.#get = deps.get;
+    this.#contents = deps.contents;
+  }
+
+  /** @throws {EngineError} `notFound` for the volume, `invalid` for a directory that is not there: it may be a disk that is not mounted. */
+  async make(name: string, directory: string, { keep, ...options }: BackupOptions = {}): Promise<Backup> {
+    const volume = this.#get(name);
+    checkDirectory(directory);
+    await removeParts(directory, name);
+    const createdAt = new Date().toISOString();
+    const base = `${name}.${createdAt.replace(/[-:]/g, '')}`;
+    const file = `${base}.tar.zst`;
+    const archive = await this.#contents.pack(name, options);
+    const written = await writeWhole(join(directory, file), archive, options);
+    const { driver, labels, options: driverOptions } = volume;
+    const manifest = newManifest({
+      volume: name,
+      driver,
+      labels,
+      options: driverOptions,
+      createdAt,
+      file,
+      ...written,
+    });
+    const path = join(directory, `${base}.json`);
+    await writeText(path, `${JSON.stringify(manifest, undefined, 2)}\n`);
+    if (keep !== undefined) await removeOldest(directory, name, keep);
+    return { path, manifest };
+  }
+
+  /** Gives a volume the content of a backup; makes it if it does not exist. Nothing is changed by one that is not whole. */
+  async restore(name: string, manifestPath: string, options: Abortable = {}): Promise<Volume> {
+    if (!isAbsolute(manifestPath))
+      throw new EngineError('invalid', `"${manifestPath}" is no absolute path of the engine's host`);
+    const { file, sizeBytes, sha256 } = readManifest(manifestPath);
+    const path = join(dirname(manifestPath), file);
+    const hash = createHash('sha256');
+    let length = 0;
+    for await (const chunk of createReadStream(path, options)) {
+      hash.update(chunk as Buffer); // no encoding is set: buffers
+      length += (chunk as Buffer).length;
+    }
+    if (length !== sizeBytes || hash.digest('hex') !== sha256) {
+      throw new EngineError('dataLoss', `the backup ${path} is not what was written: its checksum differs`);
+    }
+    return await this.#contents.unpack(name, createReadStream(path), options);
+  }
+}
+
+function checkDirectory(directory: string): void {
+  const isThere = isAbsolute(directory) && statSync(directory, { throwIfNoEntry: false })?.isDirectory();
+  if (!isThere) {
+    throw new EngineError(
+      'invalid',
+      `"${directory}" is no directory of the engine's host: make it, or mount what it is on`,
+    );
+  }
+}
+
+/** @returns what the manifest says of it, once it is on the disk under its name. */
+async function writeWhole(
+  path: string,
+  archive: Readable,
+  { signal }: Abortable,
+): Promise<Pick<BackupManifest, 'sizeBytes' | 'sha256'>> {
+  const part = partOf(path);
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  async function* measured(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  try {
+    const output = createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true });
+    await pipeline(archive, createZstdCompress(), measured, output, signal ? { signal } : {});
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
+
+async function writeText(path: string, content: string): Promise<void> {
+  const part = partOf(path);
+  await using handle = await open(part, 'wx', 0o600);
+  await handle.writeFile(content);
+  await handle.sync();
+  await rename(part, path);
+  await using directory = await open(dirname(path));
+  await directory.sync();
+}
+
+function partOf(path: string): string {
+  return `${path}.part`;
+}
+
+/** What an engine that was killed has left of this volume. */
+async function removeParts(directory: string, volume: string): Promise<void> {
+  const pattern = /^\.\d{8}T\d{6}\.\d{3}Z\.(?:tar\.zst|json)\.part$/;
+  for (const name of readdirSync(directory)) {
+    const isPart = name.startsWith(`${volume}.`) && pattern.test(name.slice(volume.length));
+    if (isPart) await rm(join(directory, name));
+  }
+}
+
+async function removeOldest(directory: string, volume: string, keep: number): Promise<void> {
+  const all = backupsIn(directory, volume);
+  for (const { path, manifest } of all.slice(0, Math.max(0, all.length - keep))) {
+    await rm(path); // first: an archive without it is no backup
+    await rm(join(directory, manifest.file), { force: true });
+  }
+}
