@@ -9,6 +9,18 @@ export class CliError extends Error {
   }
 }
 
+/** The engine went away while a container was waited for. The container is none of the engine's children, and runs on. */
+export class EngineLostError extends CliError {
+  constructor(container: string, options?: ErrorOptions) {
+    const id = container.slice(0, 12);
+    const lines = [
+      `lost the connection to the engine while container ${id} was running; it runs on without one`,
+      `See after it when the engine is back:  quai ps -a    quai logs -f ${id}    quai attach ${id}`,
+    ];
+    super(lines.join('\n'), 125, options);
+  }
+}
+
 /** A wrong flag or argument: the usage line of the command follows the message. `hint` says what to write instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

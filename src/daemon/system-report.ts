@@ -70,7 +70,7 @@ export class SystemReport implements SystemInfo {
       firewall: 'nftables',
       runtimes: programs.runtimes,
       defaultRuntime: config.defaultRuntime,
-      runtimeVersion: programs.version(config.defaultRuntime),
+      runtimeVersion: runtimeVersion(config.defaultRuntime, programs),
       initBinary: programs.init ?? '',
       initVersion: programs.version('init'),
       securityOptions: ['name=seccomp,profile=builtin', ...(cgroups.version === 2 ? ['name=cgroupns'] : [])],
@@ -109,4 +109,10 @@ function osRelease(): ReadonlyMap<string, string> {
 
 function readText(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+/** Docker's field is of runc and without a name; any other names itself. */
+function runtimeVersion(name: string, programs: HostPrograms): string {
+  const version = programs.version(name);
+  return name === 'runc' || version === '' ? version : `${name} ${version}`;
 }

@@ -50,6 +50,16 @@ for (const [message, expected] of [
   });
 }
 
+test('run whose engine goes away says that the container runs on, and ends with 125', async () => {
+  const { status, err } = await quai('run busybox sleep 9', {
+    ...running(0),
+    [`POST /containers/${ID}/wait`]: { body: '' },
+  });
+  assert.equal(status, 125);
+  assert.match(err, /lost the connection to the engine while container cccccccccccc was running; it runs on/);
+  assert.match(err, /quai logs -f cccccccccccc {4}quai attach cccccccccccc\n$/);
+});
+
 test('run pulls an image that is missing, and says so first', async () => {
   let tries = 0;
   const routes: FakeRoutes = {

@@ -1,6 +1,6 @@
 import { messageOf } from '#base/errors';
 import { ApiError } from '#client/api-error';
-import { CliError, UsageError } from '../cli-error.ts';
+import { CliError, EngineLostError, UsageError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import { createFlags } from '../run/create-flags.ts';
 import { toCreateRequest } from '../run/create-request.ts';
@@ -35,7 +35,12 @@ export const run = command({
 
 /** Docker's form of an error of `run`, and its exit statuses: 125 ours, 126 cannot be run, 127 not found. */
 async function withHelp(error: unknown): Promise<unknown> {
-  if (error instanceof UsageError || (error instanceof CliError && error.status === 1)) return error;
+  if (
+    error instanceof UsageError ||
+    error instanceof EngineLostError ||
+    (error instanceof CliError && error.status === 1)
+  )
+    return error;
   const { explain } = await import('../error-report.ts');
   const text = `quai: ${explain(error)}\n\nRun 'quai run --help' for more information`;
   return new CliError(text, error instanceof ApiError ? startStatus(messageOf(error)) : 125);

@@ -1,8 +1,9 @@
 import type { ApiClient } from '#client/api-client';
 import { numberAt, parseJson, textAt } from '#client/json';
+import { EngineLostError } from '../cli-error.ts';
 
 export interface ExitWaiter {
-  /** Resolves when the container has ended; 125 when the engine could not tell. */
+  /** Resolves when the container has ended. @throws {EngineLostError} when the engine went away before that. */
   readonly status: Promise<number>;
 }
 
@@ -16,16 +17,24 @@ export async function waitForExit(
   condition: 'next-exit' | 'removed' | 'not-running',
 ): Promise<ExitWaiter> {
   const { body } = await client.stream('POST', `/containers/${container}/wait`, { query: { condition } });
-  const status = readStatus(body);
+  const status = readStatus(body, container);
   status.catch(() => undefined); // whoever needs it awaits it
   return { status };
 }
 
-async function readStatus(body: AsyncIterable<Uint8Array>): Promise<number> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const reply = parseJson(Buffer.concat(chunks).toString());
+async function readStatus(body: AsyncIterable<Uint8Array>, container: string): Promise<number> {
+  const text = await readAll(body).catch((cause: unknown) => {
+    throw new EngineLostError(container, { cause });
+  });
+  if (text === '') throw new EngineLostError(container); // it had the time to say nothing at all
+  const reply = parseJson(text);
   const failure = textAt(reply, 'Error', 'Message');
   if (failure) throw new Error(`error waiting for container: ${failure}`);
   return numberAt(reply, 'StatusCode');
+}
+
+async function readAll(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }

@@ -181,3 +181,18 @@ test('an exec goes on when the engine is killed, however much it writes', { skip
   await daemon.docker(['exec', 'worker', 'touch', '/go']);
   await until('it wrote more than a pipe holds', () => exists('/wrote'));
 });
+
+test('quai run whose engine is killed says that the container runs on', { skip }, async () => {
+  await using daemon = await startBusyboxDaemon();
+  const running = daemon.quai(['run', '--name', 'left', 'busybox', 'sh', '-c', 'echo up; sleep 100']);
+  await until('it runs', async () => {
+    const { status, body } = await daemon.call('GET', '/containers/left/json');
+    return status === 200 && (body as Inspected).State.Running;
+  });
+  await daemon.kill9();
+  const { code, stderr } = await running;
+  assert.equal(code, 125);
+  assert.match(stderr, /lost the connection to the engine .*it runs on without one\n.*quai logs -f/);
+  await daemon.start();
+  assert.equal((await inspect(daemon, 'left')).State.Running, true);
+});
