@@ -71,6 +71,18 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'docker-registry',
+    why: 'a registry to pull from and push to in the tests',
+    isThere: () => existsSync('/usr/bin/docker-registry'),
+    isForTests: true,
+  },
+  {
+    name: 'skopeo',
+    why: 'a second opinion on images in registries and archives, in the tests',
+    isThere: () => hasProgram('skopeo'),
+    isForTests: true,
+  },
+  {
     name: 'python3',
     why: 'a second opinion on archives, and talks to containers in the tests',
     isThere: () => existsSync('/usr/bin/python3'),
