@@ -10,6 +10,7 @@ import { type ContainerStreamApi, containerStreamRoutes } from './container-stre
 import type { EventSource } from './event-source.ts';
 import { type ExecApi, execRoutes } from './exec-routes.ts';
 import { type ImageRouteDeps, imageRoutes } from './image-routes.ts';
+import { type ImageStoreApi, imageStoreRoutes } from './image-store-routes.ts';
 import { type NetworkRouteDeps, networkRoutes } from './network-routes.ts';
 import { type PluginApi, pluginRoutes } from './plugin-routes.ts';
 import { type PortApi, portRoutes } from './port-routes.ts';
@@ -28,7 +29,7 @@ export interface ApiServerDeps {
     VolumeContentDeps['containers'] &
     PortApi &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
-  readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'];
+  readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'] & ImageStoreApi;
   readonly volumes: VolumeApi & VolumeContentDeps['volumes'] & SystemRouteDeps['volumes'];
   readonly networks: NetworkRouteDeps['networks'];
   readonly plugins: PluginApi;
@@ -53,6 +54,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...containerRoutes(deps),
     ...registryRoutes(deps.registries),
     ...imageRoutes(deps),
+    ...imageStoreRoutes(deps.images),
     ...volumeRoutes(deps.volumes),
     ...volumeContentRoutes(deps),
     ...networkRoutes(deps),

@@ -1,6 +1,7 @@
 import { orAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
+import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter, TakenLayer } from '#snapshot/snapshotter';
 import { chainIds } from '#spec/oci/chain-id';
 import { type ImageConfig, parseImageConfig } from '#spec/oci/image-config';
@@ -43,6 +44,7 @@ export interface ImageAdderDeps {
   readonly table: ImageTable;
   readonly manifests: ManifestTable;
   readonly content: ContentStore;
+  readonly blobs: Pick<LayerBlobs, 'has'>;
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'measure'>;
 }
@@ -104,8 +106,10 @@ export class ImageAdder {
     return { id, topLevelNames, insert: () => this.#insert(image, layers) };
   }
 
-  #isKnown({ config, manifest }: NewImage): boolean {
-    if (!this.#deps.table.find(config.digest)) return false;
+  #isKnown({ config, manifest, layers }: NewImage): boolean {
+    const { table, blobs } = this.#deps;
+    // One that was damaged and dropped comes again.
+    if (!table.find(config.digest) || !layers.every(({ blob }) => blobs.has(blob.digest))) return false;
     return manifest === undefined || this.#deps.manifests.find(manifest.digest) !== undefined;
   }
 

@@ -22,6 +22,7 @@ import type { ContentStore } from '#store/content-store';
 import { ArrivingBlob, storedBlob } from './arriving-blob.ts';
 import type { BlobTable } from './blob-table.ts';
 import { chooseManifest } from './choose-platform.ts';
+import type { ImageLayer } from './image.ts';
 import type { NewImage, StagedBlob } from './image-adder.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import type { ImageIntake } from './image-intake.ts';
@@ -110,10 +111,14 @@ export class ImagePuller {
     return ids.some(id => {
       const image = catalog.byId(id);
       return (
-        image !== undefined &&
+        image?.layers.every(layer => this.#isWhole(layer)) === true &&
         (record.imageId !== undefined && !isAsked ? true : platformFit(platform, image.platform) > 0)
       );
     });
+  }
+
+  #isWhole({ chainId, blobDigest }: ImageLayer): boolean {
+    return this.#deps.snapshots.hasCommitted(chainId) && this.#deps.blobs.has(blobDigest);
   }
 
   #isNamed(reference: Reference, target: Digest): boolean {

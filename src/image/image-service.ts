@@ -20,6 +20,7 @@ import { imageNotFound, platformNotFound } from './errors.ts';
 import type { Image } from './image.ts';
 import { ImageAdder, type PreparedImage } from './image-adder.ts';
 import { ImageCatalog, type PlatformChoice } from './image-catalog.ts';
+import { ImageChecker, type ImageCheckOptions, type ImageCheckReport } from './image-check.ts';
 import { emitImageEvent } from './image-events.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import { importedImage } from './image-import.ts';
@@ -85,6 +86,7 @@ export class ImageService {
   readonly #views: ManifestViews;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
+  readonly #checker: ImageChecker;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -105,6 +107,7 @@ export class ImageService {
     this.#saver = new ImageSaver({ ...deps, table, manifests, catalog, leases });
     this.#views = new ManifestViews({ manifests, catalog });
     const blobTable = new BlobTable(deps.db);
+    this.#checker = new ImageChecker({ ...deps, table, catalog, leases });
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
     this.#puller = new ImagePuller({
@@ -185,6 +188,11 @@ export class ImageService {
   async push(name: Reference, emit: EmitPush, options: PushOptions = {}): Promise<void> {
     await this.#pusher.push(name, emit, options);
     await this.#deps.db.synced();
+  }
+
+  /** Looks whether images are whole, by digest; with `mends`, repairs what can be. */
+  check(options?: ImageCheckOptions): Promise<ImageCheckReport> {
+    return this.#checker.check(options);
   }
 
   list(): Image[] {

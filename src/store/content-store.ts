@@ -74,6 +74,11 @@ export class ContentStore {
     return existsSync(this.path(digest));
   }
 
+  /** All blobs. */
+  list(): Digest[] {
+    return readdirSync(this.#blobs).map(hex => `sha256:${hex}` as const);
+  }
+
   /** Where the blob is, or would be. */
   path(digest: Digest): string {
     return join(this.#blobs, digest.slice('sha256:'.length));

@@ -1,0 +1,38 @@
+import * as v from 'valibot';
+import { reply } from '#http/reply';
+import { type Route, route } from '#http/route';
+import type { ImageFinding } from '#image/image-check';
+import type { ImageService } from '#image/image-service';
+import { queryFlag } from '#spec/docker/query';
+
+export type ImageStoreApi = Pick<ImageService, 'check'>;
+
+/** What the store of images can do beyond Docker's API. */
+export function imageStoreRoutes(images: ImageStoreApi): Route[] {
+  return [
+    route(
+      'POST',
+      '/quai/images/check',
+      { query: v.object({ mend: queryFlag }) },
+      async ({ query: { mend }, signal }) => {
+        const { findings, ...counts } = await images.check({ mends: mend, signal });
+        return reply.json({
+          Images: counts.images,
+          Blobs: counts.blobs,
+          Bytes: counts.bytes,
+          Findings: findings.map(findingToWire),
+        });
+      },
+    ),
+  ];
+}
+
+function findingToWire({ kind, digest, images, detail, mended }: ImageFinding) {
+  return {
+    Kind: kind,
+    Digest: digest,
+    Images: images,
+    Detail: detail,
+    ...(mended === undefined ? {} : { Mended: mended }),
+  };
+}
