@@ -17,6 +17,11 @@ export function registryBlocked(name: string, prefix: string): EngineError {
   return new EngineError('forbidden', `${name} is blocked by the rule for "${prefix}" of this engine`);
 }
 
+export function notARegistry(server: string): EngineError {
+  const shown = JSON.stringify(server.slice(0, 200));
+  return new EngineError('invalid', `${shown} is no registry: it must look like host[:port]`);
+}
+
 /** Docker's wording (daemon/internal/distribution/errors.go): clients look for it. */
 export function pullRefused(problem: RegistryProblem, subject: Subject): EngineError {
   const { code, text } = problem;

@@ -67,6 +67,7 @@ export class RegistryClient implements Disposable {
   readonly #auth: Authenticator;
   readonly #partial: PartialBlobs;
   readonly #reached = new Map<string, Reached>();
+  readonly #resting = new Map<string, number>();
   readonly #backOff: BackOff;
   readonly #now: () => number;
   readonly #downloads: DownloadPool;
@@ -204,6 +205,7 @@ export class RegistryClient implements Disposable {
       now: this.#now,
       logger: this.#deps.logger,
       reached: this.#reached,
+      resting: this.#resting,
     };
     return new RegistryEndpoint(source, credentials, deps);
   }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { sleep, throwIfAborted } from '#base/abortable';
+import { EngineError, isKind } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { AddressClass } from './address-guard.ts';
 import type { Authenticator } from './authenticator.ts';
@@ -22,6 +23,8 @@ export interface EndpointDeps {
   readonly logger: Logger;
   /** how a host was last reached; shared by all endpoints */
   readonly reached: Map<string, Reached>;
+  /** until when mirrors that did not answer are left alone */
+  readonly resting: Map<string, number>;
 }
 
 export interface Reached {
@@ -43,6 +46,7 @@ export interface EndpointRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+const REST_MS = 60_000;
 const MOST_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
 /** 408, 425 and 429: try again later; the rest are servers in trouble. */
@@ -71,7 +75,10 @@ export class RegistryEndpoint {
    * @throws {EngineError} `unavailable`, `unauthorized`, `forbidden`, `cancelled`.
    */
   async send(request: EndpointRequest): Promise<HttpResponse> {
-    const backOff = { ...this.#deps.backOff, ...(request.attempts ? { attempts: request.attempts } : {}) };
+    this.#refuseResting();
+    // Where a mirror does not help, the registry does.
+    const attempts = request.attempts ?? (this.source.isMirror ? 1 : this.#deps.backOff.attempts);
+    const backOff = { ...this.#deps.backOff, attempts };
     for (let failures = 1; ; failures += 1) {
       let asked = 0;
       let failure: unknown;
@@ -85,13 +92,28 @@ export class RegistryEndpoint {
         failure = `status ${response.status}`;
       } catch (error) {
         throwIfAborted(request.signal);
-        if (!isTransient(causeOf(error)) || failures >= backOff.attempts) throw error;
+        if (!isTransient(causeOf(error)) || failures >= backOff.attempts) {
+          if (isKind(error, 'unavailable')) this.#rest();
+          throw error;
+        }
         failure = error;
       }
       const delay = delayMs(backOff, failures, asked) ?? 0;
       this.#deps.logger.debug('the registry is asked again', { host: this.source.host, delay, failure });
       await sleep(delay, request.signal ? { signal: request.signal } : {});
     }
+  }
+
+  /** A mirror that did not answer is not waited for again and again. */
+  #rest(): void {
+    const { host, isMirror } = this.source;
+    if (isMirror) this.#deps.resting.set(host, this.#deps.now() + REST_MS);
+  }
+
+  #refuseResting(): void {
+    const { host, isMirror } = this.source;
+    if (!isMirror || (this.#deps.resting.get(host) ?? 0) <= this.#deps.now()) return;
+    throw new EngineError('unavailable', `the mirror ${host} did not answer a moment ago`);
   }
 
   /** Proves the credentials; a refresh token comes along where the registry gives one. */

@@ -26,13 +26,19 @@ function parseLocation(text: string): Location {
   return scheme === 'http' || scheme === 'https' ? { scheme, ...parts } : parts;
 }
 
+/** Whether text is `host[:port]`. */
+export function isHost(text: string): boolean {
+  return text.length <= 300 && WHOLE_HOST.test(text) && !text.includes('..');
+}
+
+const WHOLE_HOST = new RegExp(`^${HOST}$`);
 const hostText = v.pipe(v.string(), v.regex(new RegExp(`^${HOST}$`), 'must be host[:port]'));
 const filePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'));
 
 const MirrorObject = v.strictObject({
   location: LocationText,
   /** plain http, or a certificate that nobody vouches for, will do */
-  insecure: v.optional(v.boolean(), false),
+  insecure: v.optional(v.boolean()),
   /** The user's name and password for the registry go to the mirror as well. */
   credentials: v.optional(v.boolean()),
   /** `digest`: is not asked what a tag stands for, only for content */
@@ -43,7 +49,7 @@ const Mirror = v.union(
   [
     v.pipe(
       LocationText,
-      v.transform((location): Mirror => ({ location, insecure: false, for: 'all' })),
+      v.transform((location): Mirror => ({ location, for: 'all' })),
     ),
     MirrorObject,
   ],
@@ -51,20 +57,36 @@ const Mirror = v.union(
 );
 export type Mirror = v.InferOutput<typeof MirrorObject>;
 
+/** Docker Hub has many names. */
+const HUB_NAMES = ['registry-1.docker.io', 'index.docker.io', 'registry.hub.docker.com'];
+
+/** A host by the name that rules know it by: `Example.com:443` is `example.com`. */
+export function canonicalHost(host: string): string {
+  const lower = host.toLowerCase().replace(/:443$/, '');
+  return HUB_NAMES.includes(lower) ? 'docker.io' : lower;
+}
+
+/** A name or prefix, its host by the name that rules know it by. */
+export function canonicalName(name: string): string {
+  const [host = ''] = name.split('/', 1);
+  return canonicalHost(host) + name.slice(host.length);
+}
+
 /** What holds for all names below a prefix. The longest prefix that fits a name counts, and no other. */
 export const RegistryRule = v.strictObject({
   /** `host[:port][/path]`, `docker.io/library`, or `*.example.com` */
   prefix: v.pipe(
     v.string(),
     v.regex(PREFIX, 'must look like host[:port][/path] or *.example.com'),
-    v.transform(prefix => prefix.replace(/^index\.docker\.io(?=\/|$)/, 'docker.io')),
+    v.transform(canonicalName),
   ),
   /** what stands in for the prefix when a request is made; default: the prefix itself */
   location: v.optional(LocationText),
   /** as for mirrors, where `location` is another host */
   credentials: v.optional(v.boolean()),
   mirrors: v.optional(v.pipe(v.array(Mirror), v.maxLength(20)), []),
-  insecure: v.optional(v.boolean(), false),
+  /** Default: as the engine's `insecure-registries` say; registries on this machine are. */
+  insecure: v.optional(v.boolean()),
   blocked: v.optional(v.boolean(), false),
   /** PEM files, beside those of certs.d */
   ca: v.optional(filePath),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseReference } from '#spec/reference';
 import { parseRules } from './registry-config.ts';
-import { type DockerRegistryOptions, matchedPart, RegistryRules } from './registry-rules.ts';
+import { type DockerRegistryOptions, matchedPart, RegistryRules, registryHost } from './registry-rules.ts';
 
 function sources(name: string, registries: readonly object[] = [], docker?: DockerRegistryOptions) {
   const file = parseRules(JSON.stringify({ registries }), 'rules');
@@ -73,6 +73,53 @@ test("the user's secrets stay with the host they were given for, unless a rule s
     new RegistryRules(file).sourcesOf(parseReference(name)).map(({ takesCredentials }) => takesCredentials);
   assert.deepEqual(takes('a.example/x'), [false, true, true]);
   assert.deepEqual(takes('b.example/x'), [false]);
+});
+
+test('a blocked registry is blocked under all its names, for logins and searches too', () => {
+  const registries = [
+    { prefix: 'Bad.example', blocked: true },
+    { prefix: '*.worse.example', blocked: true },
+    { prefix: 'docker.io', blocked: true },
+  ];
+  const rules = new RegistryRules(parseRules(JSON.stringify({ registries }), 'rules'));
+  const names = ['bad.example/x', 'BAD.example/x', 'bad.example:443/x', 'a.WORSE.example/x', 'busybox'];
+  for (const name of [...names, 'registry-1.docker.io/library/x', 'Index.docker.io/library/x']) {
+    const message = /is blocked by the rule for/;
+    assert.throws(() => rules.sourcesOf(parseReference(name)), { kind: 'forbidden', message }, name);
+  }
+  for (const host of ['bad.example', 'https://BAD.example/v2/', '', 'index.docker.io']) {
+    assert.throws(() => rules.registryOf(registryHost(host)), { kind: 'forbidden' }, host);
+  }
+});
+
+test('a rule decides whether certificates are checked, on this machine too', () => {
+  const rules = [
+    { prefix: 'localhost:5000', insecure: false },
+    { prefix: 'lab.example', insecure: true },
+  ];
+  const docker = { insecure: ['lab.example', 'other.example'] };
+  assert.deepEqual(sources('localhost:5000/a', rules, docker), ['https://localhost:5000/a']);
+  assert.deepEqual(sources('lab.example/a', rules), ['https|http://lab.example/a']);
+  assert.deepEqual(sources('Other.example/a', rules, docker), ['https|http://other.example/a']);
+});
+
+test('registryHost() takes hosts and URLs, and nothing that would become another place', () => {
+  assert.equal(registryHost(''), 'docker.io');
+  assert.equal(registryHost('https://index.docker.io/v1/'), 'docker.io');
+  assert.equal(registryHost(' HTTPS://R.example:5000/v2/ '), 'r.example:5000');
+  assert.equal(registryHost('[::1]:5000'), '[::1]:5000');
+  for (const server of [
+    '..',
+    'a..b',
+    'a b',
+    'user:word@r.example',
+    'r.example?x',
+    'r.example#x',
+    '-r',
+    'r.example:x',
+  ]) {
+    assert.throws(() => registryHost(server), { kind: 'invalid' }, server);
+  }
 });
 
 test('parseRules() says what is wrong, and takes no typos', () => {

@@ -1,7 +1,14 @@
 import { BlockList, isIP } from 'node:net';
 import type { Reference } from '#spec/reference';
-import { registryBlocked } from './errors.ts';
-import type { Location, Mirror, RegistriesFile, RegistryRule } from './registry-rule.ts';
+import { notARegistry, registryBlocked } from './errors.ts';
+import {
+  canonicalHost,
+  isHost,
+  type Location,
+  type Mirror,
+  type RegistriesFile,
+  type RegistryRule,
+} from './registry-rule.ts';
 
 /** One place where a repository can be: the registry itself, or a mirror. */
 export interface Source {
@@ -61,7 +68,7 @@ export class RegistryRules {
         b.prefix.length - a.prefix.length ||
         Number(a.prefix.startsWith('*')) - Number(b.prefix.startsWith('*')),
     );
-    this.#mirrors = mirrors.map(location => ({ location, insecure: false, for: 'all' }));
+    this.#mirrors = mirrors.map(location => ({ location, for: 'all' }));
     this.#insecureHosts = new Set(insecure.filter(entry => !entry.includes('/')).map(canonicalHost));
     this.#insecureRanges = rangesOf(insecure);
   }
@@ -71,7 +78,8 @@ export class RegistryRules {
    *
    * @throws {EngineError} `forbidden` when the name is blocked.
    */
-  sourcesOf({ domain, repository }: Reference): readonly Source[] {
+  sourcesOf({ domain: given, repository }: Reference): readonly Source[] {
+    const domain = canonicalHost(given); // nobody gets around a rule by capital letters
     const name = `${domain}/${repository}`;
     const rule = this.#ruleOf(name);
     if (rule?.blocked) throw registryBlocked(name, rule.prefix);
@@ -85,9 +93,12 @@ export class RegistryRules {
     ];
   }
 
-  /** The registry at a host, without any name in it. */
-  registryOf(domain: string): Source {
-    return this.#registry(this.#ruleOf(domain), { domain, repository: '', rest: '' });
+  /** The registry at a host, without any name in it. @throws {EngineError} `forbidden` when it is blocked. */
+  registryOf(host: string): Source {
+    const domain = canonicalHost(host);
+    const rule = this.#ruleOf(domain);
+    if (rule?.blocked) throw registryBlocked(domain, rule.prefix);
+    return this.#registry(rule, { domain, repository: '', rest: '' });
   }
 
   /** Where a registry is searched: Docker Hub has another host for it. */
@@ -98,13 +109,17 @@ export class RegistryRules {
 
   /** Whether plain http will do for a host. */
   isInsecure(host: string): boolean {
-    const bare = hostName(host);
-    return (
-      isLoopback(bare) ||
-      this.#insecureHosts.has(canonicalHost(host)) ||
-      (isIP(bare) !== 0 && this.#insecureRanges.check(bare, isIP(bare) === 6 ? 'ipv6' : 'ipv4')) ||
-      this.#rules.some(rule => rule.insecure && matchedPart(rule.prefix, host) === host)
+    const name = canonicalHost(host);
+    const ruled = this.#rules.find(
+      ({ insecure, prefix }) => insecure !== undefined && matchedPart(prefix, name) === name,
     );
+    return ruled?.insecure ?? (isLoopback(hostName(host)) || this.#isListed(name));
+  }
+
+  #isListed(host: string): boolean {
+    const bare = hostName(host);
+    const family = isIP(bare) === 6 ? 'ipv6' : 'ipv4';
+    return this.#insecureHosts.has(host) || (isIP(bare) !== 0 && this.#insecureRanges.check(bare, family));
   }
 
   #ruleOf(name: string): RegistryRule | undefined {
@@ -113,27 +128,27 @@ export class RegistryRules {
 
   #mirror(mirror: Mirror, domain: string, rest: string): Source {
     const { location } = mirror;
-    const isOpen = mirror.insecure || this.isInsecure(location.host);
+    const isOpen = mirror.insecure ?? this.isInsecure(location.host);
     return {
       ...transport(location, isOpen),
       repository: joined(location.path, rest),
       isMirror: true,
       knowsTags: mirror.for === 'all',
-      takesCredentials: mirror.credentials ?? location.host === domain,
+      takesCredentials: mirror.credentials ?? canonicalHost(location.host) === domain,
       tlsFiles: {},
     };
   }
 
   #registry(rule: RegistryRule | undefined, name: ResolvedName): Source {
     const location: Location = rule?.location ?? { host: name.domain, path: '' };
-    const isOpen = (rule?.insecure ?? false) || this.isInsecure(location.host);
+    const isOpen = rule?.insecure ?? this.isInsecure(location.host);
     const authHosts = rule?.['auth-hosts'];
     return {
       ...transport(location, isOpen),
       repository: rule?.location ? joined(location.path, name.rest) : name.repository,
       isMirror: false,
       knowsTags: true,
-      takesCredentials: rule?.credentials ?? location.host === name.domain,
+      takesCredentials: rule?.credentials ?? canonicalHost(location.host) === name.domain,
       tlsFiles: tlsFilesOf(rule),
       ...(authHosts ? { authHosts } : {}),
     };
@@ -169,16 +184,20 @@ export function isLoopback(name: string): boolean {
   return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 }
 
-/** The host of what a user gives as a registry: a host, a URL, or nothing for Docker Hub. */
+/**
+ * The host of what a user gives as a registry: a host, a URL, or nothing for Docker Hub.
+ *
+ * @throws {EngineError} `invalid`.
+ */
 export function registryHost(server: string): string {
-  const host = server.replace(/^https?:\/\//i, '').split('/', 1)[0] ?? '';
-  return host === '' ? DOCKER_HUB : canonicalHost(host);
-}
-
-/** Docker Hub has many names. */
-export function canonicalHost(host: string): string {
-  const lower = host.toLowerCase();
-  return [HUB_HOST, 'index.docker.io', 'registry.hub.docker.com'].includes(lower) ? DOCKER_HUB : lower;
+  const host =
+    server
+      .trim()
+      .replace(/^https?:\/\//i, '')
+      .split('/', 1)[0] ?? '';
+  if (host === '') return DOCKER_HUB;
+  if (!isHost(host)) throw notARegistry(server);
+  return canonicalHost(host);
 }
 
 function transport(

@@ -261,6 +261,28 @@ test('a mirror is asked first, and the registry where the mirror cannot help', {
   assert.ok(fixture.log.some(({ message }) => /stay as they were/.test(message)));
 });
 
+test('a mirror that does not answer costs one wait, not one for each request', { skip }, async () => {
+  await using mirror = await FaultProxy.before(registry.port);
+  mirror.fault = () => ({ delayMs: 2000 });
+  using folder = new ClientFixture();
+  const rules = join(folder.folder, 'registries.json');
+  writeFileSync(
+    rules,
+    JSON.stringify({
+      registries: [{ prefix: `127.0.0.1:${registry.port}`, mirrors: [`http://${mirror.host}`] }],
+    }),
+  );
+  let now = 0;
+  using fixture = new ClientFixture({ rules, limits: { headersMs: 100 }, now: () => now });
+  const repository = fixture.client.repository(fixture.reference(registry.host, 'blobs'));
+  await repository.download(blobOf(SMALL), new Target());
+  await repository.download(blobOf(LARGE), new Target());
+  assert.equal(mirror.seen.length, 1);
+  now += 61_000;
+  await assert.rejects(repository.blob({ ...blobOf(SMALL), digest: digestOf(Buffer.from('none')) }));
+  assert.equal(mirror.seen.length, 2, 'after a minute it gets another chance');
+});
+
 test('an upload goes on where it was cut', { skip }, async () => {
   await using proxy = await FaultProxy.before(registry.port);
   using fixture = new ClientFixture();
