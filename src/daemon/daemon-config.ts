@@ -125,6 +125,7 @@ Only in the file:
       insecure-registries    Registries that need no TLS: host[:port], or a range of addresses
       proxies                http-proxy, https-proxy, no-proxy for registries (default: as the environment says)
       max-concurrent-downloads  Layers at a time (default 6)
+      max-concurrent-uploads    The same for pushes (default 5)
 
       --help                 Print this
 

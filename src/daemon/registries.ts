@@ -12,8 +12,8 @@ export function createRegistries(
   content: ContentStore,
   logger: Logger,
 ): RegistryClient {
-  const { rulesPath, mirrors, insecure, proxies, certificateFolders, downloads } = registries;
-  return new RegistryClient({
+  const { rulesPath, mirrors, insecure, proxies, certificateFolders, downloads, uploads } = registries;
+  const client = new RegistryClient({
     content,
     partialRoot: join(root, 'content', 'partial'),
     config: new RegistryConfig({ path: rulesPath, docker: { mirrors, insecure }, logger }),
@@ -21,6 +21,9 @@ export function createRegistries(
     proxies,
     userAgent: `quai/${ENGINE_BUILD.version} (linux)`,
     downloads,
+    uploads,
     logger,
   });
+  client.sweep();
+  return client;
 }

@@ -7,6 +7,8 @@ export const DEFAULT_RULES = '/etc/quai/registries.json';
 /** Ours, and Docker's. */
 const CERTIFICATE_FOLDERS = ['/etc/quai/certs.d', '/etc/docker/certs.d'];
 const DOWNLOADS = 6;
+const UPLOADS = 5;
+const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100));
 
 const range = v.pipe(
   v.string(),
@@ -25,7 +27,8 @@ export const REGISTRY_KEYS = {
       'no-proxy': v.optional(v.string()),
     }),
   ),
-  'max-concurrent-downloads': v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100))),
+  'max-concurrent-downloads': v.optional(count),
+  'max-concurrent-uploads': v.optional(count),
 };
 
 /** How this engine reaches registries. */
@@ -36,6 +39,7 @@ export interface RegistryOptions {
   readonly proxies: ProxySettings;
   readonly certificateFolders: readonly string[];
   readonly downloads: number;
+  readonly uploads: number;
 }
 
 const Given = v.object(REGISTRY_KEYS);
@@ -60,6 +64,7 @@ export function registryOptions(
     },
     certificateFolders: CERTIFICATE_FOLDERS,
     downloads: given['max-concurrent-downloads'] ?? DOWNLOADS,
+    uploads: given['max-concurrent-uploads'] ?? UPLOADS,
   };
 }
 

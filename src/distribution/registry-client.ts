@@ -58,6 +58,7 @@ const DOWNLOADS = 6;
 const UPLOADS = 5;
 /** What came of a blob is kept so long after the last byte. */
 const KEEP_PARTIAL_MS = 24 * 3600 * 1000;
+const SWEEP_MS = 3600 * 1000;
 
 /** All registries, as this engine's configuration has them. */
 export class RegistryClient implements Disposable {
@@ -72,6 +73,7 @@ export class RegistryClient implements Disposable {
   readonly #now: () => number;
   readonly #downloads: DownloadPool;
   readonly #uploads: Semaphore;
+  readonly #sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
 
   constructor(deps: RegistryClientDeps) {
     this.#deps = deps;
@@ -167,7 +169,7 @@ export class RegistryClient implements Disposable {
     this.#partial.keep(this.#deps.content.path(digest), digest);
   }
 
-  /** Removes downloads that nobody went on with. At start, and once in a while. */
+  /** Removes downloads that nobody went on with: for the start. Later it happens by itself. */
   sweep(): void {
     this.#partial.sweep(KEEP_PARTIAL_MS, this.#now(), hex => this.#downloads.isBusy(hex));
   }
@@ -178,6 +180,7 @@ export class RegistryClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearInterval(this.#sweeper);
     this.#http[Symbol.dispose]();
   }
 
