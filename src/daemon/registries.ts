@@ -13,7 +13,7 @@ export function createRegistries(
   logger: Logger,
 ): RegistryClient {
   const { rulesPath, mirrors, insecure, proxies, certificateFolders, downloads, uploads } = registries;
-  const client = new RegistryClient({
+  return new RegistryClient({
     content,
     partialRoot: join(root, 'content', 'partial'),
     config: new RegistryConfig({ path: rulesPath, docker: { mirrors, insecure }, logger }),
@@ -24,6 +24,4 @@ export function createRegistries(
     uploads,
     logger,
   });
-  client.sweep();
-  return client;
 }

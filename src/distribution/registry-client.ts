@@ -1,4 +1,4 @@
-import type { Abortable } from '#base/abortable';
+import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import { Semaphore } from '#base/semaphore';
@@ -141,24 +141,35 @@ export class RegistryClient implements Disposable {
     return { identityToken: refreshToken ?? '' };
   }
 
-  /** Repositories whose name holds a word, at the registry that the term names, or at all that the rules list. */
+  /**
+   * Repositories whose name holds a word, at the registry that the term names, or at all that the rules list: then up to
+   * `limit` of each, and those that do not answer are left out as long as one does.
+   *
+   * @param credentials for the registry that the term names; for Docker Hub when it names none
+   */
   async search(
     term: string,
     credentials: Credentials,
     { limit, signal }: Abortable & { readonly limit: number },
   ): Promise<SearchHit[]> {
     const rules = this.#deps.config.current();
-    const slash = term.indexOf('/');
-    const first = slash < 0 ? '' : term.slice(0, slash);
-    const isNamed = /[.:]/.test(first) || first === 'localhost';
-    const hosts = isNamed ? [first] : rules.searchHosts;
-    const words = isNamed ? term.slice(slash + 1) : term;
+    const [named, words] = splitTerm(term);
+    const owner = registryHost(named ?? '');
     const found: SearchHit[] = [];
-    for (const host of hosts) {
-      const endpoint = this.#endpoint(rules.searchOf(registryHost(host)), credentials);
-      found.push(...(await searchRegistry({ endpoint, host: registryHost(host), words, limit, signal })));
+    const failures: unknown[] = [];
+    const hosts = named === undefined ? rules.searchHosts : [named];
+    for (const host of hosts.map(registryHost)) {
+      try {
+        const endpoint = this.#endpoint(rules.searchOf(host), host === owner ? credentials : ANONYMOUS);
+        found.push(...(await searchRegistry({ endpoint, host, words, limit, signal })));
+      } catch (error) {
+        throwIfAborted(signal);
+        failures.push(error);
+        this.#deps.logger.warn('a registry could not be searched', { host, error });
+      }
     }
-    return found.slice(0, limit);
+    if (failures.length > 0 && failures.length === hosts.length) throw failures[0];
+    return found;
   }
 
   /**
@@ -216,4 +227,12 @@ export class RegistryClient implements Disposable {
 
 function nameIn({ digest, tag = 'latest' }: Reference): string {
   return digest ?? tag;
+}
+
+/** `registry.example.com/web` is looked for there alone. */
+function splitTerm(term: string): readonly [host: string | undefined, words: string] {
+  const slash = term.indexOf('/');
+  const first = slash < 0 ? '' : term.slice(0, slash);
+  const isHost = /[.:]/.test(first) || first === 'localhost';
+  return isHost ? [first, term.slice(slash + 1)] : [undefined, term];
 }

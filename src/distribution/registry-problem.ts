@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { ownValue } from '#base/own-value';
 import { maybe, orDefault, text } from '#spec/docker/lenient';
 import type { RegistryProblem } from './errors.ts';
 import { type HttpResponse, readBody } from './http-client.ts';
@@ -38,7 +39,7 @@ interface CodedMessage {
 
 function oauthProblems({ headers }: HttpResponse): CodedMessage[] {
   for (const { scheme, parameters } of parseChallenges(headers['www-authenticate'])) {
-    const known = scheme === 'bearer' ? OAUTH_CODES[parameters.get('error') ?? ''] : undefined;
+    const known = scheme === 'bearer' ? ownValue(OAUTH_CODES, parameters.get('error') ?? '') : undefined;
     if (!known) continue;
     const description = printable(parameters.get('error_description') ?? '');
     return [{ code: known[0], message: description || known[1] }];

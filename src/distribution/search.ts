@@ -5,6 +5,7 @@ import { badAnswer, refused } from './errors.ts';
 import { readBody } from './http-client.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { printable, problemOf } from './registry-problem.ts';
+import { nextLink } from './tag-pages.ts';
 import { transportError } from './transport-error.ts';
 
 export interface SearchHit {
@@ -44,6 +45,7 @@ const Catalog = v.object({ repositories: orDefault(v.array(v.string()), []) });
 const NAME = /^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$/;
 const MAX_BYTES = 8 * 1024 * 1024;
 const CATALOG_ENTRIES = 1000;
+const CATALOG_PAGES = 100;
 const MOST_HITS = 100;
 
 /** By the search of Docker Hub where a registry has it, else in its catalogue. @throws {EngineError} */
@@ -51,19 +53,17 @@ export async function searchRegistry(request: SearchRequest): Promise<SearchHit[
   const { words, limit } = request;
   const count = Math.min(Math.max(limit, 1), MOST_HITS);
   const index = await get(request, `/v1/search?q=${encodeURIComponent(words)}&n=${count}`);
-  if (index !== undefined) return hitsOf(request, index).slice(0, count);
+  if (index !== undefined) return hitsOf(request, index.document).slice(0, count);
   if (request.host === 'docker.io') throw badAnswer(request.host, 'it has no search');
-  const catalog = await get(request, `/v2/_catalog?n=${CATALOG_ENTRIES}`);
-  if (catalog === undefined) {
-    throw new EngineError(
-      'notImplemented',
-      `the registry at ${request.host} offers neither search nor catalogue`,
-    );
-  }
-  return catalogHits(request, catalog).slice(0, count);
+  return await catalogHits(request, count);
 }
 
-async function get({ endpoint, host, signal }: SearchRequest, target: string): Promise<unknown> {
+interface Page {
+  readonly document: unknown;
+  readonly next: string | undefined;
+}
+
+async function get({ endpoint, host, signal }: SearchRequest, target: string): Promise<Page | undefined> {
   const scopes = target.startsWith('/v2/_catalog') ? ['registry:catalog:*'] : [];
   const response = await endpoint.send({ method: 'GET', target, scopes, signal });
   if (response.status === 404) {
@@ -75,7 +75,8 @@ async function get({ endpoint, host, signal }: SearchRequest, target: string): P
     throw transportError(error, 'GET', response.url);
   });
   try {
-    return JSON.parse(body.toString('utf8'));
+    const next = nextLink([response.headers['link'] ?? ''].flat().join(', '), response.url);
+    return { document: JSON.parse(body.toString('utf8')) as unknown, next };
   } catch {
     throw badAnswer(host, 'it is not JSON');
   }
@@ -95,19 +96,29 @@ function hitsOf({ host }: SearchRequest, document: unknown): SearchHit[] {
     }));
 }
 
-function catalogHits({ host, words }: SearchRequest, document: unknown): SearchHit[] {
-  const parsed = v.safeParse(Catalog, document);
-  if (!parsed.success) throw badAnswer(host, 'a catalogue is none');
-  return parsed.output.repositories
-    .filter(name => NAME.test(name) && name.includes(words.toLowerCase()))
-    .map(name => ({
-      name: nameAt(host, name),
-      description: '',
-      starCount: 0,
-      isOfficial: false,
-      isAutomated: false,
-    }));
+/** Page by page, until there are enough. */
+async function catalogHits(request: SearchRequest, count: number): Promise<SearchHit[]> {
+  const { host, words } = request;
+  const hits: SearchHit[] = [];
+  let target: string | undefined = `/v2/_catalog?n=${CATALOG_ENTRIES}`;
+  for (let pages = 0; target !== undefined && pages < CATALOG_PAGES && hits.length < count; pages += 1) {
+    const page = await get(request, target);
+    if (page === undefined) {
+      const message = `the registry at ${host} offers neither search nor catalogue`;
+      throw new EngineError('notImplemented', message);
+    }
+    const parsed = v.safeParse(Catalog, page.document);
+    if (!parsed.success) throw badAnswer(host, 'a catalogue is none');
+    const names = parsed.output.repositories.filter(
+      name => NAME.test(name) && name.includes(words.toLowerCase()),
+    );
+    hits.push(...names.map(name => ({ ...PLAIN, name: nameAt(host, name) })));
+    target = page.next;
+  }
+  return hits.slice(0, count);
 }
+
+const PLAIN = { description: '', starCount: 0, isOfficial: false, isAutomated: false };
 
 function nameAt(host: string, name: string): string {
   return host === 'docker.io' ? name : `${host}/${name}`;

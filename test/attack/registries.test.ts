@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -211,4 +211,29 @@ test('parts that are not the ones asked for are not taken', async () => {
     );
     assert.deepEqual(left, []);
   }
+});
+
+test('a search of several registries gives the password to the one it is for; one that fails spoils nothing', async () => {
+  const catalogue: Handler = ({ url = '' }, response) => {
+    if (url.startsWith('/v1/')) return void response.writeHead(404).end();
+    if (url.includes('last=')) return void response.end(JSON.stringify({ repositories: ['team/shell-two'] }));
+    response.setHeader('link', '</v2/_catalog?last=a&n=1000>; rel="next"');
+    response.end(JSON.stringify({ repositories: ['shell', 'other', '../shell', 'Shell'] }));
+  };
+  const asking: Handler = (request, response) => {
+    if (!wantsPassword(request, response)) catalogue(request, response);
+  };
+  await using open = await Villain.start(catalogue);
+  await using thief = await Villain.start(asking);
+  using folder = new ClientFixture();
+  const rules = join(folder.folder, 'rules.json');
+  writeFileSync(rules, JSON.stringify({ search: [thief.host, open.host] }));
+  using fixture = new ClientFixture({ rules });
+  const find = async (term: string): Promise<string[]> =>
+    (await fixture.client.search(term, SECRET, { limit: 10 })).map(({ name }) => name);
+
+  assert.deepEqual(await find('shell'), [`${open.host}/shell`, `${open.host}/team/shell-two`]);
+  assert.deepEqual([...thief.secrets, ...open.secrets], []);
+  assert.deepEqual(await find(`${thief.host}/two`), [`${thief.host}/team/shell-two`]);
+  assert.ok(thief.secrets.includes(BASIC), 'asked for by name, it is the one');
 });
