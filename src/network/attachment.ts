@@ -1,6 +1,7 @@
 import { messageOf } from '#base/errors';
 import type { BackgroundChores } from './background-chores.ts';
 import { requireJoinable } from './config-network.ts';
+import type { PreparedEndpoint } from './drivers/foreign-endpoints.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { planEndpoint } from './endpoint-plan.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
@@ -53,9 +54,10 @@ export class Attachment {
     owner: SandboxOwner,
     requests: readonly EndpointRequest[],
     ports: readonly PortRequest[],
+    prepared: readonly PreparedEndpoint[] = [],
   ): EndpointRecord[] {
     using undo = new DisposableStack();
-    const plan = this.#plan(owner, requests, ports, undo);
+    const plan = this.#plan(owner, requests, ports, { undo, prepared });
     const touched = [...plan.changed, ...plan.added];
     const { faults } = this.#parts;
     this.#saveRows(plan, undo);
@@ -102,6 +104,7 @@ export class Attachment {
     this.#parts.faults.reach('disconnect.3-unplugged');
     if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, netns);
     this.#forgetFlows([gone], 'released');
+    if (gone.foreign) await this.#parts.foreign.end(network, gone);
     if (heir) this.#forgetFlows([heir], 'published');
   }
 
@@ -120,18 +123,23 @@ export class Attachment {
     }
     this.#attempt('removing network name space', () => sandboxes.remove(containerId));
     this.#forgetFlows(gone, 'released');
+    for (const endpoint of gone.filter(({ foreign }) => foreign)) {
+      const network = networks.get(endpoint.networkId);
+      this.#chores.run('ending a plugin’s endpoint', () => this.#parts.foreign.end(network, endpoint));
+    }
   }
 
   #plan(
     owner: SandboxOwner,
     requests: readonly EndpointRequest[],
     ports: readonly PortRequest[],
-    undo: DisposableStack,
+    { undo, prepared }: { readonly undo: DisposableStack; readonly prepared: readonly PreparedEndpoint[] },
   ): Plan {
     const current = this.#parts.endpoints.ofContainer(owner.containerId);
     const planned: EndpointRecord[] = [];
     for (const request of requests) {
-      planned.push(this.#planOne(owner, request, [...current, ...planned], undo));
+      const others = [...current, ...planned];
+      planned.push(this.#planOne(owner, request, { others, undo, prepared }));
     }
     const gateway = chooseGateway([...current, ...planned]);
     const previous = current.find(endpoint => endpoint.isGateway);
@@ -159,8 +167,15 @@ export class Attachment {
   #planOne(
     owner: SandboxOwner,
     request: EndpointRequest,
-    others: readonly EndpointRecord[],
-    undo: DisposableStack,
+    {
+      others,
+      undo,
+      prepared,
+    }: {
+      readonly others: readonly EndpointRecord[];
+      readonly undo: DisposableStack;
+      readonly prepared: readonly PreparedEndpoint[];
+    },
   ): EndpointRecord {
     const { drivers, ipam } = this.#parts;
     const network = this.#parts.networks.get(request.network);
@@ -175,10 +190,11 @@ export class Attachment {
       if (assigned) undo.defer(() => ipam.release(network.id, assigned.address));
       return assigned;
     };
-    const ipv4 = assign(4, request.ipv4Address);
-    const ipv6 = assign(6, request.ipv6Address);
+    const theirs = prepared.find(each => each.networkId === network.id);
+    const ipv4 = theirs ? theirs.ipv4 : assign(4, request.ipv4Address);
+    const ipv6 = theirs ? theirs.ipv6 : assign(6, request.ipv6Address);
     const usedNames = new Set(others.map(endpoint => endpoint.interfaceName));
-    return planEndpoint(owner, request, { network, driver, ipv4, ipv6, usedNames });
+    return planEndpoint(owner, request, { network, driver, ipv4, ipv6, usedNames, prepared: theirs });
   }
 
   #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {

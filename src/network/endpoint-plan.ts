@@ -1,6 +1,7 @@
 import { EngineError } from '#base/errors';
 import { type EndpointId, newId, shortId } from '#base/ids';
 import { hasNames } from './dns/name-service.ts';
+import type { PreparedEndpoint } from './drivers/foreign-endpoints.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { parseEndpointOptions } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
@@ -23,27 +24,32 @@ export function planEndpoint(
     readonly ipv6: AssignedAddress | undefined;
     /** interface names in use in the container */
     readonly usedNames: ReadonlySet<string>;
+    /** what plugins decided */
+    readonly prepared?: PreparedEndpoint | undefined;
   },
 ): EndpointRecord {
-  const { network, driver, ipv4, ipv6 } = where;
+  const { network, driver, ipv4, ipv6, prepared } = where;
   const hasInterface = driver.hasInterfaces;
   const { interfaceName, sysctls } = parseEndpointOptions(request.driverOptions);
   return {
-    id: newId<EndpointId>(),
+    id: prepared?.id ?? newId<EndpointId>(),
     networkId: network.id,
     networkName: network.name,
     containerId: owner.containerId,
     interfaceName: hasInterface
-      ? (namedInterface(interfaceName, where.usedNames) ??
-        freeName(driver.interfacePrefix(network), where.usedNames))
+      ? (namedInterface(interfaceName ?? prepared?.interfaceName, where.usedNames) ??
+        freeName(prepared?.interfacePrefix ?? driver.interfacePrefix(network), where.usedNames))
       : '',
-    macAddress: hasInterface ? (fixedMac(request, where) ?? chooseMac(request.macAddress, ipv4)) : '',
+    macAddress: hasInterface
+      ? (fixedMac(request, where) ?? prepared?.macAddress ?? chooseMac(request.macAddress, ipv4))
+      : '',
     aliases: request.aliases,
     links: request.links,
     dnsNames: dnsNames(owner, request.aliases, network),
     ports: [],
     gatewayPriority: request.gatewayPriority,
     ...(sysctls.length > 0 && { sysctls }),
+    ...(prepared && { foreign: prepared.foreign }),
     isGateway: false,
     ...(driver.isRoutedByDevice(network) && !network.isInternal && { isRoutedByDevice: true }),
     ...(ipv4 && { ipv4 }),

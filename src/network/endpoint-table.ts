@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { EndpointId } from '#base/ids';
+import { mapOf } from '#spec/docker/lenient';
 import type { Database, Row } from '#store/database';
 import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { OpenPort } from './firewall-rules.ts';
@@ -32,6 +33,14 @@ const Settings = v.object({
       }),
     ),
   ),
+  foreign: v.exactOptional(
+    v.object({
+      sourceLink: v.exactOptional(v.string()),
+      routes: v.exactOptional(v.array(v.object({ destination: v.string(), nextHop: v.string() }))),
+      poolIds: v.exactOptional(mapOf(v.string())),
+      isPublished: v.exactOptional(v.literal(true)),
+    }),
+  ),
   openPorts: v.exactOptional(
     v.array(v.object({ protocol: v.picklist(['tcp', 'udp', 'sctp']), containerPort: v.number() })),
   ),
@@ -50,6 +59,15 @@ export interface EndpointRecord extends Endpoint {
   readonly gatewayPriority: number;
   /** its default route leads to the link, not to a gateway */
   readonly isRoutedByDevice?: true;
+  /** the part that plugins have in it */
+  readonly foreign?: {
+    /** the plugin's own name of the link, empty for none */
+    readonly sourceLink?: string;
+    readonly routes?: readonly { readonly destination: string; readonly nextHop: string }[];
+    /** address → pool of an IPAM plugin's it belongs to */
+    readonly poolIds?: Readonly<Record<string, string>>;
+    readonly isPublished?: true;
+  };
   readonly sysctls?: readonly InterfaceSysctl[];
   /** of a routed network: what it publishes, at its own address */
   readonly openPorts?: readonly OpenPort[];

@@ -22,6 +22,11 @@ export function predefinedNotPermitted(name: string): EngineError {
   return new EngineError('forbidden', `operation is not permitted on predefined ${name} network`);
 }
 
+/** Something is being done to it that waits for a plugin. */
+export function networkBusy(name: string): EngineError {
+  return new EngineError('conflict', `network ${name} is being changed, try again in a moment`);
+}
+
 export function networkInUse(
   network: { readonly name: string; readonly id: string },
   users: readonly { readonly name: string; readonly endpointId: string }[],

@@ -1,11 +1,19 @@
 import type { BackgroundChores } from './background-chores.ts';
 import { configInUse, planConfigNetwork, withConfigFrom } from './config-network.ts';
-import { networkInUse, networkNameTaken, predefinedNotPermitted, predefinedNotRemovable } from './errors.ts';
+import { hasForeignIpam } from './drivers/foreign-ipam.ts';
+import { RemoteDriver } from './drivers/remote-driver.ts';
+import {
+  networkBusy,
+  networkInUse,
+  networkNameTaken,
+  predefinedNotPermitted,
+  predefinedNotRemovable,
+} from './errors.ts';
 import type { NetworkCreateOptions } from './network.ts';
 import type { NetworkParts } from './network-parts.ts';
 import { planNetwork } from './network-plan.ts';
 import { PREDEFINED } from './network-registry.ts';
-import { takenSubnets } from './network-restore.ts';
+import { rangesOf, takenSubnets } from './network-restore.ts';
 import type { NetworkRecord } from './network-table.ts';
 import type { DefaultPool } from './subnet-choice.ts';
 
@@ -21,6 +29,9 @@ export class NetworkMaker {
   readonly #deps: NetworkMakerDeps;
   readonly #parts: NetworkParts;
   readonly #chores: BackgroundChores;
+  /** of networks that are being made */
+  readonly #names = new Set<string>();
+  readonly #planned: NetworkRecord[] = [];
 
   constructor(deps: NetworkMakerDeps) {
     this.#deps = deps;
@@ -38,33 +49,41 @@ export class NetworkMaker {
       networks.insert(network);
       return network;
     }
+    using _name = this.#take(request.name);
     const options = withConfigFrom(request, name => networks.find(name));
-    const driver = drivers.get(options.driver || 'bridge');
-    const network = planNetwork(options, {
+    const driver = await drivers.get(options.driver || 'bridge');
+    await using undo = new AsyncDisposableStack();
+    const network = planNetwork(await this.#withPools(options, undo), {
       driver,
       pools: this.#deps.pools,
-      taken: takenSubnets(this.#parts),
+      taken: [...takenSubnets(this.#parts), ...this.#planned.flatMap(rangesOf)],
       hasIpv6ByDefault: this.#deps.hasIpv6ByDefault(),
     });
-    using undo = new DisposableStack();
+    if (driver instanceof RemoteDriver) {
+      this.#planned.push(network);
+      undo.defer(() => void this.#planned.splice(this.#planned.indexOf(network), 1));
+    }
+    undo.defer(() =>
+      this.#chores.run('removing what a network had', () => driver.removeNetwork(network, [network])),
+    );
+    if (driver instanceof RemoteDriver) await driver.announceNetwork(network);
     const rules = driver.firewallNetwork(network);
     if (rules) firewall.setNetwork(network.id, rules);
     undo.defer(() => firewall.remove([network.id]));
-    undo.defer(() =>
-      this.#chores.run('removing what a network had', () => driver.removeNetwork(network, networks.list())),
-    );
     driver.ensureNetwork(network);
     faults.reach('network-create.1-made');
     networks.insert(network);
     faults.reach('network-create.2-row');
     undo.move();
-    ipam.open(network);
+    if (driver instanceof RemoteDriver) this.#planned.splice(this.#planned.indexOf(network), 1);
+    if (!hasForeignIpam(network.ipam.driver)) ipam.open(network);
     return network;
   }
 
   /** @throws `notFound`; `forbidden` for a predefined network, and while anything uses it. */
   async remove(reference: string): Promise<NetworkRecord> {
-    const { drivers, endpoints, faults, firewall, ipam, networks, resolveContainerName } = this.#parts;
+    const { drivers, endpoints, faults, firewall, foreignIpam, ipam, networks, resolveContainerName } =
+      this.#parts;
     const network = networks.get(reference);
     if (PREDEFINED.has(network.name)) throw predefinedNotRemovable(network.name);
     const users = endpoints.onNetwork(network.id).map(endpoint => ({
@@ -72,14 +91,56 @@ export class NetworkMaker {
       endpointId: endpoint.id,
     }));
     if (users.length > 0) throw networkInUse(network, users);
+    if (this.#parts.busy.has(network.id)) throw networkBusy(network.name);
     const isLent = network.isConfigOnly && networks.list().some(other => other.configFrom === network.name);
     if (isLent) throw configInUse(network.name);
+    const driver = drivers.of(network);
+    // A plugin may refuse, or be away: then the network stays, so that it can be tried again.
+    if (driver instanceof RemoteDriver)
+      await this.#whileBusy(network, () => driver.removeNetwork(network, [network]));
     networks.delete(network); // point of no return
     faults.reach('network-remove.1-row');
     ipam.close(network.id);
     firewall.remove([network.id]);
     faults.reach('network-remove.2-rules');
-    if (!network.isConfigOnly) await drivers.of(network).removeNetwork(network, networks.list());
+    if (!network.isConfigOnly && !(driver instanceof RemoteDriver)) {
+      await driver.removeNetwork(network, networks.list());
+    }
+    const { driver: ipamDriver, pools } = network.ipam;
+    if (hasForeignIpam(ipamDriver)) {
+      this.#chores.run('giving ranges back', () => foreignIpam.releasePools(ipamDriver, pools));
+    }
     return network;
+  }
+
+  /** Ranges of an IPAM plugin's. */
+  async #withPools(options: NetworkCreateOptions, undo: AsyncDisposableStack): Promise<NetworkCreateOptions> {
+    const { ipamDriver } = options;
+    if (!hasForeignIpam(ipamDriver)) return options;
+    const { foreignIpam } = this.#parts;
+    const pools = await foreignIpam.requestPools(ipamDriver, options);
+    undo.defer(() =>
+      this.#chores.run('giving ranges back', () => foreignIpam.releasePools(ipamDriver, pools)),
+    );
+    const hasIpv4 = pools.some(({ subnet }) => !subnet.includes(':'));
+    return { ...options, pools, hasIpv4, hasIpv6: pools.some(({ subnet }) => subnet.includes(':')) };
+  }
+
+  /** A name is somebody's while plugins are asked. */
+  #take(name: string): Disposable {
+    if (this.#names.has(name)) throw networkNameTaken(name);
+    this.#names.add(name);
+    return { [Symbol.dispose]: () => void this.#names.delete(name) };
+  }
+
+  async #whileBusy(network: NetworkRecord, work: () => Promise<void>): Promise<void> {
+    const { busy } = this.#parts;
+    if (busy.has(network.id)) throw networkBusy(network.name);
+    busy.add(network.id);
+    try {
+      await work();
+    } finally {
+      busy.delete(network.id);
+    }
   }
 }

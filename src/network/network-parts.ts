@@ -3,6 +3,8 @@ import type { FaultSwitch } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import type { Conntrack } from '#sys/netlink/conntrack';
 import type { DriverTable } from './drivers/driver-table.ts';
+import type { ForeignEndpoints } from './drivers/foreign-endpoints.ts';
+import type { ForeignIpam } from './drivers/foreign-ipam.ts';
 import type { EndpointRegistry } from './endpoint-registry.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { Firewall } from './firewall.ts';
@@ -23,6 +25,10 @@ export interface NetworkParts {
   readonly endpoints: EndpointRegistry;
   readonly ipam: Ipam;
   readonly drivers: DriverTable;
+  readonly foreign: ForeignEndpoints;
+  readonly foreignIpam: ForeignIpam;
+  /** networks that something is being done to that waits for others */
+  readonly busy: Set<string>;
   readonly hostLinks: HostLinks;
   readonly firewall: Firewall;
   readonly conntrack: Conntrack;

@@ -62,7 +62,7 @@ export function planNetwork(options: NetworkCreateOptions, context: PlanContext)
     options: options.options ?? {},
     labels: options.labels ?? {},
   };
-  const ipam = { driver: ipamDriver(options.ipamDriver), options: options.ipamOptions ?? {} };
+  const ipam = { driver: options.ipamDriver || 'default', options: options.ipamOptions ?? {} };
   context.driver.check({ ...network, ipam: { ...ipam, pools: [] } });
   const pools = planPools(options.pools ?? [], { hasIpv4, hasIpv6 }, context);
   return { ...network, ipam: { ...ipam, pools } };
@@ -98,14 +98,6 @@ export function checkName(name: string): void {
       `invalid network name ${JSON.stringify(name.slice(0, MAX_NAME_LENGTH))}: use letters, digits, "_", "." and "-", first a letter or digit`,
     );
   }
-}
-
-function ipamDriver(name: string | undefined): string {
-  if (name === undefined || name === '' || name === 'default') return 'default';
-  throw new EngineError(
-    'notFound',
-    `could not find IPAM driver ${JSON.stringify(name)}: only "default" is built in`,
-  );
 }
 
 function planPools(
@@ -194,6 +186,7 @@ function completePool(subnet: Subnet, pool: IpamPool): IpamPool {
   return {
     subnet: formatSubnet(subnet),
     gateway: formatIp(gateway),
+    ...(pool.poolId !== undefined && { poolId: pool.poolId }),
     ...(range && { ipRange: formatSubnet(range) }),
     ...(Object.keys(auxAddresses).length > 0 && { auxAddresses }),
   };

@@ -33,7 +33,7 @@ export async function restoreNetworks(
   running: ReadonlySet<string>,
   context: RestoreContext,
 ): Promise<void> {
-  forgetStopped(parts, running);
+  forgetStopped(parts, running, context.chores);
   ensurePredefined(parts, context.pools);
   parts.firewall.watch();
   assertFirewall(parts);
@@ -70,7 +70,7 @@ export function hostRanges({ drivers, hostLinks, networks }: NetworkParts): read
 /** Parsed once per network: with a thousand of them it is felt. */
 const rangesByNetwork = new WeakMap<NetworkRecord, readonly TakenSubnet[]>();
 
-function rangesOf(network: NetworkRecord): readonly TakenSubnet[] {
+export function rangesOf(network: NetworkRecord): readonly TakenSubnet[] {
   const known = rangesByNetwork.get(network);
   if (known) return known;
   const ranges = network.ipam.pools.flatMap(pool => {
@@ -81,14 +81,20 @@ function rangesOf(network: NetworkRecord): readonly TakenSubnet[] {
   return ranges;
 }
 
-function forgetStopped({ endpoints, ipam, networks }: NetworkParts, running: ReadonlySet<string>): void {
+function forgetStopped(
+  { endpoints, foreign, ipam, networks }: NetworkParts,
+  running: ReadonlySet<string>,
+  chores: BackgroundChores,
+): void {
   const stopped = endpoints.list().filter(endpoint => !running.has(endpoint.containerId));
   endpoints.delete(stopped);
   for (const endpoint of stopped) {
     for (const address of [endpoint.ipv4, endpoint.ipv6]) {
       if (address) ipam.release(endpoint.networkId, address.address);
     }
-    endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
+    const network = networks.get(endpoint.networkId);
+    endpoints.emit('disconnect', endpoint, network);
+    if (endpoint.foreign) chores.run('ending a plugin’s endpoint', () => foreign.end(network, endpoint));
   }
 }
 
@@ -143,7 +149,7 @@ function planDefaultBridge(
         'com.docker.network.driver.mtu': '1500',
       },
     },
-    { driver: drivers.get('bridge'), taken, pools },
+    { driver: drivers.of({ driver: 'bridge' }), taken, pools },
   );
 }
 

@@ -4,6 +4,7 @@ import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
+import { Plugins } from '#plugin/plugins';
 import type { Database } from '#store/database';
 import { Conntrack } from '#sys/netlink/conntrack';
 import type { NftChain } from '#sys/netlink/nftables-chains';
@@ -14,13 +15,17 @@ import type { HostStub } from './dns/dns-thread.ts';
 import { NameService } from './dns/name-service.ts';
 import { BridgeDriver } from './drivers/bridge-driver.ts';
 import { DriverTable } from './drivers/driver-table.ts';
+import { ForeignEndpoints } from './drivers/foreign-endpoints.ts';
+import { ForeignIpam, hasForeignIpam } from './drivers/foreign-ipam.ts';
 import { LanDriver } from './drivers/lan-driver.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { plainDriver } from './drivers/plain-driver.ts';
+import { PLUGIN_CALL_MS } from './drivers/remote-protocol.ts';
 import { checkEndpoint } from './endpoint-check.ts';
 import { renameEndpoint } from './endpoint-plan.ts';
 import { EndpointRegistry } from './endpoint-registry.ts';
 import { Firewall } from './firewall.ts';
+import { ForeignAttachment } from './foreign-attachment.ts';
 import { ForwardWarning } from './forward-warning.ts';
 import { HostLinks } from './host-links.ts';
 import { type EngineInstance, InstanceNames } from './instance-names.ts';
@@ -61,6 +66,10 @@ export interface NetworkServiceDeps {
   readonly resolveContainerName: (containerId: string) => string | undefined;
   readonly publishing?: PublishingPolicy;
   readonly faults?: FaultSwitch;
+  /** default: those that Docker would find */
+  readonly plugins?: Plugins;
+  /** for each call of one */
+  readonly pluginTimeoutMs?: number;
   /** `--dns` of a container; none unless given */
   readonly dnsServersOf?: (containerId: string) => readonly string[];
   /** where programs of the host may ask for names of containers; nowhere unless given */
@@ -84,6 +93,7 @@ export class NetworkService {
   readonly #chores: BackgroundChores;
   readonly #attachment: Attachment;
   readonly #maker: NetworkMaker;
+  readonly #foreign: ForeignAttachment;
   readonly #ownedDrivers: readonly (NetworkDriver & Disposable)[];
   /** for networks that users make, and for the one called `bridge` */
   readonly #pools: { readonly user: readonly DefaultPool[]; readonly bridge: readonly DefaultPool[] };
@@ -116,12 +126,14 @@ export class NetworkService {
       ),
     ];
     this.#chores = new BackgroundChores(logger);
+    const ipam = openIpam(networks, endpoints, resolveContainerName);
     this.#parts = {
       names,
       networks,
       endpoints,
-      ipam: openIpam(networks, endpoints, resolveContainerName),
-      drivers: new DriverTable([...this.#ownedDrivers, plainDriver('host'), plainDriver('null')]),
+      ipam,
+      ...openDrivers(deps, this.#ownedDrivers, ipam),
+      busy: new Set(),
       hostLinks,
       firewall,
       conntrack: new Conntrack(),
@@ -135,6 +147,7 @@ export class NetworkService {
       resolveContainerName,
     };
     this.#attachment = new Attachment(this.#parts, this.#chores);
+    this.#foreign = new ForeignAttachment(this.#parts, this.#attachment);
     this.#ranges = this.#watchRanges();
     this.#maker = new NetworkMaker({
       parts: this.#parts,
@@ -242,8 +255,8 @@ export class NetworkService {
     { signal }: Abortable = {},
   ): Promise<Endpoint[]> {
     throwIfAborted(signal);
-    const attached = await this.#namingConflicts(owner, () =>
-      this.#attachment.attach(owner, endpoints, ports),
+    const attached = await this.#foreign.around(owner, endpoints, ports, prepared =>
+      this.#namingConflicts(owner, () => this.#attachment.attach(owner, endpoints, ports, prepared)),
     );
     this.#dns.update(owner.containerId);
     await this.#dns.ready(owner.containerId);
@@ -363,6 +376,18 @@ function poolsOf({ db, defaultPools }: Pick<NetworkServiceDeps, 'db' | 'defaultP
   };
 }
 
+/** Drivers of our own, and those of plugins. */
+function openDrivers(
+  { logger, plugins = new Plugins({ logger }), pluginTimeoutMs = PLUGIN_CALL_MS }: NetworkServiceDeps,
+  own: readonly NetworkDriver[],
+  ipam: Ipam,
+): Pick<NetworkParts, 'drivers' | 'foreign' | 'foreignIpam'> {
+  const builtIn = [...own, plainDriver('host'), plainDriver('null')];
+  const drivers = new DriverTable(builtIn, plugins, pluginTimeoutMs);
+  const foreignIpam = new ForeignIpam(plugins, pluginTimeoutMs);
+  return { drivers, foreignIpam, foreign: new ForeignEndpoints({ drivers, ipam, foreignIpam, logger }) };
+}
+
 function openIpam(
   networks: NetworkRegistry,
   endpoints: EndpointRegistry,
@@ -374,7 +399,9 @@ function openIpam(
       .find(endpoint => endpoint.ipv4?.address === address || endpoint.ipv6?.address === address);
     return holder && `container ${nameOf(holder.containerId) ?? holder.containerId.slice(0, 12)}`;
   });
-  for (const network of networks.list()) if (!network.isConfigOnly) ipam.open(network);
+  for (const network of networks.list()) {
+    if (!network.isConfigOnly && !hasForeignIpam(network.ipam.driver)) ipam.open(network);
+  }
   for (const endpoint of endpoints.list()) {
     for (const address of [endpoint.ipv4, endpoint.ipv6]) {
       if (address) ipam.occupy(endpoint.networkId, address.address);

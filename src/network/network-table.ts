@@ -9,6 +9,7 @@ const Pool = v.object({
   ipRange: v.exactOptional(v.string()),
   gateway: v.exactOptional(v.string()),
   auxAddresses: v.exactOptional(mapOf(v.string())),
+  poolId: v.exactOptional(v.string()),
 });
 
 const Settings = v.object({

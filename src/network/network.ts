@@ -6,6 +6,8 @@ export interface IpamPool {
   readonly ipRange?: string;
   readonly gateway?: string;
   readonly auxAddresses?: Readonly<Record<string, string>>;
+  /** the name that an IPAM plugin knows it by */
+  readonly poolId?: string;
 }
 
 export interface Network {

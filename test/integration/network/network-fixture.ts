@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { EngineEvent } from '#base/engine-event';
 import { newId } from '#base/ids';
-import type { LogFields } from '#base/logger';
+import { type LogFields, silentLogger } from '#base/logger';
 import type { Endpoint, EndpointRequest, PortRequest } from '#network/network';
 import { networkMigrations } from '#network/network-migrations';
 import { NetworkService, type NetworkServiceDeps } from '#network/network-service';
 import type { PublishingPolicy } from '#network/publishing-policy';
+import { Plugins } from '#plugin/plugins';
 import { Database } from '#store/database';
 import { createNetns, leaveForNewNetns, removeNetns } from '#sys/netns';
 import type { Order, Reply } from './netns-worker.ts';
@@ -115,6 +116,8 @@ export class NetworkFixture implements AsyncDisposable {
   readonly names = new Map<string, string>();
   readonly stations: Station[] = [];
   readonly #extraNetns: string[] = [];
+  /** folders where this engine looks for plugins */
+  readonly pluginPlaces = { sockets: [`${this.folder}/plugins`], specs: [`${this.folder}/specs`] };
   readonly #publishing: PublishingPolicy | undefined;
   #db: Database;
   service: NetworkService;
@@ -220,6 +223,8 @@ export class NetworkFixture implements AsyncDisposable {
       db: this.#db,
       runDir: this.folder,
       instance: INSTANCE,
+      plugins: new Plugins({ logger: silentLogger, places: this.pluginPlaces }),
+      pluginTimeoutMs: 1_000,
       ...this.#more,
       ...(this.#publishing && { publishing: this.#publishing }),
       events: { emit: event => void this.events.push(event) },
