@@ -15,6 +15,7 @@ import { type NetworkRouteDeps, networkRoutes } from './network-routes.ts';
 import { type PluginApi, pluginRoutes } from './plugin-routes.ts';
 import { type PortApi, portRoutes } from './port-routes.ts';
 import { type RegistryApi, registryRoutes } from './registry-routes.ts';
+import { type ScheduleApi, scheduleRoutes } from './schedule-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
 import { unservedRoutes } from './unserved-routes.ts';
 import { type VolumeContentDeps, volumeContentRoutes } from './volume-content-routes.ts';
@@ -33,6 +34,7 @@ export interface ApiServerDeps {
   readonly volumes: VolumeApi & VolumeContentDeps['volumes'] & SystemRouteDeps['volumes'];
   readonly networks: NetworkRouteDeps['networks'];
   readonly plugins: PluginApi;
+  readonly schedules: ScheduleApi;
   readonly registries: RegistryApi;
   readonly system: SystemRouteDeps['system'];
   readonly events: EventSource & EventSink;
@@ -59,6 +61,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...volumeContentRoutes(deps),
     ...networkRoutes(deps),
     ...pluginRoutes(deps.plugins),
+    ...scheduleRoutes(deps.schedules),
     ...portRoutes(deps.containers),
   ];
 }

@@ -483,6 +483,14 @@ export function fakeApiDeps(change: Partial<ApiServerDeps> = {}): ApiServerDeps 
     volumes: fakeVolumes(),
     networks: fakeNetworks(),
     plugins: { list: async () => [] },
+    schedules: {
+      add: () => {
+        throw new TypeError('not in this fake');
+      },
+      list: () => [],
+      remove: () => undefined,
+      nextRunOf: () => undefined,
+    },
     registries: fakeRegistries(),
     system: fakeSystem,
     events: {

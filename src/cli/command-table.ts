@@ -90,6 +90,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['volume rename'], async () => (await import('./commands/volume-data.ts')).rename),
   entry(['volume restore'], async () => (await import('./commands/volume-data.ts')).restore),
   entry(['volume rm', 'volume remove'], async () => (await import('./commands/volume.ts')).remove),
+  entry(['volume schedule'], async () => (await import('./commands/volume-data.ts')).schedule),
   entry(['volume snapshot'], async () => (await import('./commands/volume-data.ts')).snapshot),
 ];
 

@@ -48,6 +48,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   });
   const catchUp = (async () => {
     await containers.catchUp();
+    services.schedules.start();
     images.sweep();
     await Promise.all([services.programs.readVersions(), services.seccomp.prewarm()]);
     logger.debug('caught up with the last life');
@@ -58,6 +59,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await server.close();
       await containers.close();
       await catchUp;
+      await services.schedules.close();
       await volumes.settled();
       await owned.disposeAsync();
     },

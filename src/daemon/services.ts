@@ -31,6 +31,8 @@ import { Journal, journalMigrations } from '#store/journal';
 import { repairHybrid } from '#sys/cgroup';
 import { linuxMounts } from '#sys/mount';
 import { loadSeccompCompiler } from '#sys/seccomp';
+import { BackupSchedules } from '#volume/backup-schedules';
+import { ScheduleTable } from '#volume/schedule-table';
 import { VolumeService } from '#volume/volume-service';
 import { volumeMigrations } from '#volume/volume-table';
 import { ENGINE_BUILD } from './build-info.ts';
@@ -60,6 +62,7 @@ export interface Services extends AsyncDisposable {
   readonly networks: NetworkService;
   readonly images: ImageService;
   readonly volumes: VolumeService;
+  readonly schedules: BackupSchedules;
   readonly seccomp: SeccompFilters;
   readonly programs: HostPrograms;
 }
@@ -103,6 +106,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     host,
     seccomp,
   });
+  const schedules = createSchedules(shared, storage.volumes, containers);
   const system = new SystemReport({
     build: ENGINE_BUILD,
     engineId: engineId(config.root),
@@ -113,14 +117,29 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     plugins,
   });
   return {
-    api: { ...storage, containers, networks, plugins, system, events, logger },
+    api: { ...storage, containers, networks, plugins, schedules, system, events, logger },
     ...storage,
     containers,
     networks,
+    schedules,
     seccomp,
     programs,
     [Symbol.asyncDispose]: () => endStorage(shared, storage),
   };
+}
+
+function createSchedules(
+  { db, logger }: Shared,
+  volumes: VolumeService,
+  containers: ContainerService,
+): BackupSchedules {
+  return new BackupSchedules({
+    table: new ScheduleTable(db),
+    backups: volumes.backups,
+    requireVolume: name => void volumes.get(name),
+    withUsersPaused: (volume, work) => containers.withUsersPaused(volume, work),
+    logger,
+  });
 }
 
 /** What still writes first, the database last. */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { mapOf } from '#spec/docker/lenient';
 import type { Database, Migration, Row } from '#store/database';
+import { scheduleMigrations } from './schedule-table.ts';
 import type { Volume, VolumeSnapshot } from './volume.ts';
 
 export const volumeMigrations: readonly Migration[] = [
@@ -50,6 +51,7 @@ export const volumeMigrations: readonly Migration[] = [
         new_name TEXT NOT NULL
       ) STRICT, WITHOUT ROWID`,
   },
+  ...scheduleMigrations,
 ];
 
 const TextMap = mapOf(v.string());
@@ -104,6 +106,7 @@ export class VolumeTable {
   delete(name: string): void {
     this.#db.transaction(() => {
       this.#db.run('DELETE FROM volume_mounts WHERE volume = ?', name);
+      this.#db.run('DELETE FROM volume_schedules WHERE volume = ?', name);
       this.#db.run('DELETE FROM volumes WHERE name = ?', name);
     });
   }
@@ -112,6 +115,7 @@ export class VolumeTable {
   deleteForRemoval(name: string): void {
     this.#db.transaction(() => {
       this.#db.run('DELETE FROM volume_mounts WHERE volume = ?', name);
+      this.#db.run('DELETE FROM volume_schedules WHERE volume = ?', name);
       this.#db.run('DELETE FROM volumes WHERE name = ?', name);
       this.#db.run('INSERT OR IGNORE INTO volume_removals (name) VALUES (?)', name);
     });
@@ -145,7 +149,7 @@ export class VolumeTable {
   /** Gives the row another name, and all that refer to it. Part of the caller's transaction. */
   rename(volume: Volume, to: string, mountpoint: string): void {
     this.insert({ ...volume, name: to, mountpoint });
-    for (const table of ['volume_users', 'volume_mounts', 'volume_snapshots']) {
+    for (const table of ['volume_users', 'volume_mounts', 'volume_snapshots', 'volume_schedules']) {
       this.#db.run(`UPDATE ${table} SET volume = ? WHERE volume = ?`, to, volume.name);
     }
     this.#db.run('DELETE FROM volumes WHERE name = ?', volume.name);

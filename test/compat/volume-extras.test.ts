@@ -15,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
 import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
+import { until } from '../support/until.ts';
 
 describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers || cannotRunDocker }, () => {
   let folder: string;
@@ -171,6 +172,32 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     assert.equal(await docker('exec', 'frozen', 'cat', '/data/file'), 'data');
     await docker('rm', '-f', 'frozen');
     await docker('volume', 'rm', 'slow');
+  });
+
+  test('volume schedule: a backup that was due while the engine was down is made at its next start', async () => {
+    await write('planned', 'data');
+    const backups = join(folder, 'planned');
+    mkdirSync(backups);
+    assert.match(await refused('volume', 'schedule', 'planned', 'often', backups), /"often" is no schedule/);
+    const id = await quai('volume', 'schedule', '--keep', '2', 'planned', '@hourly', backups);
+    assert.match(
+      await quai('volume', 'schedule', 'planned'),
+      new RegExp(`^${id}\\t@hourly\\t${backups}\\t\\d{4}-`),
+    );
+    await daemon.kill9();
+    const db = new DatabaseSync(`${daemon.root}/quai.db`);
+    db.prepare('UPDATE volume_schedules SET created_at = created_at - 7200000').run();
+    db.close();
+    await daemon.start();
+    const manifests = () => readdirSync(backups).filter(name => name.endsWith('.json'));
+    await until('the backup is made', () => manifests().length === 1);
+    await quai('volume', 'restore', 'again', join(backups, manifests()[0] ?? ''));
+    assert.equal(await read('again'), 'data');
+    await quai('volume', 'rename', 'planned', 'renamed');
+    assert.match(await quai('volume', 'schedule', 'renamed'), /@hourly/);
+    await quai('volume', 'schedule', '--remove', id, 'renamed');
+    assert.equal(await quai('volume', 'schedule', 'renamed'), '');
+    await docker('volume', 'rm', 'renamed', 'again');
   });
 
   test('archives of a part of a volume, as Docker has them of containers', async () => {

@@ -116,6 +116,37 @@ export const backup = command({
   },
 });
 
+export const schedule = command({
+  usage: 'volume schedule [OPTIONS] VOLUME [SCHEDULE DIRECTORY]',
+  summary: 'Back up a volume by itself: "0 3 * * *" or @daily; without one, list what there is',
+  flags: {
+    keep: { type: 'int', help: 'Keep this many backups of the volume in the directory' },
+    pause: { type: 'bool', help: 'Pause the containers that run with the volume meanwhile' },
+    remove: { type: 'string', help: 'Remove the schedule with this ID' },
+  },
+  args: { min: 1, max: 3 },
+  async run({ client, print }, { flags, args: [volume = '', cron, directory] }) {
+    if (flags.remove) {
+      await client.call('DELETE', pathOf(volume, `schedules/${encodeURIComponent(flags.remove)}`));
+      print(flags.remove);
+    } else if (cron === undefined) {
+      const answer = await client.call('GET', pathOf(volume, 'schedules'));
+      for (const one of listAt(answer, 'Schedules')) {
+        const words = ['ID', 'Schedule', 'Directory', 'NextRun', 'LastRun', 'LastError'].map(key =>
+          textAt(one, key),
+        );
+        print(words.join('\t').trimEnd());
+      }
+    } else {
+      if (directory === undefined)
+        throw new CliError('a directory of the engine’s host is wanted for the backups');
+      const body = { Schedule: cron, Directory: directory, Keep: flags.keep ?? 0, Pause: flags.pause };
+      print(textAt(await client.call('POST', pathOf(volume, 'schedules'), { body }), 'ID'));
+    }
+    return 0;
+  },
+});
+
 function standardInput({ stdin }: CliContext): CliContext['stdin'] {
   if (stdin.isTTY) throw new CliError('an archive is wanted on stdin, and that is a terminal');
   return stdin;

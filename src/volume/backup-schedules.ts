@@ -1,0 +1,142 @@
+import { isAbsolute } from 'node:path';
+import { nextDue, parseCron } from '#base/cron';
+import { EngineError, messageOf } from '#base/errors';
+import { newId, shortId } from '#base/ids';
+import type { Logger } from '#base/logger';
+import type { BackupSchedule, ScheduleTable } from './schedule-table.ts';
+import type { VolumeBackups } from './volume-backups.ts';
+
+export interface BackupSchedulesDeps {
+  readonly table: ScheduleTable;
+  readonly backups: Pick<VolumeBackups, 'make'>;
+  /** @throws `notFound` for a volume that is not there. */
+  readonly requireVolume: (name: string) => void;
+  /** runs work while the containers that run with a volume are paused */
+  readonly withUsersPaused: <T>(volume: string, work: () => Promise<T>) => Promise<T>;
+  readonly logger: Logger;
+  /** milliseconds since 1970 */
+  readonly now?: () => number;
+}
+
+/** The clock of the host may be set: it is looked at this often at least. */
+const LONGEST_SLEEP_MS = 60_000;
+const MOST_PER_VOLUME = 20;
+
+/**
+ * Makes the backups that are due. One that was missed, as the engine did not run, is made at its next start, once. One at
+ * a time: they are work for the disk.
+ */
+export class BackupSchedules {
+  readonly #deps: BackupSchedulesDeps;
+  readonly #now: () => number;
+  readonly #closing = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(deps: BackupSchedulesDeps) {
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+  }
+
+  /** @throws {EngineError} `invalid` for a schedule that is none or never due, `notFound` for the volume. */
+  add(volume: string, wish: Pick<BackupSchedule, 'cron' | 'directory' | 'keep' | 'pauses'>): BackupSchedule {
+    this.#deps.requireVolume(volume);
+    if (!isAbsolute(wish.directory)) {
+      throw new EngineError(
+        'invalid',
+        `"${wish.directory}" is no absolute path of a directory of the engine's host`,
+      );
+    }
+    const createdAt = this.#now();
+    if (dueAfter(wish.cron, createdAt) === undefined) {
+      throw new EngineError('invalid', `"${wish.cron}" is never due`);
+    }
+    if (this.list(volume).length >= MOST_PER_VOLUME) {
+      throw new EngineError('invalid', `volume ${volume} has ${MOST_PER_VOLUME} schedules already`);
+    }
+    const schedule = {
+      id: shortId(newId()),
+      volume,
+      ...wish,
+      createdAt,
+      lastRunAt: undefined,
+      lastError: '',
+    };
+    this.#deps.table.insert(schedule);
+    return schedule;
+  }
+
+  list(volume: string): BackupSchedule[] {
+    this.#deps.requireVolume(volume);
+    return this.#deps.table.all().filter(schedule => schedule.volume === volume);
+  }
+
+  /** @throws `notFound`. */
+  remove(volume: string, id: string): void {
+    if (!this.list(volume).some(schedule => schedule.id === id)) {
+      throw new EngineError('notFound', `volume ${volume} has no schedule "${id.slice(0, 100)}"`);
+    }
+    this.#deps.table.delete(id);
+  }
+
+  /** When a schedule is due next, in milliseconds since 1970. */
+  nextRunOf({ cron, createdAt, lastRunAt }: BackupSchedule): number | undefined {
+    return dueAfter(cron, lastRunAt ?? createdAt);
+  }
+
+  /** From now on, what is due is made. */
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#working = this.runDue().finally(() => {
+        if (!this.#closing.signal.aborted) this.start();
+      });
+    }, this.#sleepMs()).unref();
+  }
+
+  /** Makes what is due. Failures are noted and logged. */
+  async runDue(): Promise<void> {
+    for (const schedule of this.#deps.table.all()) {
+      if (this.#closing.signal.aborted) return;
+      const due = this.nextRunOf(schedule);
+      if (due !== undefined && due <= this.#now()) await this.#run(schedule);
+    }
+  }
+
+  /** Stops what is under way; that is made at the next start. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#closing.abort();
+    await this.#working;
+  }
+
+  #sleepMs(): number {
+    const next = this.#deps.table.all().flatMap(schedule => this.nextRunOf(schedule) ?? []);
+    const untilNext = Math.min(...next, Number.MAX_SAFE_INTEGER) - this.#now();
+    return Math.min(Math.max(untilNext, 0) + 1, LONGEST_SLEEP_MS);
+  }
+
+  async #run({ id, volume, directory, keep, pauses }: BackupSchedule): Promise<void> {
+    const { backups, table, logger, withUsersPaused } = this.#deps;
+    const startedAt = this.#now();
+    const { signal } = this.#closing;
+    const make = () => backups.make(volume, directory, { ...(keep > 0 && { keep }), signal });
+    try {
+      const { path } = await (pauses ? withUsersPaused(volume, make) : make());
+      logger.info('a backup was made', { volume, path });
+      table.noteRun(id, startedAt, '');
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.error('a backup that was due could not be made', { volume, directory, error });
+      table.noteRun(id, startedAt, messageOf(error));
+    }
+  }
+}
+
+function dueAfter(cron: string, afterMs: number): number | undefined {
+  try {
+    return nextDue(parseCron(cron), afterMs);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new EngineError('invalid', error.message, { cause: error });
+  }
+}
