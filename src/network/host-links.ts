@@ -37,7 +37,8 @@ export class HostLinks implements Disposable {
    */
   takenSubnets(ownLinks: () => ReadonlySet<string>): readonly TakenSubnet[] {
     const changes = this.#changes.drain();
-    const isStale = changes === 'lost' || changes.some(change => !this.#own.has(changedLink(change) ?? 0));
+    const isForeign = (link: number | undefined): boolean => link !== undefined && !this.#own.has(link);
+    const isStale = changes === 'lost' || changes.some(change => isForeign(changedLink(change)));
     if (isStale) this.#ranges = undefined;
     this.#ranges ??= this.#readRanges(ownLinks());
     return this.#ranges;

@@ -25,8 +25,8 @@ const OPEN_LIMIT_MS = 2_000;
 const CLOSE_LIMIT_MS = 2_000;
 
 /**
- * The thread that answers DNS. It starts with the first container that needs it (it holds some 15 MB), and again, with
- * all it was told before, should it ever end by a bug.
+ * The thread that answers DNS. It starts with the first network that has names (it holds some 15 MB), so that the first
+ * container does not wait for it, and again, with all it was told before, should it ever end by a bug.
  */
 export class DnsThread implements AsyncDisposable {
   readonly #deps: DnsThreadDeps;
@@ -43,13 +43,19 @@ export class DnsThread implements AsyncDisposable {
     if (deps.hostStub) this.#start();
   }
 
+  /** Runs, or will again in a moment. */
+  get #isStarted(): boolean {
+    return this.#worker !== undefined || this.#restart !== undefined;
+  }
+
   get sandboxes(): ReadonlyMap<string, NamedSandbox> {
     return this.#sandboxes;
   }
 
   setNetwork(network: NamedNetwork): void {
     this.#networks.set(network.id, network);
-    this.#order({ kind: 'network', network });
+    if (this.#isStarted) this.#order({ kind: 'network', network });
+    else this.#start();
   }
 
   removeNetwork(id: string): void {
@@ -60,8 +66,8 @@ export class DnsThread implements AsyncDisposable {
   /** New or changed. From now on questions are answered by it. */
   setSandbox(sandbox: NamedSandbox): void {
     this.#sandboxes.set(sandbox.id, sandbox);
-    if (!this.#worker && !this.#restart) this.#start();
-    else this.#order({ kind: 'sandbox', sandbox });
+    if (this.#isStarted) this.#order({ kind: 'sandbox', sandbox });
+    else this.#start();
     if (!this.#waiting.has(sandbox.id)) this.#waiting.set(sandbox.id, Promise.withResolvers());
   }
 

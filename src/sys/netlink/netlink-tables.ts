@@ -85,10 +85,7 @@ export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6): Route[] {
   const routes: Route[] = [];
   for (const { payload } of socket.dump(listRoutes(family))) {
     const attributes = decodeAttributes(payload, RTMSG_BYTES);
-    const table = attributes.get(RTA_TABLE);
-    const isCloned = (readU32(payload, 8) & RTM_F_CLONED) !== 0;
-    if (isCloned || payload[7] !== RTN_UNICAST) continue;
-    if ((table ? readU32(table, 0) : payload[4]) === RT_TABLE_LOCAL) continue;
+    if (!leadsSomewhere(payload, attributes)) continue;
     const destination = attributes.get(RTA_DST);
     const link = attributes.get(RTA_OIF);
     routes.push({
@@ -100,17 +97,30 @@ export function dumpRoutes(socket: NetlinkSocket, family: 4 | 6): Route[] {
   return routes;
 }
 
+/** Not a note of the kernel's own: addresses of the host, broadcasts, multicasts, cached paths. */
+function leadsSomewhere(payload: Buffer, attributes: ReadonlyMap<number, Buffer>): boolean {
+  const table = attributes.get(RTA_TABLE);
+  const isCloned = (readU32(payload, 8) & RTM_F_CLONED) !== 0;
+  if (isCloned || payload[7] !== RTN_UNICAST) return false;
+  return (table ? readU32(table, 0) : payload[4]) !== RT_TABLE_LOCAL;
+}
+
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
 
-/** Which link a notification about an address or route is about; undefined for others. */
+/**
+ * Which link a notification is about, if it is about an address or a route that {@link dumpAddresses} or
+ * {@link dumpRoutes} would tell; 0 for a route by several links.
+ */
 export function changedLink({ type, payload }: NetlinkReply): number | undefined {
   if (type >= RTM_NEWADDR && type < RTM_GETADDR) return readU32(payload, 4);
   if (type < RTM_NEWROUTE || type >= RTM_GETROUTE) return undefined;
-  const link = decodeAttributes(payload, RTMSG_BYTES).get(RTA_OIF);
-  return link && readU32(link, 0);
+  const attributes = decodeAttributes(payload, RTMSG_BYTES);
+  if (!leadsSomewhere(payload, attributes)) return undefined;
+  const link = attributes.get(RTA_OIF);
+  return link ? readU32(link, 0) : 0;
 }
 
 export function decodeLink(payload: Buffer): Link {
