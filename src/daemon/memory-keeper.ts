@@ -5,7 +5,7 @@ import { trimHeap } from '#sys/trim-memory';
 
 const INTERVAL_MS = 5_000;
 /** More than this above what was left the last time is worth it. */
-const WORTH_BYTES = 48 * 1024 * 1024;
+const WORTH_BYTES = 24 * 1024 * 1024;
 /** Less processor time than this in an interval: nothing goes on. */
 const IDLE_CPU_MICROS = 250_000;
 
