@@ -20,9 +20,10 @@ import { ConmonRuntime } from '#runtime/conmon-runtime';
 import { type HostFacts, readHostFacts } from '#runtime/oci-spec/host-facts';
 import { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
 import { erofsMissing } from '#snapshot/erofs-probe';
-import { StoredLayerBlobs } from '#snapshot/layer-blobs';
+import { layerBlobMigrations } from '#snapshot/layer-blob-table';
 import type { LayerFormatName } from '#snapshot/layer-format';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
@@ -47,6 +48,7 @@ import { SystemReport } from './system-report.ts';
 const MIGRATIONS = [
   ...journalMigrations,
   ...snapshotMigrations,
+  ...layerBlobMigrations,
   ...imageMigrations,
   ...volumeMigrations,
   ...networkMigrations,
@@ -81,7 +83,8 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   const streams = new JailPool({ size: STREAM_THREADS }); // clients set their pace: they hold up nobody else
   const plugins = new Plugins({ logger, places: config.pluginPlaces });
   const intake = new JailPool(); // a slow download holds its thread, and nobody else's
-  const shared = { db, jail, intake, streams, plugins, events, logger };
+  const rebuild = new JailPool({ size: 1 }); // idle work
+  const shared = { db, jail, intake, rebuild, streams, plugins, events, logger };
   const storage = createStorage(config, shared, () => containers);
   const networks = new NetworkService({
     ...shared,
@@ -144,12 +147,13 @@ function createSchedules(
 
 /** What still writes first, the database last. */
 async function endStorage(
-  { jail, intake, streams, db }: Shared,
-  { registries, snapshots }: Storage,
+  { jail, intake, rebuild, streams, db }: Shared,
+  { registries, snapshots, blobs }: Storage,
 ): Promise<void> {
   registries[Symbol.dispose]();
   await registries.settled();
-  await Promise.all([jail, intake, streams].map(pool => pool[Symbol.asyncDispose]()));
+  await blobs[Symbol.asyncDispose]();
+  await Promise.all([jail, intake, rebuild, streams].map(pool => pool[Symbol.asyncDispose]()));
   snapshots[Symbol.dispose]();
   db[Symbol.dispose]();
 }
@@ -157,12 +161,14 @@ async function endStorage(
 type Storage = Pick<ContainerDeps, 'images' | 'volumes'> & {
   readonly snapshots: OverlaySnapshotter;
   readonly registries: RegistryClient;
+  readonly blobs: RebuiltBlobs;
 };
 
 interface Shared {
   readonly db: Database;
   readonly jail: JailPool;
   readonly intake: JailPool;
+  readonly rebuild: JailPool;
   readonly streams: JailPool;
   readonly plugins: Plugins;
   readonly events: EventLog;
@@ -177,14 +183,17 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     root: join(root, 'snapshots'),
     mounts: linuxMounts,
     format: layerFormat(join(root, 'snapshots'), storageDriver, shared.logger),
+    onTar: (diffId, { blobDigest, blobBytes, tarBytes }) =>
+      blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
   const content = new ContentStore({ root: join(root, 'content') });
+  const blobs = new RebuiltBlobs({ ...shared, jail: shared.rebuild, content, tars: snapshots });
   const registries = createRegistries(config, content, shared.logger);
   const images = new ImageService({
     ...shared,
     content,
     registries,
-    blobs: new StoredLayerBlobs({ content }),
+    blobs,
     snapshots,
     isUsed: id =>
       containers()
@@ -198,7 +207,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     root: join(root, 'volumes'),
     mounts: linuxMounts,
   });
-  return { snapshots, images, volumes, registries };
+  return { snapshots, images, volumes, registries, blobs };
 }
 
 /** @throws {EngineError} `unavailable` when EROFS is asked for and cannot be had. */

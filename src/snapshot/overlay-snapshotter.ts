@@ -14,6 +14,7 @@ import { SnapshotDirectories } from './snapshot-directories.ts';
 import { type SnapshotRecord, SnapshotTable, type StackedLayer } from './snapshot-table.ts';
 import type {
   LayerSource,
+  LayerTars,
   MountSpec,
   Snapshotter,
   SnapshotUsage,
@@ -32,6 +33,8 @@ export interface OverlaySnapshotterDeps {
   readonly mounts: Mounts;
   /** how new layers are kept; those that are there stay as they are */
   readonly format: LayerFormatName;
+  /** told of each layer that is kept as its tar from now on */
+  readonly onTar?: (diffId: Digest, layer: TakenLayer) => void;
   readonly logger: Logger;
 }
 
@@ -47,7 +50,7 @@ const MAX_LAYERS = 500;
 const OPTIONS = ['index=off', 'metacopy=off', 'redirect_dir=off'];
 
 /** Snapshots stacked by overlayfs: layers in one of two formats, mixed as they come, and directories to write into. */
-export class OverlaySnapshotter implements Snapshotter, Disposable {
+export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
   readonly driver: StorageDriver;
   readonly #table: SnapshotTable;
   readonly #directories: SnapshotDirectories;
@@ -183,10 +186,14 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
     await this.#directories.settled();
   }
 
-  /** The tar with this digest, where a layer has it. */
   tarOf(diffId: Digest): string | undefined {
     const [id] = this.#table.withDiffId(diffId, 'erofs');
     return id === undefined ? undefined : this.#directories.tar(id);
+  }
+
+  isKeptAsTar(diffId: Digest): boolean {
+    const isTar = this.#table.withDiffId(diffId, 'erofs').length > 0;
+    return isTar && this.#table.withDiffId(diffId, 'directory').length === 0;
   }
 
   /** Unmounts layers, for a clean shutdown. Containers that run keep what they have; the next start mounts what it needs. */
@@ -221,6 +228,7 @@ export class OverlaySnapshotter implements Snapshotter, Disposable {
         ...(usage ? { usage } : {}),
       });
       if (format === 'directory') this.#syncSoon();
+      else this.#deps.onTar?.(source.diffId, taken);
       return taken;
     } catch (error) {
       this.#directories.discardNew(id);

@@ -34,6 +34,15 @@ export interface LayerSource {
   readonly label?: string;
 }
 
+/** Layers that are kept as their tar. */
+export interface LayerTars {
+  /** A file that begins with the tar of this digest, where a layer has it. */
+  tarOf(diffId: Digest): string | undefined;
+
+  /** Whether every layer of this content is kept so. */
+  isKeptAsTar(diffId: Digest): boolean;
+}
+
 /** What was found while a layer was taken in. */
 export interface TakenLayer {
   readonly blobDigest: Digest;

@@ -47,10 +47,15 @@ export class ContentStore {
 
   /** A writer for a new blob. Disposed without {@link ContentWriter.commit}, it leaves nothing. */
   async writer(): Promise<ContentWriter> {
-    this.#ingests += 1;
-    const path = join(this.#ingest, `${process.pid}-${Date.now()}-${this.#ingests}`);
+    const path = this.freshPath();
     const handle = await open(path, 'wx', 0o600);
     return new BlobWriter({ handle, path, pathOf: digest => this.path(digest), directory: this.#blobs });
+  }
+
+  /** A name for a file that is written elsewhere, for {@link adopt}. What is left of it at the next start is swept. */
+  freshPath(): string {
+    this.#ingests += 1;
+    return join(this.#ingest, `${process.pid}-${Date.now()}-${this.#ingests}`);
   }
 
   /** Stores a small blob. */

@@ -1,7 +1,9 @@
+import type { Digest } from '#base/ids';
 import type { ErofsIndex } from '#spec/erofs/erofs-writer';
 import type { TarLimits } from '#spec/tar/tar-parser';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
+import type { FindRecipeInput, GzipRecipe, RebuildInput } from './gzip-recipe.ts';
 
 export interface ExtractInput {
   /** a tar, plain or compressed with gzip or zstd */
@@ -79,6 +81,8 @@ export interface JailJobs {
   };
   readonly index: { readonly input: IndexInput; readonly output: IndexResult };
   readonly sealIndex: { readonly input: SealIndexInput; readonly output: undefined };
+  readonly findRecipe: { readonly input: FindRecipeInput; readonly output: GzipRecipe | undefined };
+  readonly rebuild: { readonly input: RebuildInput; readonly output: Digest };
   readonly measure: {
     readonly input: { readonly archive: ArchiveInput };
     readonly output: ArchiveFacts;

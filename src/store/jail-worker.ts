@@ -9,6 +9,7 @@ import { syncFileSystem } from '#sys/sync-fs';
 import { SysError } from '#sys/sys-error';
 import { treeUsage } from '#sys/tree-usage';
 import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-source.ts';
+import { findGzipRecipe, rebuildGzip } from './gzip-recipe.ts';
 import {
   type ExtractInput,
   type ExtractResult,
@@ -43,6 +44,8 @@ const handlers: Handlers = {
   extract,
   measure,
   index: indexLayer,
+  findRecipe: findGzipRecipe,
+  rebuild: rebuildGzip,
   sealIndex: input => {
     sealIndex(input);
     return undefined;

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
+import type { Digest } from '#base/ids';
+import { silentLogger } from '#base/logger';
+import { layerBlobMigrations } from '#snapshot/layer-blob-table';
+import type { LayerFormatName } from '#snapshot/layer-format';
+import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
+import { snapshotMigrations } from '#snapshot/snapshot-table';
+import { GoDeflate } from '#spec/gzip/go-deflate';
+import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
+import { ContentStore } from '#store/content-store';
+import { Database } from '#store/database';
+import { JailPool } from '#store/jail-pool';
+import { linuxMounts } from '#sys/mount';
+import { rootMissing } from '../../support/image-engine.ts';
+import { randomNumbers } from '../../support/random-layers.ts';
+
+const skip = rootMissing();
+const NEVER_MS = 3_600_000;
+const sha256 = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+const TAR = tarOfWords();
+
+function tarOfWords(): Buffer {
+  const below = randomNumbers(5);
+  const words = Array.from({ length: 60_000 }, () => 'word'.repeat(1 + below(3)) + below(500)).join(' ');
+  return Buffer.concat([tarEntry({ path: 'words' }, words), tarEntry({ path: 'f' }, 'x'), TAR_END]);
+}
+
+/** As Go's gzip.Writer, which Docker compresses layers with. */
+function goGzip(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [Buffer.from('1f8b08000000000000ff', 'hex')];
+  const deflate = new GoDeflate(6, made => void parts.push(Buffer.from(made)));
+  for (let at = 0; at < bytes.length; at += 32_768) deflate.write(bytes.subarray(at, at + 32_768));
+  deflate.finish();
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc32(bytes), 0);
+  trailer.writeUInt32LE(bytes.length, 4);
+  return Buffer.concat([...parts, trailer]);
+}
+
+/** A gzip file whose header has a name, made by zlib at another level than usual. */
+function namedGzip(bytes: Buffer): Buffer {
+  const plain = gzipSync(bytes, { level: 9 });
+  const header = Buffer.from(plain.subarray(0, 10));
+  header[3] = 8;
+  return Buffer.concat([header, Buffer.from('layer.tar\0'), plain.subarray(10)]);
+}
+
+function start(format: LayerFormatName = 'erofs') {
+  const root = mkdtempSync(join(tmpdir(), 'quai-rebuilt-'));
+  const db = new Database(':memory:');
+  db.migrate([...snapshotMigrations, ...layerBlobMigrations], silentLogger);
+  const jail = new JailPool();
+  const content = new ContentStore({ root: join(root, 'content') });
+  const snapshots = new OverlaySnapshotter({
+    db,
+    jail,
+    format,
+    mounts: linuxMounts,
+    logger: silentLogger,
+    root: join(root, 'snapshots'),
+    onTar: (diffId, { blobDigest, blobBytes, tarBytes }) =>
+      blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
+  });
+  const open = (idleMs = NEVER_MS): RebuiltBlobs =>
+    new RebuiltBlobs({ db, content, tars: snapshots, jail, logger: silentLogger, idleMs });
+  const blobs = open();
+  return {
+    root,
+    snapshots,
+    content,
+    blobs,
+    open,
+    take: async (bytes: Buffer, tar = TAR): Promise<Digest> => {
+      const digest = await content.add(bytes);
+      const source = { archive: content.path(digest), diffId: sha256(tar), isVerified: true };
+      await snapshots.ensureLayer(`of ${digest}`, undefined, {
+        ...source,
+        blob: { digest, sizeBytes: bytes.length },
+      });
+      return digest;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await blobs[Symbol.asyncDispose]();
+      await snapshots.settled();
+      await jail[Symbol.asyncDispose]();
+      snapshots[Symbol.dispose]();
+      db[Symbol.dispose]();
+      rmSync(root, { recursive: true });
+    },
+  };
+}
+
+async function read(blobs: RebuiltBlobs, digest: Digest): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of blobs.open(digest)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+for (const [what, compress] of [
+  ["Go's gzip", goGzip],
+  ['zlib', (bytes: Buffer): Buffer => gzipSync(bytes)],
+  ['zlib with a name in the header', namedGzip],
+] as const) {
+  test(`a blob made by ${what} is kept once, as its tar, and comes out the same`, { skip }, async () => {
+    await using engine = start();
+    const bytes = compress(TAR);
+    const digest = await engine.take(bytes);
+    await engine.blobs.tidy();
+    assert.equal(engine.content.has(digest), false);
+    await using blobs = engine.open(); // as after a restart
+    assert.deepEqual([blobs.has(digest), blobs.size(digest)], [true, bytes.length]);
+    const both = await Promise.all([read(blobs, digest), read(blobs, digest)]);
+    for (const read of both) assert.ok(read.equals(bytes));
+    await blobs.tidy();
+    assert.equal(engine.content.has(digest), false);
+    await blobs.remove(digest);
+    assert.equal(blobs.has(digest), false);
+    await assert.rejects(read(blobs, digest), { kind: 'notFound' });
+  });
+}
+
+test('a blob that does not come out the same is kept', { skip }, async () => {
+  await using engine = start();
+  const gzip = goGzip(TAR);
+  const padded = Buffer.concat([gzip, Buffer.alloc(10)]);
+  for (const bytes of [
+    padded,
+    Buffer.concat([gzipSync(TAR.subarray(0, 1000)), gzipSync(TAR.subarray(1000))]),
+    zstdCompressSync(TAR),
+  ]) {
+    const digest = await engine.take(bytes);
+    await engine.blobs.tidy();
+    await engine.blobs.tidy();
+    assert.equal(engine.content.has(digest), true);
+    assert.ok((await read(engine.blobs, digest)).equals(bytes));
+  }
+});
+
+test('a blob is kept where its layer is unpacked, and a plain one has nothing to rebuild', {
+  skip,
+}, async () => {
+  for (const [format, bytes] of [
+    ['directory', goGzip(TAR)],
+    ['erofs', TAR],
+  ] as const) {
+    await using engine = start(format);
+    const digest = await engine.take(bytes);
+    await engine.blobs.tidy();
+    assert.equal(engine.content.has(digest), true);
+  }
+});
+
+test('a blob that is being read, or whose search is called off, stays', { skip }, async () => {
+  await using engine = start();
+  const digest = await engine.take(goGzip(TAR));
+  await assert.rejects(engine.blobs.tidy({ signal: AbortSignal.abort() }), { kind: 'cancelled' });
+  const reading = engine.blobs.open(digest);
+  await reading.next();
+  await engine.blobs.tidy();
+  assert.equal(engine.content.has(digest), true);
+  await reading.return(undefined);
+});
+
+test('a blob whose tar was damaged is not given out', { skip }, async () => {
+  await using engine = start();
+  const digest = await engine.take(goGzip(TAR));
+  await engine.blobs.tidy();
+  const fd = openSync(engine.snapshots.tarOf(sha256(TAR)) ?? '', 'r+');
+  writeSync(fd, 'damage', 2000);
+  closeSync(fd);
+  await assert.rejects(read(engine.blobs, digest), { kind: 'dataLoss' });
+  assert.equal(engine.content.has(digest), false);
+  assert.deepEqual(readdirSync(join(engine.root, 'content/ingest')), []);
+});
+
+test('blobs go by themselves when no layer has come for a while', { skip }, async () => {
+  await using engine = start();
+  const digest = await engine.take(goGzip(TAR));
+  await using _blobs = engine.open(10);
+  const deadline = Date.now() + 20_000;
+  while (engine.content.has(digest)) {
+    assert.ok(Date.now() < deadline);
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+});
