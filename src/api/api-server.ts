@@ -14,6 +14,7 @@ import { type ImageStoreApi, imageStoreRoutes } from './image-store-routes.ts';
 import { type NetworkRouteDeps, networkRoutes } from './network-routes.ts';
 import { type PluginApi, pluginRoutes } from './plugin-routes.ts';
 import { type PortApi, portRoutes } from './port-routes.ts';
+import { registryExtraRoutes } from './registry-extra-routes.ts';
 import { type RegistryApi, registryRoutes } from './registry-routes.ts';
 import { type ScheduleApi, scheduleRoutes } from './schedule-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
@@ -55,6 +56,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...execRoutes(deps.containers),
     ...containerRoutes(deps),
     ...registryRoutes(deps.registries),
+    ...registryExtraRoutes(deps.registries),
     ...imageRoutes(deps),
     ...imageStoreRoutes(deps.images),
     ...volumeRoutes(deps.volumes),

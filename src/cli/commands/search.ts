@@ -1,5 +1,7 @@
-import { flagAt, type Json, listAt, numberAt, textAt } from '#client/json';
+import { flagAt, type Json, listAt, numberAt, textAt, textsAt } from '#client/json';
+import { parseName } from '#spec/reference';
 import { command } from '../command.ts';
+import type { CliContext } from '../context.ts';
 import { authHeader } from '../credentials/auth-header.ts';
 import { filtersQuery } from '../filters.ts';
 import { formatHelp } from '../format/format-help.ts';
@@ -21,9 +23,11 @@ export const search = command({
     format: { type: 'string', help: formatHelp },
     limit: { type: 'int', help: 'Max number of search results' },
     'no-trunc': { type: 'bool', help: "Don't truncate output" },
+    tags: { type: 'bool', help: 'List the tags of a repository instead, as TERM names it' },
   },
   args: { min: 1, max: 1 },
   async run(context, { flags, args: [term = ''] }) {
+    if (flags.tags) return listTags(context, term, flags);
     const query = { term, limit: flags.limit || undefined, ...filtersQuery(flags.filter, 'f') };
     const headers = await authHeader(context, registryOf(term));
     const found = listAt(await context.client.call('GET', '/images/search', { query, headers }));
@@ -34,6 +38,27 @@ export const search = command({
     return 0;
   },
 });
+
+const tagListing: Listing = {
+  headers: { Name: 'NAME', Tag: 'TAG' },
+  columns: ['Name', 'Tag'],
+  quietField: 'Tag',
+};
+
+async function listTags(
+  context: CliContext,
+  name: string,
+  { format, limit = 0 }: { readonly format: string; readonly limit: number | undefined },
+): Promise<number> {
+  const { domain } = parseName(name);
+  const headers = await authHeader(context, domain);
+  const found = await context.client.call('GET', '/quai/registry/tags', { query: { name }, headers });
+  // registries have an order of their own, or none: `2` before `10`
+  const tags = textsAt(found, 'Tags').toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const rows = tags.slice(0, limit > 0 ? limit : tags.length).map(tag => ({ Name: name, Tag: tag }));
+  context.stdout.write(await renderRows(rows, tagListing, { format, quiet: false }));
+  return 0;
+}
 
 /** `registry.example.org/nginx` is looked for there, anything else at Docker Hub. */
 function registryOf(term: string): string {
