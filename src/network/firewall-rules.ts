@@ -83,6 +83,7 @@ const SETS = `
   map publish6_any { type inet_proto . inet_service : ipv6_addr . inet_service; }`;
 
 /**
+ * - origin: a container sends as itself, or as what the host would reach through it (a router in a container).
  * - guard: nobody reaches the host's loopback from outside (we allow routing to it on our bridges, which answers to
  *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host, unless
  *   its network is routed, unprotected, or trusts the interface.
@@ -94,9 +95,18 @@ const SETS = `
  *   else the answer would go straight back and not be recognised.
  */
 const CHAINS = `
+  chain origin {
+    ip saddr . iifname @home4 return
+    ip saddr 0.0.0.0 return
+    meta nfproto ipv4 fib saddr . iif oif missing drop
+    ip6 saddr . iifname @home6 return
+    ip6 saddr { ::, fe80::/10 } return
+    meta nfproto ipv6 fib saddr . iif oif missing drop
+  }
   chain guard {
     type filter hook prerouting priority raw; policy accept;
     iifname "lo" accept
+    iifname @bridges jump origin
     ip daddr 127.0.0.0/8 drop
     ip saddr 127.0.0.0/8 drop
     ip daddr . iifname @home4 accept
