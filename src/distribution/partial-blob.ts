@@ -84,7 +84,8 @@ export class PartialBlob implements AsyncDisposable {
   parts: Part[];
   isResumed: boolean;
   readonly #handle: FileHandle;
-  #savedAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #saving: Promise<void> = Promise.resolve();
   #isGone = false;
 
   constructor({ path, size, parts, isResumed, handle }: PartialBlobParts) {
@@ -118,7 +119,11 @@ export class PartialBlob implements AsyncDisposable {
     const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     await writeAll(this.#handle, buffers, part.offset + part.received);
     part.received += length;
-    if (Date.now() - this.#savedAt > SAVE_MS) await this.#save();
+    // A server may fall silent after this: what came is noted all the same.
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#save().catch(() => undefined); // then more of it is fetched again
+    }, SAVE_MS).unref();
   }
 
   /** @returns how many bytes were read. */
@@ -141,16 +146,25 @@ export class PartialBlob implements AsyncDisposable {
   /** The file has become somebody else's. */
   async release(): Promise<void> {
     this.#isGone = true;
+    clearTimeout(this.#timer);
+    await this.#saving.catch(() => undefined);
     await rm(`${this.path}.json`, { force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
     await this.#handle.close();
-    if (!this.#isGone) await this.#save().catch(() => undefined); // then more of it is fetched again
+    await this.#save().catch(() => undefined); // then more of it is fetched again
   }
 
+  /** One at a time: each takes the place of the one before. */
   async #save(): Promise<void> {
-    this.#savedAt = Date.now();
+    this.#saving = this.#saving.catch(() => undefined).then(() => this.#writeNote());
+    await this.#saving;
+  }
+
+  async #writeNote(): Promise<void> {
+    if (this.#isGone) return;
     const parts = this.parts.map(({ offset, length, received }) => [offset, length, received]);
     await writeFile(`${this.path}.json.new`, JSON.stringify({ size: this.size, parts }), { mode: 0o600 });
     await rename(`${this.path}.json.new`, `${this.path}.json`);
