@@ -83,6 +83,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['system prune'], async () => (await import('./commands/system-prune.ts')).prune),
   entry(['volume backup'], async () => (await import('./commands/volume-data.ts')).backup),
   entry(['volume clone'], async () => (await import('./commands/volume-data.ts')).clone),
+  entry(['volume cp'], async () => (await import('./commands/volume-cp.ts')).copy),
   entry(['volume create'], async () => (await import('./commands/volume.ts')).create),
   entry(['volume export'], async () => (await import('./commands/volume-data.ts')).exportVolume),
   entry(['volume import'], async () => (await import('./commands/volume-data.ts')).importVolume),

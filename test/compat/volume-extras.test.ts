@@ -6,7 +6,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -198,6 +200,46 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     await quai('volume', 'schedule', '--remove', id, 'renamed');
     assert.equal(await quai('volume', 'schedule', 'renamed'), '');
     await docker('volume', 'rm', 'renamed', 'again');
+  });
+
+  test('volume cp: files and directories into a volume and out of it, without a container', async () => {
+    await docker('volume', 'create', 'box');
+    const here = join(folder, 'here');
+    mkdirSync(join(here, 'sub'), { recursive: true });
+    writeFileSync(join(here, 'sub', 'file'), 'content');
+    symlinkSync('/etc/passwd', join(here, 'link'));
+    await quai('volume', 'cp', here, 'box:/');
+    await quai('volume', 'cp', join(here, 'sub', 'file'), 'volume:box:/here/renamed');
+    await quai('volume', 'cp', `${here}/.`, 'box:/here/sub');
+    assert.equal(
+      await docker(
+        'run',
+        '--rm',
+        '-v',
+        'box:/b',
+        'busybox',
+        'sh',
+        '-c',
+        'cd /b && find . | sort | tr "\\n" " " && stat -c %u here',
+      ),
+      '. ./here ./here/link ./here/renamed ./here/sub ./here/sub/file ./here/sub/link ./here/sub/sub ./here/sub/sub/file 0',
+    );
+    const out = join(folder, 'out');
+    mkdirSync(out);
+    await quai('volume', 'cp', 'box:/here', out);
+    assert.equal(readFileSync(join(out, 'here', 'sub', 'sub', 'file'), 'utf8'), 'content');
+    assert.equal(readlinkSync(join(out, 'here', 'link')), '/etc/passwd');
+    await quai('volume', 'cp', 'box:/here/renamed', join(out, 'single'));
+    assert.equal(readFileSync(join(out, 'single'), 'utf8'), 'content');
+    await quai('volume', 'cp', 'box:/', join(out, 'all'));
+    assert.equal(readFileSync(join(out, 'all', 'here', 'renamed'), 'utf8'), 'content');
+    assert.match(await refused('volume', 'cp', 'box:/nothing', out), /Could not find the file \/nothing/);
+    assert.match(
+      await refused('volume', 'cp', join(folder, 'nothing'), 'box:/'),
+      /no such file or directory/,
+    );
+    assert.match(await refused('volume', 'cp', here, 'box:/nowhere/x'), /Could not find the file \/nowhere/);
+    await docker('volume', 'rm', 'box');
   });
 
   test('archives of a part of a volume, as Docker has them of containers', async () => {
