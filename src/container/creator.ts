@@ -191,6 +191,7 @@ function chooseName({ index }: ContainerContext, requested: string | undefined):
 function imageFor(context: ContainerContext, reference: string, platform: string | undefined): Image {
   const choice = platform ? { platform: parsePlatform(platform) } : {};
   const image = context.images.find(reference, choice) ?? context.images.get(reference);
+  context.images.requireTrust(reference);
   const { os, architecture, variant } = image.platform;
   const own = [os, architecture, variant].filter(Boolean).join('/');
   if (platform !== undefined && platform !== '' && !matches(image, platform)) {

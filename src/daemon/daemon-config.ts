@@ -11,6 +11,7 @@ import { NETWORK_KEYS, type NetworkOptions, networkOptions } from './network-opt
 import { DEFAULT_RULES, REGISTRY_KEYS, type RegistryOptions, registryOptions } from './registry-options.ts';
 
 export const DEFAULT_ROOT = '/var/lib/quai';
+const DEFAULT_TRUST_POLICY = '/etc/quai/trust.json';
 export const DEFAULT_HOST = 'unix:///run/quai.sock';
 
 /** A fork bomb stays a matter of its own container; more than most programs ever need. */
@@ -56,6 +57,7 @@ const ConfigFile = v.strictObject({
   'plugin-specs': v.optional(v.array(absolutePath)),
   ...NETWORK_KEYS,
   ...REGISTRY_KEYS,
+  'trust-policy': v.optional(absolutePath),
   fault: v.optional(v.picklist(FAULT_POINTS)),
 });
 
@@ -77,6 +79,8 @@ export interface DaemonConfig {
   /** folders where plugins are looked for */
   readonly pluginPlaces: PluginPlaces;
   readonly registries: RegistryOptions;
+  /** file that says which images must be signed; need not exist */
+  readonly trustPolicyPath: string;
   readonly networks: NetworkOptions;
   /** kills the engine when it gets there: for tests */
   readonly fault: (typeof FAULT_POINTS)[number] | undefined;
@@ -122,6 +126,7 @@ Only in the file:
 
       registries             File with rules for registries: mirrors, other places, what is blocked (default ${DEFAULT_RULES})
       registry-mirrors       Mirrors of Docker Hub
+      trust-policy           File that says which images must be signed, by the beginning of their names (default ${DEFAULT_TRUST_POLICY})
       insecure-registries    Registries that need no TLS: host[:port], or a range of addresses
       proxies                http-proxy, https-proxy, no-proxy for registries (default: as the environment says)
       max-concurrent-downloads  Layers at a time (default 6)
@@ -221,6 +226,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
       specs: given['plugin-specs'] ?? DOCKER_PLUGIN_PLACES.specs,
     },
     registries: registryOptions(given, process.env),
+    trustPolicyPath: given['trust-policy'] ?? DEFAULT_TRUST_POLICY,
     networks: networkOptions(given),
     fault: given.fault,
     instanceKey,

@@ -13,6 +13,7 @@ import type { ContainerDeps } from '#container/context';
 import type { RegistryClient } from '#distribution/registry-client';
 import { ImageService } from '#image/image-service';
 import { imageMigrations } from '#image/image-table';
+import { TrustPolicy } from '#image/trust/trust-policy';
 import { networkMigrations } from '#network/network-migrations';
 import { NetworkService } from '#network/network-service';
 import { Plugins } from '#plugin/plugins';
@@ -194,6 +195,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     content,
     registries,
     blobs,
+    trustPolicy: new TrustPolicy({ path: config.trustPolicyPath }),
     snapshots,
     isUsed: id =>
       containers()

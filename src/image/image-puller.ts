@@ -29,6 +29,7 @@ import type { ImageIntake } from './image-intake.ts';
 import type { ImageTable } from './image-table.ts';
 import type { ManifestDocumentRow, ManifestTable } from './manifest-table.ts';
 import { alreadyHere, type EmitLine, LayerProgress } from './pull-progress.ts';
+import type { ImageTrust } from './trust/image-trust.ts';
 
 export interface ImagePullerDeps {
   readonly registries: Pick<RegistryClient, 'repository' | 'keep'>;
@@ -41,6 +42,7 @@ export interface ImagePullerDeps {
   readonly content: ContentStore;
   readonly blobs: Pick<LayerBlobs, 'has'>;
   readonly events: EventSink;
+  readonly trust: ImageTrust;
   /** of this host */
   readonly platform: Platform;
 }
@@ -84,6 +86,7 @@ export class ImagePuller {
     const { signal = NEVER } = options;
     const asked = reference.digest ?? reference.tag ?? 'latest';
     const resolved = await repository.resolve(asked, { signal });
+    await this.#deps.trust.checkPull(reference, resolved.digest, repository, { signal });
     emit({ status: `Pulling from ${reference.repository}`, id: asked });
     const isHere = this.#isHere(resolved.digest, platform, options.platform !== undefined);
     if (!isHere || !this.#isNamed(reference, resolved.digest)) {

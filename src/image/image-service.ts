@@ -8,7 +8,13 @@ import type { RegistryClient } from '#distribution/registry-client';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import { hostPlatform, type Platform } from '#spec/oci/platform';
-import { familiarName, familiarReference, parseReference, type Reference } from '#spec/reference';
+import {
+  familiarName,
+  familiarReference,
+  parseReference,
+  type Reference,
+  tryParseReference,
+} from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
@@ -35,6 +41,9 @@ import { type ManifestView, ManifestViews, type TargetView } from './manifest-vi
 import type { EmitLine } from './pull-progress.ts';
 import type { EmitPush } from './push-progress.ts';
 import { readArchive } from './read-archive.ts';
+import { ImageTrust } from './trust/image-trust.ts';
+import { SignatureTable } from './trust/signature-table.ts';
+import { TrustPolicy } from './trust/trust-policy.ts';
 
 export interface ImageServiceDeps {
   readonly db: Database;
@@ -44,6 +53,8 @@ export interface ImageServiceDeps {
   readonly registries: Pick<RegistryClient, 'repository' | 'keep' | 'sweep'>;
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'measure'>;
+  /** which images must be signed; absent: none */
+  readonly trustPolicy?: TrustPolicy;
   readonly events: EventSink;
   readonly logger: Logger;
   /** containers (by ID) made of the image */
@@ -87,6 +98,7 @@ export class ImageService {
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
   readonly #checker: ImageChecker;
+  readonly #trust: ImageTrust;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -107,6 +119,9 @@ export class ImageService {
     this.#saver = new ImageSaver({ ...deps, table, manifests, catalog, leases });
     this.#views = new ManifestViews({ manifests, catalog });
     const blobTable = new BlobTable(deps.db);
+    const policy = deps.trustPolicy ?? new TrustPolicy();
+    const trust = new ImageTrust({ policy, table: new SignatureTable(deps.db) });
+    this.#trust = trust;
     this.#checker = new ImageChecker({ ...deps, table, catalog, leases });
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
@@ -115,6 +130,7 @@ export class ImageService {
       table,
       manifests,
       blobTable,
+      trust,
       catalog,
       intake: this.#intake,
       platform,
@@ -188,6 +204,17 @@ export class ImageService {
   async push(name: Reference, emit: EmitPush, options: PushOptions = {}): Promise<void> {
     await this.#pusher.push(name, emit, options);
     await this.#deps.db.synced();
+  }
+
+  /** Holds an image that shall run against the trust policy. @throws {EngineError} `forbidden`. */
+  requireTrust(reference: string): void {
+    const image = this.get(reference);
+    const named = tryParseReference(reference);
+    const own = [...image.repoTags, ...image.repoDigests];
+    const name = named && familiarReference(named);
+    const names = name !== undefined && own.includes(name) ? [name] : own;
+    const targets = names.flatMap(name => this.#catalog.targetOf(name) ?? []);
+    this.#trust.checkRun(names, [...targets, ...(image.manifestDigest ? [image.manifestDigest] : [])]);
   }
 
   /** Looks whether images are whole, by digest; with `mends`, repairs what can be. */

@@ -1,5 +1,6 @@
 import type { Digest } from '#base/ids';
 import type { Database, Migration, Row } from '#store/database';
+import { signatureMigrations } from './trust/signature-table.ts';
 
 export const imageMigrations: readonly Migration[] = [
   {
@@ -71,6 +72,7 @@ export const imageMigrations: readonly Migration[] = [
       size_bytes INTEGER NOT NULL
     ) STRICT`,
   },
+  ...signatureMigrations,
 ];
 
 /** A layer of an image: as a part of the stack, and as the blob it came in. */
