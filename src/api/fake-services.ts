@@ -400,6 +400,7 @@ export function fakeRegistries(): ApiServerDeps['registries'] {
       if (username === 'nobody') throw new EngineError('unauthorized', 'incorrect username or password');
       return { identityToken: '' };
     },
+    copy: async () => descriptor.digest,
     search: async term => [
       { name: term, description: 'a shell', starCount: 3, isOfficial: true, isAutomated: false },
     ],

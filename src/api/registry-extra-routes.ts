@@ -1,11 +1,15 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
+import type { CopyProgress } from '#distribution/image-copy';
 import type { Repository } from '#distribution/repository';
 import { reply } from '#http/reply';
 import { type Route, type RouteRequest, route } from '#http/route';
+import { goBody } from '#spec/docker/fold-keys';
+import { text } from '#spec/docker/lenient';
 import { queryText } from '#spec/docker/query';
-import { registryAuthOf } from '#spec/docker/registry-auth';
+import { RegistryAuth, registryAuthOf } from '#spec/docker/registry-auth';
 import { parseReference } from '#spec/reference';
+import { progressReply } from './progress-reply.ts';
 import { credentialsOf } from './registry-credentials.ts';
 import type { RegistryApi } from './registry-routes.ts';
 
@@ -13,10 +17,12 @@ import type { RegistryApi } from './registry-routes.ts';
 const MOST_TAGS = 20_000;
 
 const NameQuery = v.object({ name: queryText });
+/** Credentials for two registries do not fit the one header. */
+const CopyRequest = goBody(v.object({ From: text, To: text, FromAuth: RegistryAuth, ToAuth: RegistryAuth }));
 type NameRequest = RouteRequest<unknown, v.InferOutput<typeof NameQuery>, undefined>;
 
 /** What Docker's command line asks of registries by itself: ours asks the engine, which knows mirrors and authorities. */
-export function registryExtraRoutes(registries: Pick<RegistryApi, 'repository'>): Route[] {
+export function registryExtraRoutes(registries: Pick<RegistryApi, 'repository' | 'copy'>): Route[] {
   return [
     route('GET', '/quai/registry/tags', { query: NameQuery }, async request => {
       const tags: string[] = [];
@@ -36,6 +42,19 @@ export function registryExtraRoutes(registries: Pick<RegistryApi, 'repository'>)
         Raw: bytes.toString('base64'),
       });
     }),
+    route('POST', '/quai/registry/copy', { body: CopyRequest }, ({ body, signal }) =>
+      progressReply(async emit => {
+        const from = { reference: parseReference(body.From), credentials: credentialsOf(body.FromAuth) };
+        const to = { reference: parseReference(body.To), credentials: credentialsOf(body.ToAuth) };
+        emit({ status: `Copying ${body.From} to ${body.To}` });
+        const digest = await registries.copy(from, to, {
+          signal,
+          onProgress: one => emit(progressLine(one)),
+        });
+        emit({ status: `Digest: ${digest}` });
+        emit({ aux: { Digest: digest } });
+      }),
+    ),
   ];
 }
 
@@ -45,4 +64,17 @@ function repositoryOf(
 ): Repository {
   if (name === '') throw new EngineError('invalid', 'a name is needed: ?name=registry/repository');
   return registries.repository(parseReference(name), credentialsOf(registryAuthOf(headers)));
+}
+
+const STATES = {
+  exists: 'Already exists',
+  mounted: 'Mounted',
+  sending: 'Copying',
+  sent: 'Copied',
+} as const satisfies Record<CopyProgress['state'], string>;
+
+/** As the lines of a push. */
+function progressLine({ digest, state, sentBytes, size }: CopyProgress): object {
+  const progressDetail = state === 'sending' ? { current: sentBytes, total: size } : {};
+  return { status: STATES[state], progressDetail, id: digest.replace(/^sha256:/, '').slice(0, 12) };
 }

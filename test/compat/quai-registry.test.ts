@@ -174,3 +174,29 @@ test('the command line tells its version, its menu, and the help of each command
     assert.match(await ok(...words, '--help'), new RegExp(`^Usage: {2}quai ${words.join(' ')}`));
   }
 });
+
+test('quai image copy brings an image from one registry to another, by its digest, with credentials for each', {
+  skip,
+}, async () => {
+  const source = `${open.host}/team/app:2`;
+  const target = `${locked.host}/copies/app:2`;
+  const refused = await quai(['image', 'copy', source, target]);
+  assert.equal(refused.code, 1, refused.stdout);
+  await quai(['login', '-u', 'ann', '--password-stdin', locked.host], 'canary-5b2f');
+  const digest = await ok('image', 'copy', '-q', source, target);
+  assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+  assert.match(await ok('image', 'copy', source, target), new RegExp(`^Digest: ${digest}$`, 'm'));
+  assert.match(await ok('pull', target), new RegExp(`^Digest: ${digest}$`, 'm'));
+  await ok('rmi', target);
+  await ok('logout', locked.host);
+});
+
+test('quai image check finds nothing wrong in a store that is whole, and says how much it read', {
+  skip,
+}, async () => {
+  assert.match(await ok('image', 'check'), /^Checked \d+ images, \d+ blobs, \S+: nothing is wrong$/);
+  assert.deepEqual(
+    (JSON.parse(await ok('fsck', '--format', 'json')) as { Findings: unknown[] }).Findings,
+    [],
+  );
+});
