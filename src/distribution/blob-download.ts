@@ -6,7 +6,7 @@ import type { Semaphore } from '#base/semaphore';
 import type { ContentStore } from '#store/content-store';
 import { BufferTurnover } from '#sys/garbage';
 import { type BackOff, delayMs } from './back-off.ts';
-import { blobRefused, wrongDigest, wrongSize } from './errors.ts';
+import { blobRefused, cannotKeep, wrongDigest, wrongSize } from './errors.ts';
 import { GrowthHash } from './growth-hash.ts';
 import type { HttpResponse } from './http-client.ts';
 import type { Part, PartialBlob, PartialBlobs } from './partial-blob.ts';
@@ -235,7 +235,9 @@ export class BlobDownload {
       pending = [];
       pendingBytes = 0;
       if (buffers.length === 0) return;
-      await blob.write(part, buffers);
+      await blob.write(part, buffers).catch((error: unknown) => {
+        throw cannotKeep(this.#descriptor.digest, error);
+      });
       turnover.passed(WRITE_BYTES);
       this.#tell(blob);
     };

@@ -1,4 +1,4 @@
-import { EngineError, type ErrorKind } from '#base/errors';
+import { codeOf, EngineError, type ErrorKind, messageOf } from '#base/errors';
 import { familiarName, familiarReference, type Reference } from '#spec/reference';
 
 /** Why a registry said no. */
@@ -71,6 +71,13 @@ export function loginRefused({ origin }: URL): EngineError {
 /** Docker's wording. */
 export function noBasicCredentials(): EngineError {
   return new EngineError('unauthorized', 'no basic auth credentials');
+}
+
+/** Not the registry's fault: asking again would not help. */
+export function cannotKeep(digest: string, cause: unknown): EngineError {
+  const reason = codeOf(cause) === 'ENOSPC' ? 'no space left on device' : messageOf(cause);
+  const what = `blob ${digest} could not be written: ${reason}; what came of it is kept for the next attempt`;
+  return new EngineError('unavailable', what, { cause });
 }
 
 export function wrongDigest(what: string, expected: string, actual: string): EngineError {

@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Digest } from '#base/ids';
+import { isErrno } from '#sys/sys-error';
 import type { ContentDescriptor } from './repository.ts';
 
 /** A stretch of a blob that one request fetches. */
@@ -22,6 +23,11 @@ const State = v.object({
 const LARGE_BYTES = 32 * 1024 * 1024;
 const PART_BYTES = 16 * 1024 * 1024;
 const SAVE_MS = 500;
+/** Less than this is soon fetched again. */
+const SMALL_BYTES = 1024 * 1024;
+const NOTE_BYTES = 64;
+/** three numbers of up to 16 digits */
+const PART_NOTE_BYTES = 54;
 
 /**
  * Blobs that did not come whole yet: what there is of one is kept through cuts, cancellations and restarts.
@@ -45,7 +51,9 @@ export class PartialBlobs {
     const parts = (await savedParts(path, size)) ?? freshParts(size);
     const isResumed = parts.some(part => part.received > 0);
     const handle = await open(path, isResumed ? 'r+' : 'w+', 0o600);
-    return new PartialBlob({ path, size, parts, isResumed, handle });
+    const blob = new PartialBlob({ path, size, parts, isResumed, handle });
+    if (size > SMALL_BYTES) await blob.note();
+    return blob;
   }
 
   /** Takes in a file that holds a whole blob. Happy to find nothing. */
@@ -157,6 +165,11 @@ export class PartialBlob implements AsyncDisposable {
     await this.#save().catch(() => undefined); // then more of it is fetched again
   }
 
+  /** Notes what there is, and by that keeps room for later notes. */
+  async note(): Promise<void> {
+    await this.#save().catch(() => undefined); // then less of it is known later
+  }
+
   /** One at a time: each takes the place of the one before. */
   async #save(): Promise<void> {
     this.#saving = this.#saving.catch(() => undefined).then(() => this.#writeNote());
@@ -166,8 +179,19 @@ export class PartialBlob implements AsyncDisposable {
   async #writeNote(): Promise<void> {
     if (this.#isGone) return;
     const parts = this.parts.map(({ offset, length, received }) => [offset, length, received]);
-    await writeFile(`${this.path}.json.new`, JSON.stringify({ size: this.size, parts }), { mode: 0o600 });
-    await rename(`${this.path}.json.new`, `${this.path}.json`);
+    // Always as long as it may become: there is room for it when the disk is full.
+    const text = JSON.stringify({ size: this.size, parts }).padEnd(
+      NOTE_BYTES + parts.length * PART_NOTE_BYTES,
+    );
+    const path = `${this.path}.json`;
+    try {
+      await writeFile(`${path}.new`, text, { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      if (!isErrno(error, 'ENOSPC')) throw error;
+      await rm(`${path}.new`, { force: true });
+      await writeFile(path, text, { flag: 'r+' }); // cut by a crash it is none, and the blob begins anew
+    }
   }
 }
 

@@ -12,15 +12,22 @@ export interface LogLine {
   readonly fields: unknown;
 }
 
+export type ClientFixtureOptions = Partial<RegistryClientDeps> & {
+  /** path of the file of rules */
+  readonly rules?: string;
+};
+
 /** A registry client with a content store in a temporary folder. */
 export class ClientFixture implements Disposable {
-  readonly folder = mkdtempSync(join(tmpdir(), 'quai-distribution-'));
-  readonly content = new ContentStore({ root: join(this.folder, 'content') });
+  readonly folder: string;
+  readonly content: ContentStore;
   readonly log: LogLine[] = [];
   readonly client: RegistryClient;
-  readonly #options: Partial<RegistryClientDeps> & { readonly rules?: string };
+  readonly #options: ClientFixtureOptions;
 
-  constructor(options: Partial<RegistryClientDeps> & { readonly rules?: string } = {}) {
+  constructor({ parent = tmpdir(), ...options }: ClientFixtureOptions & { readonly parent?: string } = {}) {
+    this.folder = mkdtempSync(join(parent, 'quai-distribution-'));
+    this.content = new ContentStore({ root: join(this.folder, 'content') });
     this.#options = options;
     this.client = this.another();
   }
