@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
 import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
@@ -240,6 +241,25 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     );
     assert.match(await refused('volume', 'cp', here, 'box:/nowhere/x'), /Could not find the file \/nowhere/);
     await docker('volume', 'rm', 'box');
+  });
+
+  test('an engine that is killed in the middle of an import: the volume is as it was, and nothing is left', async () => {
+    await write('half', 'whole');
+    const body = new PassThrough();
+    body.write(Buffer.alloc(4 * 1024 * 1024, 1));
+    const work = `${daemon.root}/volumes/.work`;
+    const answer = daemon.call('POST', '/quai/volumes/half/import', body).catch(() => undefined);
+    await until('the archive comes in', () => existsSync(work) && readdirSync(work).length === 1);
+    await daemon.kill9();
+    body.end();
+    await answer;
+    await daemon.start();
+    await until(
+      'it is swept',
+      () => readdirSync(work).length + readdirSync(`${daemon.root}/volumes/.trash`).length === 0,
+    );
+    assert.equal(await read('half'), 'whole');
+    await docker('volume', 'rm', 'half');
   });
 
   test('archives of a part of a volume, as Docker has them of containers', async () => {
