@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
+import type { CleanupItem } from '#image/cleanup/cleanup-plan';
 import type { ImageFinding } from '#image/image-check';
 import type { ImageService } from '#image/image-service';
 import { queryFlag } from '#spec/docker/query';
 
-export type ImageStoreApi = Pick<ImageService, 'check'>;
+export type ImageStoreApi = Pick<ImageService, 'check' | 'cleanUp'>;
 
 /** What the store of images can do beyond Docker's API. */
 export function imageStoreRoutes(images: ImageStoreApi): Route[] {
@@ -24,7 +25,20 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
         });
       },
     ),
+    route(
+      'POST',
+      '/quai/images/cleanup',
+      { query: v.object({ 'dry-run': queryFlag }) },
+      async ({ query, signal }) => {
+        const { items, freedBytes } = await images.cleanUp({ isDry: query['dry-run'], signal });
+        return reply.json({ Removed: items.map(cleanupItemToWire), SpaceReclaimed: freedBytes });
+      },
+    ),
   ];
+}
+
+function cleanupItemToWire({ image, reason, freedBytes }: CleanupItem) {
+  return { Id: image.id, RepoTags: image.repoTags, Reason: reason, SpaceReclaimed: freedBytes };
 }
 
 function findingToWire({ kind, digest, images, detail, mended }: ImageFinding) {

@@ -192,6 +192,7 @@ function imageFor(context: ContainerContext, reference: string, platform: string
   const choice = platform ? { platform: parsePlatform(platform) } : {};
   const image = context.images.find(reference, choice) ?? context.images.get(reference);
   context.images.requireTrust(reference);
+  context.images.noteUse(image.id);
   const { os, architecture, variant } = image.platform;
   const own = [os, architecture, variant].filter(Boolean).join('/');
   if (platform !== undefined && platform !== '' && !matches(image, platform)) {

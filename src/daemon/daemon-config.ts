@@ -5,8 +5,10 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { EngineError, messageOf } from '#base/errors';
 import { FAULT_POINTS } from '#base/fault-points';
+import type { CleanupPolicy } from '#image/cleanup/cleanup-plan';
 import { DOCKER_PLUGIN_PLACES, type PluginPlaces } from '#plugin/plugin-discovery';
 import { parseLogConfig } from '#runtime/log/log-config';
+import { CleanupConfig, cleanupPolicy } from './cleanup-config.ts';
 import { NETWORK_KEYS, type NetworkOptions, networkOptions } from './network-options.ts';
 import { DEFAULT_RULES, REGISTRY_KEYS, type RegistryOptions, registryOptions } from './registry-options.ts';
 
@@ -58,6 +60,7 @@ const ConfigFile = v.strictObject({
   ...NETWORK_KEYS,
   ...REGISTRY_KEYS,
   'trust-policy': v.optional(absolutePath),
+  'image-cleanup': v.optional(CleanupConfig),
   fault: v.optional(v.picklist(FAULT_POINTS)),
 });
 
@@ -79,6 +82,7 @@ export interface DaemonConfig {
   /** folders where plugins are looked for */
   readonly pluginPlaces: PluginPlaces;
   readonly registries: RegistryOptions;
+  readonly cleanup: CleanupPolicy;
   /** file that says which images must be signed; need not exist */
   readonly trustPolicyPath: string;
   readonly networks: NetworkOptions;
@@ -126,6 +130,7 @@ Only in the file:
 
       registries             File with rules for registries: mirrors, other places, what is blocked (default ${DEFAULT_RULES})
       registry-mirrors       Mirrors of Docker Hub
+      image-cleanup          dangling-days (default 7), unused-days, keep-labels, high-water and low-water in percent of the disk: what goes by itself
       trust-policy           File that says which images must be signed, by the beginning of their names (default ${DEFAULT_TRUST_POLICY})
       insecure-registries    Registries that need no TLS: host[:port], or a range of addresses
       proxies                http-proxy, https-proxy, no-proxy for registries (default: as the environment says)
@@ -226,6 +231,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
       specs: given['plugin-specs'] ?? DOCKER_PLUGIN_PLACES.specs,
     },
     registries: registryOptions(given, process.env),
+    cleanup: cleanupPolicy(given['image-cleanup']),
     trustPolicyPath: given['trust-policy'] ?? DEFAULT_TRUST_POLICY,
     networks: networkOptions(given),
     fault: given.fault,

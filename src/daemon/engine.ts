@@ -38,6 +38,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   isIdle = () => containers.counts().running + containers.counts().paused === 0;
   await volumes.restore(known);
   await networks.restore(known.running);
+  undo.use(images.startCleaning());
   const server = createApiServer(services.api);
   undo.defer(() => server.close());
   for (const host of config.hosts) await listen(server, host, config.group, undo);

@@ -195,6 +195,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     content,
     registries,
     blobs,
+    cleanup: config.cleanup,
     trustPolicy: new TrustPolicy({ path: config.trustPolicyPath }),
     snapshots,
     isUsed: id =>

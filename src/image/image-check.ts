@@ -1,5 +1,5 @@
 import { type Abortable, throwIfAborted } from '#base/abortable';
-import { isKind, messageOf } from '#base/errors';
+import { EngineError, isKind, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter } from '#snapshot/snapshotter';
@@ -80,7 +80,7 @@ export class ImageChecker {
     mends: boolean,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly finding?: ImageFinding; readonly size: number }> {
-    const { blobs, content } = this.#deps;
+    const { blobs } = this.#deps;
     if (!blobs.has(digest)) {
       return {
         finding: { kind: 'blob-missing', digest, images, detail: 'pull or load the image again' },
@@ -92,7 +92,7 @@ export class ImageChecker {
     if (problem === undefined) return { size };
     const finding = { kind: 'blob-damaged', digest, images, detail: problem } as const;
     if (!mends) return { finding, size };
-    await content.remove(digest);
+    await blobs.remove(digest);
     return { finding: { ...finding, mended: 'dropped: the next pull or load brings it again' }, size };
   }
 
@@ -160,6 +160,7 @@ export class ImageChecker {
     for (const [index, { chainId, blobDigest, blobBytes }] of image.layers.entries()) {
       const diffId = image.diffIds[index];
       if (index < from || diffId === undefined) continue;
+      if (!content.has(blobDigest)) throw new EngineError('dataLoss', `blob ${blobDigest} is gone too`);
       const blob = { digest: blobDigest, sizeBytes: blobBytes };
       const source = { archive: content.path(blobDigest), diffId, blob };
       await snapshots.ensureLayer(

@@ -22,6 +22,8 @@ import { Leases } from '#store/leases';
 import { adoptManifests } from './adopt-manifests.ts';
 import { ArchiveSpool } from './archive-spool.ts';
 import { BlobTable } from './blob-table.ts';
+import { type CleanupPolicy, DEFAULT_CLEANUP } from './cleanup/cleanup-plan.ts';
+import { type CleanupOptions, type CleanupReport, ImageCleaner } from './cleanup/image-cleaner.ts';
 import { imageNotFound, platformNotFound } from './errors.ts';
 import type { Image } from './image.ts';
 import { ImageAdder, type PreparedImage } from './image-adder.ts';
@@ -53,6 +55,8 @@ export interface ImageServiceDeps {
   readonly registries: Pick<RegistryClient, 'repository' | 'keep' | 'sweep'>;
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'measure'>;
+  /** what is removed without being asked for; absent: what nobody misses */
+  readonly cleanup?: CleanupPolicy;
   /** which images must be signed; absent: none */
   readonly trustPolicy?: TrustPolicy;
   readonly events: EventSink;
@@ -99,6 +103,8 @@ export class ImageService {
   readonly #pusher: ImagePusher;
   readonly #checker: ImageChecker;
   readonly #trust: ImageTrust;
+  readonly #table: ImageTable;
+  readonly #cleaner: ImageCleaner;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -122,6 +128,15 @@ export class ImageService {
     const policy = deps.trustPolicy ?? new TrustPolicy();
     const trust = new ImageTrust({ policy, table: new SignatureTable(deps.db) });
     this.#trust = trust;
+    this.#table = table;
+    this.#cleaner = new ImageCleaner({
+      ...deps,
+      policy: deps.cleanup ?? DEFAULT_CLEANUP,
+      list: () => catalog.list(),
+      isUsed: ({ id }) => deps.isUsed(id).length > 0,
+      remove: (reference, options) => this.remove(reference, { force: false, noPrune: false, ...options }),
+      root: deps.content.root,
+    });
     this.#checker = new ImageChecker({ ...deps, table, catalog, leases });
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
@@ -217,6 +232,26 @@ export class ImageService {
     this.#trust.checkRun(names, [...targets, ...(image.manifestDigest ? [image.manifestDigest] : [])]);
   }
 
+  /** A container was made of it, or started: that counts for {@link cleanUp}. */
+  noteUse(id: Digest): void {
+    const known = this.#catalog.byId(id);
+    const now = Date.now();
+    if (!known || now - (known.lastUsedAt ?? 0) < USE_STEP_MS) return;
+    this.#table.setUsed(id, now);
+    this.#catalog.refresh(id);
+  }
+
+  /** Removes images by the engine's policy; dry: only says which. */
+  cleanUp(options?: CleanupOptions): Promise<CleanupReport> {
+    return this.#cleaner.run(options);
+  }
+
+  /** Cleans up once an hour from now on, until the result is disposed. */
+  startCleaning(): Disposable {
+    this.#cleaner.start();
+    return this.#cleaner;
+  }
+
   /** Looks whether images are whole, by digest; with `mends`, repairs what can be. */
   check(options?: ImageCheckOptions): Promise<ImageCheckReport> {
     return this.#checker.check(options);
@@ -295,6 +330,8 @@ export class ImageService {
 }
 
 const NEVER = new AbortController().signal;
+/** The time of use is written at most so often: containers start by the second. */
+const USE_STEP_MS = 3600 * 1000;
 
 /** @throws {EngineError} `invalid` with Docker's wording. */
 function taggable(text: string): Reference {

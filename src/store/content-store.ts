@@ -34,11 +34,13 @@ export interface ContentWriter extends AsyncDisposable {
  * Who refers to a blob is known by the tables of others: they remove what they no longer need.
  */
 export class ContentStore {
+  readonly root: string;
   readonly #blobs: string;
   readonly #ingest: string;
   #ingests = 0;
 
   constructor({ root }: { readonly root: string }) {
+    this.root = root;
     this.#blobs = join(root, 'blobs', 'sha256');
     this.#ingest = join(root, 'ingest');
     mkdirSync(this.#blobs, { recursive: true, mode: 0o700 });
