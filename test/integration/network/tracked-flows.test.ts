@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { flowsFrom, flowsTo, listFlows } from '#sys/netlink/conntrack-requests';
+import { NETLINK_NETFILTER, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { becomeHost, eventually, NetworkFixture, port, whyNot } from './network-fixture.ts';
 
 const skip = whyNot() ?? false;
@@ -29,4 +31,24 @@ test('a UDP client that goes on from the same port follows what is published', {
 
   await fixture.stop(second);
   await eventually(async () => /refused|timeout/.test(await ask()), 'nobody answers');
+});
+
+test('no connection is tracked to a container, or from it, once it is gone: the next holder of its address gets none', {
+  skip,
+}, async () => {
+  await using fixture = await NetworkFixture.open();
+  const lan = fixture.neighbour('10.77.9');
+  await lan.serve('lan', 80);
+  const web = await fixture.run('web', { ports: [port(80, 8080)] });
+  await web.station.serve('web', 80);
+  assert.equal(await lan.ask('10.77.9.1', 8080), 'web 10.77.9.2');
+  assert.equal(await web.station.ask('10.77.9.2', 80), 'lan 10.77.9.1');
+  const address = Buffer.from(web.ip.split('.').map(Number));
+  const tracked = (): number => {
+    using socket = new NetlinkSocket(NETLINK_NETFILTER);
+    return [flowsTo, flowsFrom].flatMap(filter => socket.dump(listFlows(filter(address)))).length;
+  };
+  assert.ok(tracked() >= 2, 'both are remembered, though they have ended');
+  await fixture.stop(web);
+  await eventually(() => tracked() === 0, 'both are forgotten');
 });
