@@ -19,25 +19,30 @@ export function adoptOrphans(): void {
 }
 
 /**
- * Reaps the orphans that have ended, of other pid name spaces only: what a program of ours left in a container. Children
- * in our own are those of whoever started them.
+ * Reaps the orphans that have ended: zombies of other sessions, which conmon and the runtimes open for what they start.
+ * Those of our own session belong to whoever started them here.
  */
 export function reapOrphans(): void {
-  for (const pid of readLines(`/proc/self/task/${process.pid}/children`, ' ')) {
+  const ours = statOf('self').session;
+  for (const pid of readIfThere(`/proc/self/task/${process.pid}/children`).split(' ').filter(Boolean)) {
     if (isSpawned(Number(pid))) continue;
-    const status = readLines(`/proc/${pid}/status`, '\n');
-    const isZombie = status.some(line => line.startsWith('State:\tZ'));
-    const numbers = status.find(line => line.startsWith('NSpid:'))?.split('\t') ?? [];
-    // "NSpid:", the number here, and one more for each name space below ours
-    if (isZombie && numbers.length > 2) waitpid(Number(pid), [0], WNOHANG);
+    const { state, session } = statOf(pid);
+    if (state === 'Z' && session !== ours) waitpid(Number(pid), [0], WNOHANG);
   }
 }
 
-function readLines(file: string, separator: string): string[] {
+/** proc_pid_stat(5); the name in parentheses may hold anything. */
+function statOf(pid: string): { readonly state: string; readonly session: string } {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  const [state = '', , , session = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state, session };
+}
+
+function readIfThere(file: string): string {
   try {
-    return readFileSync(file, 'latin1').split(separator).filter(Boolean);
+    return readFileSync(file, 'latin1');
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH')) return [];
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return '';
     throw error;
   }
 }
