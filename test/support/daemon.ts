@@ -33,6 +33,10 @@ import {
 import { type ProgramOptions, type ProgramResult, runProgram } from './programs.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../quai', import.meta.url));
+/** `QUAI_TEST_STORAGE_DRIVER=overlay2` runs everything with the other driver of layers. */
+const STORAGE = process.env['QUAI_TEST_STORAGE_DRIVER']
+  ? ['--storage-driver', process.env['QUAI_TEST_STORAGE_DRIVER']]
+  : [];
 const START_MS = 20_000;
 const STOP_MS = 20_000;
 const MOST_PROBLEMS = 50;
@@ -159,7 +163,7 @@ export class TestDaemon implements AsyncDisposable {
   async start(flags = this.#options.flags ?? []): Promise<void> {
     const log = openSync(`${this.folder}/log`, 'a');
     try {
-      this.#child = spawn(LAUNCHER, ['daemon', ...this.#arguments(), ...flags], {
+      this.#child = spawn(LAUNCHER, ['daemon', ...this.#arguments(), ...STORAGE, ...flags], {
         stdio: ['ignore', log, log],
         env: { ...process.env, ...this.#options.env },
       });

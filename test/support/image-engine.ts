@@ -41,7 +41,7 @@ export function startImageEngine(
     root: join(root, 'snapshots'),
     jail,
     mounts: linuxMounts,
-    format: process.env['QUAI_TEST_LAYERS'] === 'directory' ? 'directory' : 'erofs',
+    format: process.env['QUAI_TEST_STORAGE_DRIVER'] === 'overlay2' ? 'directory' : 'erofs',
     logger: silentLogger,
   });
   const content = new ContentStore({ root: join(root, 'content') });

@@ -212,6 +212,7 @@ test('what follows the end marker is ignored', () => {
 
 test('an archive that ends without the marker, but between entries, is complete', () => {
   assert.equal(read(tarEntry({ path: 'f' }, 'x').subarray(0, 513)).length, 1);
+  assert.throws(() => read(tarEntry({ path: 'f' }, 'x').subarray(0, 514)), /unexpected end/);
   assert.equal(read(tarEntry({ path: 'f' }, 'x')).length, 1);
   assert.equal(read(archive()).length, 0);
 });

@@ -42,6 +42,7 @@ export class TarParser {
   #state: State = 'header';
   #remaining = 0;
   #padding = 0;
+  #paddingAtFirst = 0;
   #zeroBlocks = 0;
   #extension: { readonly flag: string; readonly body: Buffer; fill: number } | undefined;
   #extensions = 0;
@@ -70,15 +71,16 @@ export class TarParser {
   }
 
   /**
-   * Says that the archive is complete: also without an end marker, and without what would fill up the last block (umoci; Go's
-   * reader takes both).
+   * Says that the archive is complete: also without an end marker, and without anything that would fill up the last block
+   * (umoci; Go's reader takes both).
    *
    * @throws {EngineError} `invalid` when it was cut.
    */
   end(): void {
     if (this.#state === 'ended') return;
     const isAtHeader = this.#state === 'header' && this.#blockFill === 0;
-    const isBetweenEntries = (isAtHeader || this.#state === 'padding') && this.#extensions === 0;
+    const isAtContentEnd = this.#state === 'padding' && this.#padding === this.#paddingAtFirst;
+    const isBetweenEntries = (isAtHeader || isAtContentEnd) && this.#extensions === 0;
     if (!isBetweenEntries || this.#entries === 0) throw tarError('unexpected end');
   }
 
@@ -241,6 +243,7 @@ export class TarParser {
     if (this.#bytes > this.#limits.maxBytes) throw tarError(`more than ${this.#limits.maxBytes} bytes`);
     this.#remaining = entry.size;
     this.#padding = paddingOf(entry.size);
+    this.#paddingAtFirst = this.#padding;
     this.#state = entry.size > 0 ? 'content' : 'header';
     this.#sink.entry({ ...entry, contentOffset: this.#blockEnd });
     if (entry.size === 0) this.#sink.endEntry();

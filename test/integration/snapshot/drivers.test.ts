@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '#base/logger';
+import { mountIndex } from '#snapshot/erofs-layers';
+import { erofsMissing } from '#snapshot/erofs-probe';
 import type { LayerFormatName } from '#snapshot/layer-format';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
@@ -62,4 +75,135 @@ test('erofs: the root may have a comma in its name', { skip }, async () => {
   await snapshots.ensureLayer('a', undefined, layerSource([{ path: 'f', content: 'x' }]));
   const [directory = ''] = snapshots.layerDirectories('a');
   assert.deepEqual(readdirSync(directory), ['f']);
+});
+
+/** Mounts an active snapshot, and looks. */
+function inside<T>(
+  { root, snapshots }: Pick<Subject, 'root' | 'snapshots'>,
+  key: string,
+  look: (at: string) => T,
+): T {
+  const target = join(root, 'new', 'view');
+  mkdirSync(target, { recursive: true });
+  linuxMounts.mount(target, snapshots.mounts(key));
+  try {
+    return look(target);
+  } finally {
+    linuxMounts.unmount(target);
+    rmdirSync(target);
+  }
+}
+
+test('a stack may mix layers of both formats, whichever is the one for new layers', { skip }, async () => {
+  await using subject = driver('directory');
+  const { snapshots, root } = subject;
+  const low = [
+    { path: 'tmp/', type: 'directory' as const, mode: 0o1777 },
+    { path: 'tmp/low', content: 'low' },
+  ];
+  await snapshots.ensureLayer('low', undefined, layerSource(low));
+  const erofs = subject.reopen('erofs');
+  await erofs.ensureLayer('middle', 'low', layerSource([{ path: 'tmp/middle' }, { path: 'tmp/.wh.low' }]));
+  const directories = subject.reopen('directory');
+  await directories.ensureLayer('high', 'middle', layerSource([{ path: 'tmp/high' }]));
+  assert.deepEqual([snapshots.driver, erofs.driver], ['overlay2', 'erofs']);
+  directories.prepare('c1', 'high');
+  inside({ root, snapshots: directories }, 'c1', at => {
+    assert.deepEqual(readdirSync(join(at, 'tmp')).toSorted(), ['high', 'middle']);
+    // Two layers went through it without describing it.
+    assert.equal(statSync(join(at, 'tmp')).mode & 0o7777, 0o1777);
+  });
+});
+
+test('erofs: what runs on a layer keeps it when its mount goes, and a start after that mounts it again', {
+  skip,
+}, async () => {
+  await using subject = driver('erofs');
+  const { snapshots } = subject;
+  const content = 'x'.repeat(300_000);
+  await snapshots.ensureLayer(
+    'a',
+    undefined,
+    layerSource([
+      { path: 'f', content },
+      { path: 'g', content },
+    ]),
+  );
+  await snapshots.ensureLayer('b', 'a', layerSource([{ path: 'h', content }]));
+  snapshots.prepare('c1', 'b');
+  inside(subject, 'c1', at => {
+    snapshots[Symbol.dispose]();
+    assert.deepEqual(
+      listMountsBelow(subject.root).map(({ type }) => type),
+      ['overlay'],
+    );
+    assert.equal(readFileSync(join(at, 'f'), 'utf8'), content);
+    writeFileSync(join(at, 'g'), 'copied up');
+    assert.equal(readFileSync(join(at, 'h'), 'utf8'), content);
+  });
+  const next = subject.reopen();
+  inside({ root: subject.root, snapshots: next }, 'c1', at => {
+    assert.deepEqual(
+      ['f', 'g', 'h'].map(name => readFileSync(join(at, name), 'utf8').length),
+      [content.length, 9, content.length],
+    );
+  });
+});
+
+test('erofs: a layer is removed in a blink however many files it has, also while something runs on it', {
+  skip,
+}, async () => {
+  await using subject = driver('erofs');
+  const { snapshots, root } = subject;
+  const files = Array.from({ length: 20_000 }, (_, index) => ({
+    path: `d${index % 200}/f${index}`,
+    content: 'x',
+  }));
+  await snapshots.ensureLayer('a', undefined, layerSource(files));
+  assert.equal(readdirSync(snapshots.layerDirectories('a')[0] ?? '').length, 200);
+  assert.deepEqual(await snapshots.usage('a'), { sizeBytes: 20_000, inodes: 20_200 });
+  snapshots.remove('a');
+  await subject.settled();
+  assert.deepEqual(readdirSync(root).toSorted(), ['new', 'trash']);
+  assert.deepEqual(listMountsBelow(root), []);
+});
+
+test('erofs: a layer that a crash left without a row goes, mounted or not', { skip }, async () => {
+  await using subject = driver('erofs');
+  const { snapshots, root } = subject;
+  await snapshots.ensureLayer('a', undefined, layerSource([{ path: 'f' }]));
+  const [mounted = ''] = snapshots.layerDirectories('a');
+  cpSync(join(root, '1/layer.tar'), join(root, '7/layer.tar'));
+  cpSync(join(root, '1/layer.erofs'), join(root, '7/layer.erofs'));
+  mkdirSync(join(root, '7/fs'));
+  mountIndex(linuxMounts, join(root, '7'), join(root, '7/fs'));
+  const next = subject.reopen();
+  await next.sweep(() => true);
+  assert.deepEqual(readdirSync(root).toSorted(), ['1', 'new', 'trash']);
+  assert.deepEqual(readdirSync(mounted), ['f']);
+});
+
+test('erofs: damaged or missing files of a layer are told, not shown', { skip }, async () => {
+  await using subject = driver('erofs');
+  const { snapshots, root } = subject;
+  await snapshots.ensureLayer('a', undefined, layerSource([{ path: 'f' }]));
+  truncateSync(join(root, '1/layer.erofs'), 0);
+  assert.throws(() => snapshots.layerDirectories('a'), {
+    kind: 'unavailable',
+    message: /cannot mount layer 1/,
+  });
+  rmSync(join(root, '1/layer.erofs'));
+  assert.throws(() => snapshots.layerDirectories('a'), { kind: 'dataLoss' });
+});
+
+test('the trial mount works here or says why, and leaves nothing', { skip }, () => {
+  const root = mkdtempSync(join(tmpdir(), 'quai-probe-'));
+  try {
+    assert.equal(erofsMissing(root, linuxMounts), undefined);
+    const refusing = { ...linuxMounts, mount: () => assert.fail('no such file system') };
+    assert.equal(erofsMissing(root, refusing), 'no such file system');
+    assert.deepEqual(readdirSync(root), []);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });
