@@ -49,6 +49,14 @@ test('loadDaemonConfig() takes flags over the file over the defaults', context =
   assert.deepEqual(config.hosts, ['unix:///b', 'unix:///c']);
 });
 
+test('loadDaemonConfig() knows who reaches published ports: everybody, unless it is told otherwise', () => {
+  const { publishDefault, firewall } = load();
+  assert.deepEqual([publishDefault, firewall], ['any', 'quai']);
+  const careful = load('--publish-default', 'loopback', '--firewall', 'host');
+  assert.deepEqual([careful.publishDefault, careful.firewall], ['loopback', 'host']);
+  assert.throws(() => load('--firewall', 'none'), { kind: 'invalid', message: /firewall/ });
+});
+
 test('loadDaemonConfig() names the options of the file when one is not known', context => {
   const file = configFile(context, { host: ['unix:///a'] });
   assert.throws(() => load('--config', file), {
