@@ -129,6 +129,7 @@ export const missingCommands: readonly string[] = [
   'container stats',
   'container update',
   'image build',
+  'image squash',
   'manifest annotate',
   'manifest create',
   'manifest push',
@@ -142,6 +143,7 @@ export const missingCommands: readonly string[] = [
   'plugin rm',
   'plugin set',
   'plugin upgrade',
+  'system dial-stdio',
   'volume update',
 ];
 
