@@ -153,7 +153,7 @@ test('an ID prefix that fits several containers is refused', { skip }, async () 
 test('routes that are not there yet answer 501 and name themselves', { skip }, async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['swarm', 'init'], /not implemented: POST \/swarm\/init/],
-    [['search', 'ubuntu'], /not implemented: GET \/images\/search/],
+    [['service', 'ls'], /not implemented: GET \/services/],
   ];
   for (const [words, message] of cases) assert.match((await engine.refused(...words)).stderr, message);
 });

@@ -200,11 +200,9 @@ test('--platform and images of another platform are refused with both names (S03
   assert.notEqual(code, 0);
   assert.match(stderr, new RegExp(`linux/${other}`));
   assert.match(stderr, /linux\/(amd64|arm64)/);
-  const asked = await engine.refused('run', '--rm', '--platform', `linux/${other}`, 'busybox', 'true');
-  assert.match(
-    asked.stderr,
-    new RegExp(`the image is on this machine for ${native}, not for linux/${other}`),
-  );
+  const platform = ['--pull', 'never', '--platform', `linux/${other}`];
+  const asked = await engine.refused('run', '--rm', ...platform, 'busybox', 'true');
+  assert.match(asked.stderr, new RegExp(`busybox.*linux/${other}`));
   assert.equal(await engine.run('--platform', native, 'busybox', 'echo', 'ok'), 'ok');
 });
 
@@ -266,12 +264,12 @@ test('--runtime runc runs the container with runc', {
 
 test('no descriptor of the engine reaches a container, in run and in exec', { skip }, async () => {
   await engine.started('open', 'busybox', 'sleep', '100');
-  const script = 'ls -l /proc/$$/fd | sed -n "s/.* \\([0-9]* -> .*\\)/\\1/p"; true';
+  const script = 'ls -l /proc/$$/fd; true'; // no pipeline: the shell would have an end of it, for a moment
   const isUsual = /^[012] -> (pipe:\[\d+\]|\/dev\/null|socket:\[\d+\])$/;
   for (const listing of [
     await engine.run('busybox', 'sh', '-c', script),
     await engine.ok('exec', 'open', 'sh', '-c', script),
-  ]) {
+  ].map(output => output.replace(/^total.*\n/, '').replace(/^.* (\d+ -> )/gm, '$1'))) {
     assert.equal(listing.split('\n').filter(line => isUsual.test(line)).length, 3, listing);
     assert.equal(listing.split('\n').length, 3, listing);
   }
