@@ -23,7 +23,7 @@ import { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
 import { erofsMissing } from '#snapshot/erofs-probe';
 import { layerBlobMigrations } from '#snapshot/layer-blob-table';
 import type { LayerFormatName } from '#snapshot/layer-format';
-import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { OverlaySnapshotter, type OverlaySnapshotterDeps } from '#snapshot/overlay-snapshotter';
 import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
@@ -31,6 +31,7 @@ import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { Journal, journalMigrations } from '#store/journal';
 import { repairHybrid } from '#sys/cgroup';
+import { erofsMaker, makeErofs } from '#sys/make-erofs';
 import { linuxMounts } from '#sys/mount';
 import { loadSeccompCompiler } from '#sys/seccomp';
 import { BackupSchedules } from '#volume/backup-schedules';
@@ -184,6 +185,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     root: join(root, 'snapshots'),
     mounts: linuxMounts,
     format: layerFormat(join(root, 'snapshots'), storageDriver, shared.logger),
+    ...packing(shared.rebuild),
     onTar: (diffId, { blobDigest, blobBytes, tarBytes }) =>
       blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
@@ -211,6 +213,12 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     mounts: linuxMounts,
   });
   return { snapshots, images, volumes, registries, blobs };
+}
+
+/** Without the program layers stay as they come. */
+function packing(jail: JailPool): Pick<OverlaySnapshotterDeps, 'packing'> {
+  const program = erofsMaker();
+  return program === undefined ? {} : { packing: { jail, make: job => makeErofs(program, job) } };
 }
 
 /** @throws {EngineError} `unavailable` when EROFS is asked for and cannot be had. */

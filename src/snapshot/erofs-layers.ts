@@ -1,9 +1,9 @@
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { JailPool } from '#store/jail-pool';
-import { LAYER_INDEX, LAYER_TAR } from '#store/layer-files';
+import { LAYER_INDEX, LAYER_PACKED, LAYER_TAR } from '#store/layer-files';
 import type { Mounts } from '#sys/mount';
 import { isErrno } from '#sys/sys-error';
 import type { FormattedLayer, LayerFormat } from './layer-format.ts';
@@ -26,6 +26,11 @@ const FLAGS = ['ro', 'nodev', 'nosuid'];
  *   <number>/layer.tar     as it came, decompressed; perhaps another name of the blob
  *   <number>/layer.erofs   names and attributes; the contents are in the tar
  *   <number>/fs            where it is mounted, from when it is first needed
+ *
+ * Packed, later, when nobody waits (see LayerPacking):
+ *
+ *   <number>/layer.packed  names, attributes and contents, compressed, instead of the index
+ *   <number>/layer.frame   what the tar has beside contents, instead of the tar
  *
  * No file is ever made on the host from a name in an archive, and a layer is removed by unlinking two files.
  */
@@ -64,8 +69,10 @@ export class ErofsLayers implements LayerFormat {
 
   #mount(id: number, target: string): void {
     const own = dirname(target);
+    const packed = join(own, LAYER_PACKED);
     try {
-      mountIndex(this.#deps.mounts, own, target);
+      if (existsSync(packed)) mountPacked(this.#deps.mounts, packed, target);
+      else mountIndex(this.#deps.mounts, own, target);
     } catch (error) {
       if (isErrno(error, 'ENOENT')) {
         throw new EngineError('dataLoss', `the files of a layer are gone: ${own}`, { cause: error });
@@ -75,6 +82,11 @@ export class ErofsLayers implements LayerFormat {
       });
     }
   }
+}
+
+/** Mounts a packed layer, where it is one. @throws {SysError} */
+export function mountPacked(mounts: Mounts, packed: string, target: string): void {
+  mounts.mount(target, { type: 'erofs', source: packed, options: FLAGS });
 }
 
 /** Mounts the index in `directory` over the tar beside it. @throws {SysError} */

@@ -1,15 +1,19 @@
 import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
+import { LAYER_FRAME } from '#store/layer-files';
+import type { TarPlace } from '#store/tar-place';
 import type { Mounts } from '#sys/mount';
 import { DirectoryLayers } from './directory-layers.ts';
 import { ErofsLayers } from './erofs-layers.ts';
 import type { LayerFormat, LayerFormatName } from './layer-format.ts';
 import { LayerIntake } from './layer-intake.ts';
+import { LayerPacking, type LayerPackingDeps } from './layer-packing.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { type SnapshotRecord, SnapshotTable, type StackedLayer } from './snapshot-table.ts';
 import type {
@@ -33,6 +37,8 @@ export interface OverlaySnapshotterDeps {
   readonly mounts: Mounts;
   /** how new layers are kept; those that are there stay as they are */
   readonly format: LayerFormatName;
+  /** absent: layers are not packed */
+  readonly packing?: Pick<LayerPackingDeps, 'make' | 'jail' | 'minTarBytes'>;
   /** told of each layer that is kept as its tar from now on */
   readonly onTar?: (diffId: Digest, layer: TakenLayer) => void;
   readonly logger: Logger;
@@ -56,6 +62,7 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
   readonly #directories: SnapshotDirectories;
   readonly #formats: Readonly<Record<LayerFormatName, LayerFormat>>;
   readonly #deps: OverlaySnapshotterDeps;
+  readonly #packing: LayerPacking | undefined;
   readonly #intake = new LayerIntake({ hasCommitted: name => this.hasCommitted(name) });
   /** numbers of layers that are being unpacked */
   readonly #unpacking = new Set<number>();
@@ -73,6 +80,7 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
       directory: new DirectoryLayers({ ...deps, directories }),
       erofs: new ErofsLayers({ ...deps, directories }),
     };
+    this.#packing = deps.packing && this.#createPacking(deps.packing);
     // A number that a crash left a directory for must not be given out again.
     this.#lastId = Math.max(this.#table.lastId(), 0, ...this.#directories.list());
   }
@@ -175,6 +183,7 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     for (const id of this.#directories.list()) {
       if (!owned.has(id) && !this.#unpacking.has(id)) this.#discard(id);
     }
+    this.#packing?.sweep();
     this.#directories.sweep(id => this.#unpacking.has(id));
     await this.settled();
   }
@@ -186,9 +195,16 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     await this.#directories.settled();
   }
 
-  tarOf(diffId: Digest): string | undefined {
+  tarOf(diffId: Digest): TarPlace | undefined {
     const [id] = this.#table.withDiffId(diffId, 'erofs');
-    return id === undefined ? undefined : this.#directories.tar(id);
+    if (id === undefined) return undefined;
+    const tar = this.#directories.tar(id);
+    if (existsSync(tar)) return { tar };
+    return { frame: join(dirname(tar), LAYER_FRAME), root: this.#formats.erofs.directory(id) };
+  }
+
+  async pack(signal: AbortSignal = new AbortController().signal): Promise<void> {
+    await this.#packing?.packAll(signal);
   }
 
   isKeptAsTar(diffId: Digest): boolean {
@@ -237,6 +253,19 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     } finally {
       this.#unpacking.delete(id);
     }
+  }
+
+  #createPacking(parts: Pick<LayerPackingDeps, 'make' | 'jail' | 'minTarBytes'>): LayerPacking {
+    const { mounts, logger, root } = this.#deps;
+    return new LayerPacking({
+      ...parts,
+      layers: () => this.#table.list().flatMap(({ id, format }) => (format === 'erofs' ? [id] : [])),
+      directoryOf: id => dirname(this.#directories.tar(id)),
+      proof: join(root, 'proof'),
+      format: this.#formats.erofs,
+      mounts,
+      logger,
+    });
   }
 
   /** Directories of a layer and of those below, uppermost first. */

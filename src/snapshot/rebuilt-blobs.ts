@@ -8,6 +8,7 @@ import { SingleFlight } from '#base/single-flight';
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
+import type { TarPlace } from '#store/tar-place';
 import { type LayerBlobRecord, LayerBlobTable } from './layer-blob-table.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
 import type { LayerTars } from './snapshotter.ts';
@@ -87,7 +88,7 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
     for (const { digest } of this.#table.list()) if (!isOwned(digest)) this.#table.delete(digest);
   }
 
-  /** Looks for recipes, and lets go of blobs that have one. */
+  /** Looks for recipes, lets go of blobs that have one, and packs layers. */
   async tidy({ signal }: Abortable = {}): Promise<void> {
     for (const record of this.#table.list()) {
       throwIfAborted(signal);
@@ -95,6 +96,7 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
       const recipe = record.isTried ? record.recipe : await this.#find(record, signal);
       if (recipe) await this.#drop(record);
     }
+    await this.#deps.tars.pack(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -122,7 +124,7 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
     rmSync(content.path(digest), { force: true }); // at once: whoever opens it next sees that it is gone
   }
 
-  #recipeOf(digest: Digest): { readonly record: LayerBlobRecord; readonly tar: string } | undefined {
+  #recipeOf(digest: Digest): { readonly record: LayerBlobRecord; readonly tar: TarPlace } | undefined {
     const record = this.#table.find(digest);
     const tar = record?.recipe && this.#deps.tars.tarOf(record.diffId);
     return record && tar !== undefined ? { record, tar } : undefined;

@@ -1,6 +1,7 @@
 import type { Abortable } from '#base/abortable';
 import type { Digest } from '#base/ids';
 import type { GrowingFile } from '#store/growing-file';
+import type { TarPlace } from '#store/tar-place';
 
 /** What clients are told. */
 export type StorageDriver = 'overlay2' | 'erofs';
@@ -36,8 +37,11 @@ export interface LayerSource {
 
 /** Layers that are kept as their tar. */
 export interface LayerTars {
-  /** A file that begins with the tar of this digest, where a layer has it. */
-  tarOf(diffId: Digest): string | undefined;
+  /** Where the tar of this digest can be read, if a layer has it. */
+  tarOf(diffId: Digest): TarPlace | undefined;
+
+  /** Packs what is kept as a tar, as long as nobody minds: see LayerPacking. */
+  pack(signal?: AbortSignal): Promise<void>;
 
   /** Whether every layer of this content is kept so. */
   isKeptAsTar(diffId: Digest): boolean;

@@ -7,6 +7,7 @@ import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { GoDeflate, type GoLevel } from '#spec/gzip/go-deflate';
 import { isErrno } from '#sys/sys-error';
+import { type TarPlace, tarBytesOf } from './tar-place.ts';
 
 /** How the exact bytes of a gzip file come out of what is in it. */
 export interface GzipRecipe {
@@ -18,13 +19,13 @@ export interface GzipRecipe {
 
 export interface FindRecipeInput {
   readonly blob: string;
-  readonly tar: string;
+  readonly tar: TarPlace;
   readonly tarBytes: number;
 }
 
 export interface RebuildInput {
   readonly recipe: GzipRecipe;
-  readonly tar: string;
+  readonly tar: TarPlace;
   readonly tarBytes: number;
   /** a file to be made */
   readonly target: string;
@@ -96,16 +97,14 @@ async function makes(
 
 async function* rebuilt(
   { header, compressor, level }: GzipRecipe,
-  { tar, tarBytes }: { readonly tar: string; readonly tarBytes: number },
+  { tar, tarBytes }: { readonly tar: TarPlace; readonly tarBytes: number },
   shouldStop: () => boolean,
 ): AsyncGenerator<Buffer> {
-  using file = new FileBytes(tar);
   const trailer = Buffer.alloc(TRAILER_BYTES);
-  function* content(): Generator<Buffer> {
+  async function* content(): AsyncGenerator<Buffer> {
     let sum = 0;
-    for (let position = 0; position < tarBytes; position += READ_BYTES) {
+    for await (const bytes of tarBytesOf(tar, tarBytes)) {
       if (shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
-      const bytes = file.read(position, Math.min(READ_BYTES, tarBytes - position));
       sum = crc32(bytes, sum);
       yield bytes;
     }
@@ -119,7 +118,7 @@ async function* rebuilt(
   yield trailer;
 }
 
-function* goDeflated(content: Iterable<Buffer>, level: GoLevel): Generator<Buffer> {
+async function* goDeflated(content: AsyncIterable<Buffer>, level: GoLevel): AsyncGenerator<Buffer> {
   let made: Buffer[] = [];
   const deflate = new GoDeflate(level, bytes => void made.push(Buffer.from(bytes)));
   const taken = (): Buffer[] => {
@@ -127,7 +126,7 @@ function* goDeflated(content: Iterable<Buffer>, level: GoLevel): Generator<Buffe
     made = [];
     return all;
   };
-  for (const bytes of content) {
+  for await (const bytes of content) {
     for (let at = 0; at < bytes.length; at += GO_WRITE_BYTES) {
       deflate.write(bytes.subarray(at, at + GO_WRITE_BYTES));
       yield* taken();
@@ -137,11 +136,16 @@ function* goDeflated(content: Iterable<Buffer>, level: GoLevel): Generator<Buffe
   yield* taken();
 }
 
-async function* zlibDeflated(content: Iterable<Buffer>, level: number): AsyncGenerator<Buffer> {
-  const source = Readable.from(content, { objectMode: false });
+async function* zlibDeflated(content: AsyncIterable<Buffer>, level: number): AsyncGenerator<Buffer> {
+  const source = Readable.from(copied(content), { objectMode: false });
   const deflate = createDeflateRaw({ level, memLevel: 8, chunkSize: READ_BYTES });
   // The error comes out of the iteration.
   for await (const bytes of pipeline(source, deflate, () => undefined)) yield bytes as Buffer; // no encoding is set
+}
+
+/** A stream keeps chunks while the next is asked for. */
+async function* copied(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const bytes of content) yield Buffer.from(bytes);
 }
 
 /** RFC 1952, 2.3. @returns `undefined` for something else, or one that is very long. */

@@ -3,7 +3,10 @@ import type { ErofsIndex } from '#spec/erofs/erofs-writer';
 import type { TarLimits } from '#spec/tar/tar-parser';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
+
 import type { FindRecipeInput, GzipRecipe, RebuildInput } from './gzip-recipe.ts';
+
+import type { FrameInput, FrameResult, PackedInput } from './layer-packer.ts';
 
 export interface ExtractInput {
   /** a tar, plain or compressed with gzip or zstd */
@@ -83,6 +86,8 @@ export interface JailJobs {
   readonly sealIndex: { readonly input: SealIndexInput; readonly output: undefined };
   readonly findRecipe: { readonly input: FindRecipeInput; readonly output: GzipRecipe | undefined };
   readonly rebuild: { readonly input: RebuildInput; readonly output: Digest };
+  readonly frameLayer: { readonly input: FrameInput; readonly output: FrameResult };
+  readonly proveLayer: { readonly input: PackedInput; readonly output: undefined };
   readonly measure: {
     readonly input: { readonly archive: ArchiveInput };
     readonly output: ArchiveFacts;

@@ -22,6 +22,7 @@ import {
 } from './jail-jobs.ts';
 import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
+import { frameLayer, proveLayer } from './layer-packer.ts';
 import { packTree } from './tree-packer.ts';
 
 /**
@@ -52,6 +53,11 @@ const handlers: Handlers = {
   },
   adopt: ({ layer, parents, paths }) => {
     adoptAttributes(layer, parents, paths);
+    return undefined;
+  },
+  frameLayer,
+  proveLayer: async (input, shouldStop) => {
+    await proveLayer(input, shouldStop);
     return undefined;
   },
   copyTree: (input, shouldStop) => copyTree(input, shouldStop),

@@ -10,6 +10,8 @@ const cFset = declare('int fsetxattr(int fd, const char *name, const void *value
 
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h */
 const MAX_BYTES = 65_536;
+/** The calls are synchronous: one is enough. */
+const buffer = Buffer.alloc(MAX_BYTES);
 
 /** Sets an extended attribute of the file itself, not of what a link points at. @throws {SysError} */
 export function setXattr(path: string | Buffer, name: string, value: Buffer): void {
@@ -23,7 +25,6 @@ export function setXattrFd(fd: number, name: string, value: Buffer): void {
 
 /** `undefined` when the file has no such attribute, or its file system none at all. @throws {SysError} */
 export function getXattr(path: string | Buffer, name: string): Buffer | undefined {
-  const buffer = Buffer.allocUnsafe(MAX_BYTES);
   const length = cGet(path, name, buffer, buffer.length);
   if (length >= 0) return Buffer.from(buffer.subarray(0, length));
   const error = new SysError('lgetxattr', lastErrno(), name);
@@ -33,7 +34,6 @@ export function getXattr(path: string | Buffer, name: string): Buffer | undefine
 
 /** Names of all extended attributes; none where the file system has none. @throws {SysError} */
 export function listXattrs(path: string | Buffer): string[] {
-  const buffer = Buffer.allocUnsafe(MAX_BYTES);
   const length = cList(path, buffer, buffer.length);
   if (length === 0) return [];
   if (length > 0) return buffer.toString('utf8', 0, length - 1).split('\0');

@@ -173,7 +173,9 @@ test('a blob whose tar was damaged is not given out', { skip }, async () => {
   await using engine = start();
   const digest = await engine.take(goGzip(TAR));
   await engine.blobs.tidy();
-  const fd = openSync(engine.snapshots.tarOf(sha256(TAR)) ?? '', 'r+');
+  const place = engine.snapshots.tarOf(sha256(TAR));
+  assert.ok(place && 'tar' in place);
+  const fd = openSync(place.tar, 'r+');
   writeSync(fd, 'damage', 2000);
   closeSync(fd);
   await assert.rejects(read(engine.blobs, digest), { kind: 'dataLoss' });

@@ -1,0 +1,156 @@
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import type { JailPool } from '#store/jail-pool';
+import { LAYER_FRAME, LAYER_INDEX, LAYER_PACKED, LAYER_TAR } from '#store/layer-files';
+import type { Mounts } from '#sys/mount';
+import { type ErofsLayers, mountPacked } from './erofs-layers.ts';
+
+export interface LayerPackingDeps {
+  /** numbers of all layers that are kept as a tar, packed or not */
+  readonly layers: () => readonly number[];
+  /** `<root>/<number>` */
+  readonly directoryOf: (id: number) => string;
+  /** where a packed layer is mounted to be looked at */
+  readonly proof: string;
+  readonly format: Pick<ErofsLayers, 'directory' | 'release'>;
+  readonly jail: Pick<JailPool, 'run'>;
+  readonly mounts: Mounts;
+  /** makes a compressed file system of a tree */
+  readonly make: (job: { from: string; to: string; signal: AbortSignal }) => Promise<void>;
+  readonly logger: Logger;
+  /** smaller tars stay as they are; default 1 MiB */
+  readonly minTarBytes?: number;
+}
+
+/** Less is not worth it. */
+const MIN_TAR_BYTES = 1024 * 1024;
+/** What saves less than a tenth stays as it is. */
+const MAX_RATIO = 0.9;
+/** Holes are not kept when a file is compressed: a tar that is far smaller than what it shows stays one. */
+const MAX_GROWTH = 3;
+/** Beside the tar: it was tried, and stays. */
+const KEPT = 'layer.kept';
+
+/**
+ * Packs layers when nobody waits for anything: a compressed file system takes the place of tar and index. First it is proved
+ * that it shows the same, and that the tar can be made of it again, byte for byte.
+ *
+ * `layer.packed` appears by a rename, and from then on counts; what a crash leaves beside it is removed with the next look.
+ */
+export class LayerPacking {
+  readonly #deps: LayerPackingDeps;
+
+  constructor(deps: LayerPackingDeps) {
+    this.#deps = deps;
+  }
+
+  /** At start: removes what an engine that died has mounted. */
+  sweep(): void {
+    this.#clearProof();
+  }
+
+  /** Looks at every layer. One call at a time. Never fails: a layer that cannot be packed stays as it is. */
+  async packAll(signal: AbortSignal): Promise<void> {
+    for (const id of this.#deps.layers()) {
+      if (signal.aborted) return;
+      const directory = this.#deps.directoryOf(id);
+      try {
+        if (existsSync(join(directory, LAYER_PACKED))) this.#removeRest(directory);
+        else if (this.#isWorthIt(directory)) await this.#pack(id, directory, signal);
+      } catch (error) {
+        this.#abandon(directory);
+        if (signal.aborted || !existsSync(directory)) continue; // it is tried again; or the layer is gone
+        this.#deps.logger.warn('a layer stays as it is: it cannot be packed', {
+          layer: id,
+          error: messageOf(error),
+        });
+        writeFileSync(join(directory, KEPT), '');
+      }
+    }
+  }
+
+  async #pack(id: number, directory: string, signal: AbortSignal): Promise<void> {
+    const { format, jail, make } = this.#deps;
+    this.#abandon(directory); // of an attempt that was cut
+    const { diffId, tarBytes, apparentBytes } = await jail.run('frameLayer', { directory }, { signal });
+    if (apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
+    const made = join(directory, `${LAYER_PACKED}.new`);
+    const indexed = format.directory(id);
+    await make({ from: indexed, to: made, signal });
+    if (statSync(made).size > tarBytes * MAX_RATIO) {
+      this.#abandon(directory);
+      return keep(directory);
+    }
+    await this.#prove({ directory, indexed, made, diffId }, signal);
+    await this.#switch(id, directory, made);
+    this.#deps.logger.debug('packed a layer', {
+      layer: id,
+      tarBytes,
+      packedBytes: statSync(join(directory, LAYER_PACKED)).size,
+    });
+  }
+
+  async #prove(
+    {
+      directory,
+      indexed,
+      made,
+      diffId,
+    }: { directory: string; indexed: string; made: string; diffId: `sha256:${string}` },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { jail, mounts } = this.#deps;
+    const packed = this.#deps.proof;
+    this.#clearProof(); // of an engine that died
+    mkdirSync(packed, { recursive: true, mode: 0o700 });
+    mountPacked(mounts, made, packed);
+    try {
+      await jail.run('proveLayer', { directory, indexed, packed, diffId }, { signal });
+    } finally {
+      this.#clearProof();
+    }
+  }
+
+  /** Whoever comes to mount the layer finds it mounted, before and after: nothing is awaited between. */
+  async #switch(id: number, directory: string, made: string): Promise<void> {
+    for (const path of [made, directory]) {
+      await using handle = await open(path, 'r');
+      await handle.sync();
+    }
+    if (!existsSync(directory)) return; // removed meanwhile
+    renameSync(made, join(directory, LAYER_PACKED)); // point of no return
+    this.#deps.format.release(id);
+    this.#deps.format.directory(id);
+    this.#removeRest(directory);
+  }
+
+  #isWorthIt(directory: string): boolean {
+    const tar = statSync(join(directory, LAYER_TAR), { throwIfNoEntry: false });
+    const { minTarBytes = MIN_TAR_BYTES } = this.#deps;
+    // With another name it is a blob as well, and would not go.
+    const isOnlyTar = tar !== undefined && tar.nlink === 1 && tar.size >= minTarBytes;
+    return isOnlyTar && !existsSync(join(directory, KEPT));
+  }
+
+  #removeRest(directory: string): void {
+    for (const name of [LAYER_TAR, LAYER_INDEX]) rmSync(join(directory, name), { force: true });
+  }
+
+  #abandon(directory: string): void {
+    for (const name of [LAYER_FRAME, `${LAYER_PACKED}.new`]) rmSync(join(directory, name), { force: true });
+  }
+
+  #clearProof(): void {
+    const { mounts, proof } = this.#deps;
+    mounts.unmount(proof);
+    rmSync(proof, { recursive: true, force: true });
+  }
+}
+
+function keep(directory: string): void {
+  rmSync(join(directory, LAYER_FRAME), { force: true });
+  writeFileSync(join(directory, KEPT), '');
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '#base/errors';
+import type { Digest } from '#base/ids';
+import { LayerTree } from '#spec/erofs/layer-tree';
+import { latin1 } from '#spec/tar/byte-string';
+import { TarParser } from '#spec/tar/tar-parser';
+import { AT_FDCWD, openAt, openDirectoryAt, openSubdirectory } from '#sys/at';
+import { firstDifference } from '#sys/compare-trees';
+import { ArchiveSource } from './archive-source.ts';
+import { LAYER_FRAME, LAYER_TAR } from './layer-files.ts';
+import { contentsOf, rebuildTar, writeTarFrame } from './tar-frame.ts';
+
+export interface FrameInput {
+  /** holds `layer.tar`, and gets `layer.frame` */
+  readonly directory: string;
+}
+
+export interface FrameResult {
+  readonly diffId: Digest;
+  readonly tarBytes: number;
+  /** sizes of all files as they are seen, holes included */
+  readonly apparentBytes: number;
+}
+
+export interface PackedInput {
+  readonly directory: string;
+  /** where the index over the tar is mounted, and where the packed layer */
+  readonly indexed: string;
+  readonly packed: string;
+  readonly diffId: Digest;
+}
+
+const { O_RDONLY } = constants;
+
+/** Writes down what the tar of a layer has beside contents. */
+export async function frameLayer({ directory }: FrameInput, shouldStop: () => boolean): Promise<FrameResult> {
+  const tree = new LayerTree();
+  const parser = new TarParser(tree);
+  const tar = join(directory, LAYER_TAR);
+  await using source = new ArchiveSource({ path: tar }, shouldStop);
+  for await (const chunk of source.chunks()) parser.write(chunk);
+  parser.end();
+  const { diffId, tarBytes } = source.facts;
+  await writeTarFrame(tar, tarBytes, contentsOf(tree.root), join(directory, LAYER_FRAME));
+  syncFile(join(directory, LAYER_FRAME));
+  return { diffId, tarBytes, apparentBytes: tree.sizeBytes };
+}
+
+/**
+ * Whether a packed layer shows what the indexed one does, and gives its tar back byte for byte: nothing less lets the tar go.
+ *
+ * @throws {EngineError} `dataLoss` saying what is different; `cancelled`.
+ */
+export async function proveLayer(
+  { directory, indexed, packed, diffId }: PackedInput,
+  shouldStop: () => boolean,
+): Promise<void> {
+  const difference = firstDifference(indexed, packed, shouldStop);
+  if (shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
+  if (difference !== undefined) throw new EngineError('dataLoss', `a packed layer differs: ${difference}`);
+  const hash = createHash('sha256');
+  for await (const chunk of rebuildTar(join(directory, LAYER_FRAME), beneath(packed))) {
+    if (shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
+    hash.update(chunk);
+  }
+  const actual = `sha256:${hash.digest('hex')}`;
+  if (actual !== diffId)
+    throw new EngineError('dataLoss', `a packed layer gives back ${actual}, not ${diffId}`);
+}
+
+/** Opens files of a tree by descriptors, one directory after the other: no link is followed. */
+export function beneath(root: string): (path: string) => number {
+  return path => {
+    const names = path.split('/');
+    const file = names.pop() ?? '';
+    let directory = openDirectoryAt(AT_FDCWD, root);
+    try {
+      for (const name of names) {
+        const next = openSubdirectory(directory, cString(name));
+        closeSync(directory);
+        directory = next;
+      }
+      return openAt(directory, cString(file), O_RDONLY);
+    } finally {
+      closeSync(directory);
+    }
+  };
+}
+
+function cString(name: string): Buffer {
+  return Buffer.concat([latin1(name), Buffer.alloc(1)]);
+}
+
+function syncFile(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { isKind } from '#base/errors';
+import type { Digest } from '#base/ids';
+import { silentLogger } from '#base/logger';
+import type { LayerPackingDeps } from '#snapshot/layer-packing';
+import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { snapshotMigrations } from '#snapshot/snapshot-table';
+import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
+import { Database } from '#store/database';
+import { JailPool } from '#store/jail-pool';
+import { tarBytesOf } from '#store/tar-place';
+import { erofsMaker, makeErofs } from '#sys/make-erofs';
+import { linuxMounts, listMountsBelow } from '#sys/mount';
+import { rootMissing } from '../../support/image-engine.ts';
+import { LAYER_TOOLS, makeRichTree } from '../../support/layer-tools.ts';
+import { randomLayers } from '../../support/random-layers.ts';
+import { describeTree } from '../../support/tree-description.ts';
+
+const program = erofsMaker() ?? '';
+const skip = rootMissing() || (program === '' ? 'mkfs.erofs is not installed (erofs-utils)' : false);
+const since = Math.floor(Date.now() / 1000) - 1;
+const sha256 = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+const make: LayerPackingDeps['make'] = job => makeErofs(program, job);
+const WORDS = 'words that are worth packing '.repeat(20_000);
+const TAR = Buffer.concat([
+  tarEntry({ path: 'bin/', type: 'directory' }),
+  tarEntry({ path: 'bin/words', mode: 0o4755, uid: 7, gid: 8, mtimeSeconds: 981_173_045 }, WORDS),
+  tarEntry({ path: 'bin/more', type: 'hardlink', linkPath: 'bin/words' }),
+  tarEntry({ path: 'link', type: 'symlink', linkPath: '../../etc/passwd' }),
+  tarEntry({ path: '.wh.gone' }, ''),
+  TAR_END,
+]);
+
+function start(root = mkdtempSync(join(tmpdir(), 'quai-packing-')), how: LayerPackingDeps['make'] = make) {
+  const db = new Database(join(root, 'db'));
+  db.migrate(snapshotMigrations, silentLogger);
+  const jail = new JailPool();
+  const snapshots = new OverlaySnapshotter({
+    db,
+    jail,
+    format: 'erofs',
+    mounts: linuxMounts,
+    logger: silentLogger,
+    root: join(root, 'snapshots'),
+    packing: { jail, make: how, minTarBytes: 1 },
+  });
+  const end = async (): Promise<void> => {
+    await snapshots.settled();
+    await jail[Symbol.asyncDispose]();
+    snapshots[Symbol.dispose]();
+    db[Symbol.dispose]();
+  };
+  return {
+    root,
+    snapshots,
+    take: async (name: string, tar: Buffer, parent?: string): Promise<Digest> => {
+      const archive = join(root, `archive-${name}`);
+      const bytes = gzipSync(tar);
+      writeFileSync(archive, bytes);
+      const blob = { digest: sha256(bytes), sizeBytes: bytes.length };
+      await snapshots.ensureLayer(name, parent, { archive, diffId: sha256(tar), blob });
+      return sha256(tar);
+    },
+    end,
+    [Symbol.asyncDispose]: async () => {
+      await end();
+      assert.deepEqual(listMountsBelow(root), []);
+      rmSync(root, { recursive: true });
+    },
+  };
+}
+
+async function tarAgain({ snapshots }: ReturnType<typeof start>, diffId: Digest): Promise<Digest> {
+  const place = snapshots.tarOf(diffId);
+  assert.ok(place);
+  const hash = createHash('sha256');
+  for await (const bytes of tarBytesOf(place, 'tar' in place ? statSync(place.tar).size : 0))
+    hash.update(bytes);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function filesOf({ snapshots }: ReturnType<typeof start>, name: string): string[] {
+  return readdirSync(dirname(snapshots.layerDirectories(name)[0] ?? '')).sort();
+}
+
+test('a packed layer shows the same, takes less, and gives its tar back', { skip }, async () => {
+  await using engine = start();
+  const diffId = await engine.take('layer', TAR);
+  const [directory = ''] = engine.snapshots.layerDirectories('layer');
+  const before = describeTree(directory, { since });
+  await engine.snapshots.pack();
+  assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.frame', 'layer.packed']);
+  assert.deepEqual(describeTree(directory, { since }), before);
+  assert.ok(statSync(join(dirname(directory), 'layer.packed')).size < TAR.length / 4);
+  assert.ok(statSync(join(dirname(directory), 'layer.frame')).size < 2000);
+  assert.equal(await tarAgain(engine, diffId), diffId);
+  await engine.snapshots.pack(); // nothing is left to do
+  assert.equal(readFileSync(join(directory, 'bin/more'), 'utf8'), WORDS);
+});
+
+/** Takes layers in, packs them, and looks before and after. @returns whether there was anything to see. */
+async function staysTheSame(layers: readonly Buffer[], what: string): Promise<boolean> {
+  await using engine = start();
+  let parent: string | undefined;
+  const diffIds: Digest[] = [];
+  for (const [index, tar] of layers.entries()) {
+    try {
+      diffIds.push(await engine.take(`layer-${index}`, tar, parent));
+    } catch (error) {
+      if (isKind(error, 'invalid')) return false; // some are made to be refused
+      throw error;
+    }
+    parent = `layer-${index}`;
+  }
+  const look = () =>
+    engine.snapshots.layerDirectories(parent ?? '').map(path => describeTree(path, { since }));
+  const before = look();
+  await engine.snapshots.pack();
+  assert.deepEqual(look(), before, what);
+  for (const diffId of diffIds) assert.equal(await tarAgain(engine, diffId), diffId, what);
+  return true;
+}
+
+test('layers of random archives stay the same when they are packed', { skip }, async () => {
+  let taken = 0;
+  for (let seed = 1; seed <= 20; seed += 1) {
+    if (await staysTheSame(randomLayers(seed), `seed ${seed}`)) taken += 1;
+  }
+  assert.ok(taken > 4, `${taken} of 20`);
+});
+
+test('so does a layer with everything in it that file systems have', { skip }, async () => {
+  const [tool] = LAYER_TOOLS.filter(each => each.skip === false);
+  assert.ok(tool);
+  const scratch = mkdtempSync(join(tmpdir(), 'quai-rich-'));
+  try {
+    mkdirSync(join(scratch, 'tree'));
+    makeRichTree(join(scratch, 'tree'));
+    assert.ok(await staysTheSame([tool.pack(join(scratch, 'tree'), scratch)], tool.name));
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+});
+
+test('a container that uses a layer while it is packed sees no difference', { skip }, async () => {
+  await using engine = start();
+  await engine.take('layer', TAR);
+  engine.snapshots.prepare('container', 'layer');
+  const view = join(engine.root, 'view');
+  mkdirSync(view);
+  linuxMounts.mount(view, engine.snapshots.mounts('container'));
+  try {
+    await engine.snapshots.pack();
+    assert.equal(readFileSync(join(view, 'bin/words'), 'utf8'), WORDS);
+  } finally {
+    linuxMounts.unmount(view);
+  }
+  linuxMounts.mount(view, engine.snapshots.mounts('container'));
+  assert.equal(readFileSync(join(view, 'bin/words'), 'utf8'), WORDS);
+  linuxMounts.unmount(view);
+  engine.snapshots.remove('container');
+});
+
+test('what a program makes that shows something else never takes the place of a layer', {
+  skip,
+}, async () => {
+  await using engine = start(undefined, async ({ from, to, signal }) => {
+    const other = mkdtempSync(join(tmpdir(), 'quai-other-'));
+    writeFileSync(join(other, 'intruder'), readFileSync(join(from, 'bin/words')));
+    await makeErofs(program, { from: other, to, signal });
+    rmSync(other, { recursive: true });
+  });
+  const diffId = await engine.take('layer', TAR);
+  await engine.snapshots.pack();
+  assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.erofs', 'layer.kept', 'layer.tar']);
+  assert.equal(await tarAgain(engine, diffId), diffId);
+});
+
+test('a layer that hardly shrinks, and one whose tar is a blob too, stay as they are', { skip }, async () => {
+  await using engine = start();
+  let state = 1;
+  const noise = Buffer.from(
+    Array.from({ length: 100_000 }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state >>> 24;
+    }),
+  );
+  await engine.take('noise', Buffer.concat([tarEntry({ path: 'noise' }, noise), TAR_END]));
+  const archive = join(engine.root, 'plain');
+  writeFileSync(archive, TAR);
+  const blob = { digest: sha256(TAR), sizeBytes: TAR.length };
+  await engine.snapshots.ensureLayer('plain', undefined, { archive, diffId: sha256(TAR), blob });
+  await engine.snapshots.pack();
+  assert.deepEqual(filesOf(engine, 'noise'), ['fs', 'layer.erofs', 'layer.kept', 'layer.tar']);
+  assert.deepEqual(filesOf(engine, 'plain'), ['fs', 'layer.erofs', 'layer.tar']);
+});
+
+test('an engine that died while it packed goes on from what there is', { skip }, async () => {
+  const engine = start();
+  const diffId = await engine.take('layer', TAR);
+  const [directory = ''] = engine.snapshots.layerDirectories('layer');
+  const own = dirname(directory);
+  // Before the rename: pieces of an attempt. After it: the tar and the index beside what took their place.
+  writeFileSync(join(own, 'layer.frame'), 'cut');
+  writeFileSync(join(own, 'layer.packed.new'), 'cut');
+  await engine.snapshots.pack();
+  const tar = join(own, 'layer.tar');
+  writeFileSync(tar, TAR);
+  await engine.end();
+  await using again = start(engine.root);
+  await again.snapshots.sweep(() => true);
+  await again.snapshots.pack();
+  assert.deepEqual(filesOf(again, 'layer'), ['fs', 'layer.frame', 'layer.packed']);
+  assert.ok(!existsSync(tar));
+  assert.equal(await tarAgain(again, diffId), diffId);
+});
+
+test('packing that is called off leaves the layer as it was', { skip }, async () => {
+  const stop = new AbortController();
+  await using engine = start(undefined, async job => {
+    stop.abort();
+    await make(job);
+  });
+  await engine.take('layer', TAR);
+  await engine.snapshots.pack(stop.signal);
+  assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.erofs', 'layer.tar']);
+});
