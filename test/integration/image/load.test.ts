@@ -286,7 +286,8 @@ test('directories that a layer does not describe look as in the layers below', {
 test('an archive that is cut anywhere leaves nothing', { skip }, async () => {
   await using engine = startImageEngine();
   const archive = dockerArchive([SMALL]);
-  for (let length = 0; length < archive.length - 1024; length += 700) {
+  // Without the end marker and what fills up the last block nothing is missing.
+  for (let length = 0; length < archive.length - 1024 - 512; length += 700) {
     await assert.rejects(load(engine, archive.subarray(0, length)), { kind: 'invalid' }, `cut at ${length}`);
   }
   assert.deepEqual(await filesOf(engine), NOTHING);
