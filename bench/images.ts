@@ -145,6 +145,7 @@ async function diskUsed(on: Target, tag: string, root: string | undefined): Prom
   await remove(on, tag);
   const before = await settledSize(root);
   await docker(on, ['pull', tag]);
+  await on.client.call('POST', '/quai/images/tidy').catch(() => undefined); // what ours does by itself when it is idle
   return (await settledSize(root)) - before;
 }
 

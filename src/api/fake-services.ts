@@ -365,6 +365,7 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     },
     tag: () => Promise.resolve(),
     save: () => Promise.resolve(chunks('tar')),
+    tidy: () => Promise.resolve(),
     cleanUp: () => Promise.resolve({ items: [], freedBytes: 0 }),
     check: () => Promise.resolve({ images: 1, blobs: 1, bytes: 1, findings: [] }),
     target: () => undefined,

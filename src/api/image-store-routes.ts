@@ -6,7 +6,7 @@ import type { ImageFinding } from '#image/image-check';
 import type { ImageService } from '#image/image-service';
 import { queryFlag } from '#spec/docker/query';
 
-export type ImageStoreApi = Pick<ImageService, 'check' | 'cleanUp'>;
+export type ImageStoreApi = Pick<ImageService, 'check' | 'cleanUp' | 'tidy'>;
 
 /** What the store of images can do beyond Docker's API. */
 export function imageStoreRoutes(images: ImageStoreApi): Route[] {
@@ -25,6 +25,10 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
         });
       },
     ),
+    route('POST', '/quai/images/tidy', {}, async ({ signal }) => {
+      await images.tidy({ signal });
+      return reply.noContent();
+    }),
     route(
       'POST',
       '/quai/images/cleanup',

@@ -70,6 +70,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['container prune'], async () => (await import('./commands/prune.ts')).pruneContainers),
   entry(['image inspect'], async () => (await import('./commands/inspect.ts')).inspectImages),
   entry(['image copy'], async () => (await import('./commands/image-copy.ts')).copy),
+  entry(['image tidy'], async () => (await import('./commands/image-tidy.ts')).tidy),
   entry(['image check', 'image fsck', 'fsck'], async () => (await import('./commands/image-check.ts')).check),
   entry(['image prune'], async () => (await import('./commands/prune.ts')).pruneImages),
   entry(['manifest inspect'], async () => (await import('./commands/manifest-inspect.ts')).inspect),

@@ -241,6 +241,11 @@ export class ImageService {
     this.#catalog.refresh(id);
   }
 
+  /** Keeps layers once and packed: what happens by itself when nothing was taken in for a while. @throws `cancelled`. */
+  tidy(options?: Abortable): Promise<void> {
+    return this.#deps.blobs.tidy(options);
+  }
+
   /** Removes images by the engine's policy; dry: only says which. */
   cleanUp(options?: CleanupOptions): Promise<CleanupReport> {
     return this.#cleaner.run(options);

@@ -23,6 +23,9 @@ export interface LayerBlobs {
   /** For whoever owned the last reference to it. Happy to find nothing. */
   remove(digest: Digest): Promise<void>;
 
+  /** Makes what is kept take less, now instead of when the engine has nothing to do. @throws {EngineError} `cancelled`. */
+  tidy(options?: Abortable): Promise<void>;
+
   /**
    * Removes half-written ones, and those that nobody owns; `rescue` may take such a one away before. Only for the start:
    * nothing may be writing.
@@ -55,6 +58,10 @@ export class StoredLayerBlobs implements LayerBlobs {
 
   remove(digest: Digest): Promise<void> {
     return this.#content.remove(digest);
+  }
+
+  tidy(): Promise<void> {
+    return Promise.resolve();
   }
 
   sweep(isOwned: (digest: Digest) => boolean, rescue?: (digest: Digest) => void): void {

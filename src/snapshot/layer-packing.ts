@@ -42,6 +42,7 @@ const KEPT = 'layer.kept';
  */
 export class LayerPacking {
   readonly #deps: LayerPackingDeps;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(deps: LayerPackingDeps) {
     this.#deps = deps;
@@ -52,8 +53,14 @@ export class LayerPacking {
     this.#clearProof();
   }
 
-  /** Looks at every layer. One call at a time. Never fails: a layer that cannot be packed stays as it is. */
+  /** Looks at every layer, one at a time. Never fails: a layer that cannot be packed stays as it is. */
   async packAll(signal: AbortSignal): Promise<void> {
+    const run = this.#running.then(() => this.#packEach(signal));
+    this.#running = run;
+    await run;
+  }
+
+  async #packEach(signal: AbortSignal): Promise<void> {
     for (const id of this.#deps.layers()) {
       if (signal.aborted) return;
       const directory = this.#deps.directoryOf(id);

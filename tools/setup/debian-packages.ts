@@ -41,6 +41,11 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   },
   { name: 'busybox-static', why: 'makes the first image without a registry', isThere: hasStaticBusybox },
   {
+    name: 'erofs-utils',
+    why: 'packs the layers of images when nobody waits',
+    isThere: () => hasProgram('mkfs.erofs'),
+  },
+  {
     name: 'ca-certificates',
     why: 'lets registries prove who they are',
     isThere: () =>
