@@ -177,7 +177,7 @@ export class BlobDownload {
         if (error instanceof EngineError && !(part.received > 0 && isRefusal(error.cause))) throw error;
         failures = part.received - before >= PROGRESS_BYTES ? 1 : failures + 1;
         const delay = delayMs(this.#deps.backOff, failures);
-        if (delay === undefined) throw transportError(error, 'GET', urlOf(source));
+        if (delay === undefined) throw transportError(error, 'GET', source.endpoint.urlOf(source.path));
         this.#deps.logger.debug('a download goes on', { blob: this.#descriptor.digest, delay, error });
         await sleep(delay, { signal });
       }
@@ -294,8 +294,4 @@ function* attempts(sources: readonly BlobSource[], blob: PartialBlob): Generator
     yield source;
     if (wasResumed && index === sources.length - 1 && !blob.isResumed) yield source;
   }
-}
-
-function urlOf({ endpoint, path }: BlobSource): URL {
-  return new URL(path, `${endpoint.source.schemes[0] ?? 'https'}://${endpoint.source.host}`);
 }

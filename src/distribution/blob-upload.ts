@@ -28,6 +28,8 @@ interface PatchInput {
   readonly signal: AbortSignal | undefined;
 }
 
+/** What an attempt must bring to count as getting on. */
+const PROGRESS_BYTES = 64 * 1024;
 /** Other repositories that are asked at most whether they have the blob. */
 const MOST_MOUNTS = 5;
 
@@ -104,13 +106,15 @@ export class BlobUpload {
         sent = size;
       } catch (error) {
         throwIfAborted(signal);
-        if (error instanceof EngineError && error.kind !== 'unavailable') throw error;
-        ({ place, sent } = await this.#whereItStands(place, signal));
-        failures = sent > before ? 1 : failures + 1;
+        if (error instanceof EngineError && !mayGoOn(error, failures)) throw error;
+        failures += 1;
         const delay = delayMs(this.#deps.backOff, failures);
         if (delay === undefined) throw error;
-        this.#deps.logger.debug('an upload goes on', { blob: digest, sent, delay, error });
         await sleep(delay, signal ? { signal } : {});
+        // Not before: the registry may still be writing what came before the cut.
+        ({ place, sent } = await this.#whereItStands(place, signal));
+        if (sent - before >= PROGRESS_BYTES) failures = 1;
+        this.#deps.logger.debug('an upload goes on', { blob: digest, sent, delay, error });
       }
     }
     await this.#finish(place, digest, signal);
@@ -200,6 +204,14 @@ export class BlobUpload {
     const own = `repository:${this.#deps.repository}:pull,push`;
     return await this.#deps.endpoint.send({ ...request, scopes: [own, ...(request.scopes ?? [])] });
   }
+}
+
+/**
+ * A registry that still writes what came before the cut tells a place that is past by the time we go on there, and then
+ * refuses: it is asked again where the upload stands.
+ */
+function mayGoOn({ kind }: EngineError, failures: number): boolean {
+  return kind === 'unavailable' || (failures > 0 && (kind === 'notFound' || kind === 'invalid'));
 }
 
 /** For a session that is not about mounting. */

@@ -104,6 +104,13 @@ export class RegistryEndpoint {
     }
   }
 
+  /** Where a path is, as far as it is known how the registry is reached: for errors. */
+  urlOf(path: string): URL {
+    const { host, schemes } = this.source;
+    const scheme = this.#deps.reached.get(host)?.scheme ?? schemes[0] ?? 'https';
+    return new URL(path, `${scheme}://${host}`);
+  }
+
   /** A mirror that did not answer is not waited for again and again. */
   #rest(): void {
     const { host, isMirror } = this.source;

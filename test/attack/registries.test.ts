@@ -77,6 +77,7 @@ test('a server that gives one byte and cuts, for ever, is left after a few attem
   using fixture = new ClientFixture();
   await assert.rejects(repositoryAt(fixture, villain).download(BLOB, { advance() {} }), {
     kind: 'unavailable',
+    message: `Get "http://${villain.host}/v2/app/blobs/${BLOB.digest}": the connection was cut`,
   });
   assert.ok(villain.paths.length < 12, `${villain.paths.length} requests`);
 });
@@ -95,6 +96,29 @@ test('an upload that is sent to another host takes the blob there, and no passwo
   assert.ok(villain.secrets.includes(BASIC), 'the registry itself gets it');
   assert.ok(canary.paths.length > 0);
   assert.deepEqual(canary.secrets, []);
+});
+
+test('a registry that was still writing when the connection was cut is asked again where the upload stands', async () => {
+  const statuses = [202, 404, 202];
+  let patches = 0;
+  let body = 0;
+  await using villain = await Villain.start((request, response) => {
+    const headers = { location: '/v2/app/up' };
+    if (request.method === 'HEAD') return void response.writeHead(404).end();
+    if (request.method === 'POST') return void response.writeHead(202, headers).end();
+    if (request.method === 'GET') return void response.writeHead(204, { ...headers, range: '0-99999' }).end();
+    if (request.method === 'PUT') return void response.writeHead(201).end();
+    const status = statuses[patches] ?? 500;
+    patches += 1;
+    if (patches === 1) return void request.socket.destroy();
+    if (patches === 3) request.on('data', (chunk: Buffer) => (body += chunk.length));
+    request.on('end', () => response.writeHead(status, headers).end());
+  });
+  using fixture = new ClientFixture();
+  const open = (offset: number): Readable => Readable.from([BYTES.subarray(offset)]);
+  assert.deepEqual(await repositoryAt(fixture, villain).upload(BLOB, open), { how: 'uploaded' });
+  assert.equal(patches, 3);
+  assert.equal(body, BLOB.size - 100_000);
 });
 
 test('an upload goes on at nothing but http, and holds no password of its own', async () => {
