@@ -22,6 +22,8 @@ const State = v.object({
 /** From here on a blob comes in several parts at a time. */
 const LARGE_BYTES = 32 * 1024 * 1024;
 const PART_BYTES = 16 * 1024 * 1024;
+/** A manifest can say any size: what is remembered of it has a bound. Larger blobs have larger parts. */
+const MOST_PARTS = 1024;
 const SAVE_MS = 500;
 /** Less than this is soon fetched again. */
 const SMALL_BYTES = 1024 * 1024;
@@ -197,10 +199,11 @@ export class PartialBlob implements AsyncDisposable {
 
 function freshParts(size: number): Part[] {
   if (size <= LARGE_BYTES) return [{ offset: 0, length: size, received: 0 }];
-  const count = Math.ceil(size / PART_BYTES);
+  const partBytes = Math.max(PART_BYTES, Math.ceil(size / MOST_PARTS));
+  const count = Math.ceil(size / partBytes);
   return Array.from({ length: count }, (_, index) => {
-    const offset = index * PART_BYTES;
-    return { offset, length: Math.min(PART_BYTES, size - offset), received: 0 };
+    const offset = index * partBytes;
+    return { offset, length: Math.min(partBytes, size - offset), received: 0 };
   });
 }
 

@@ -1,5 +1,5 @@
 import { orAborted } from '#base/abortable';
-import { EngineError } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter, TakenLayer } from '#snapshot/snapshotter';
@@ -242,11 +242,16 @@ function stackOf({ rootfs }: ImageConfig, { layers }: NewImage): Stack[] {
   }));
 }
 
-/** Waits for all, so that nothing goes on behind a failure. */
+/**
+ * Waits for all, so that nothing goes on behind a failure. Of several, one that says that the rest of a file did not come
+ * (`unavailable`) gives way to the reason why it did not.
+ */
 async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) {
-    if (result.status === 'rejected') throw result.reason;
-  }
+  const failed = (await Promise.allSettled(work)).filter(result => result.status === 'rejected');
+  const [first, ...others] = failed;
+  if (!first) return;
+  const cause = others.find(({ reason }) => !isKind(reason, 'cancelled'));
+  throw isKind(first.reason, 'unavailable') && cause ? cause.reason : first.reason;
 }
 
 async function publishAll({ layers }: NewImage): Promise<void> {
