@@ -28,16 +28,16 @@ export class ImageGarbage {
    * @param rescue may take such a blob away before it is removed
    * @returns the layers that went, uppermost first.
    */
-  async collect(
-    blobs: readonly Digest[],
-    rescue: (blob: Digest) => void = () => undefined,
-  ): Promise<string[]> {
-    const { table, blobs: stored, leases } = this.#deps;
+  collect(blobs: readonly Digest[], rescue: (blob: Digest) => void = () => undefined): string[] {
+    const { table, blobs: stored, leases, logger } = this.#deps;
     const removed = this.#collectLayers();
     for (const blob of new Set(blobs)) {
       if (table.ownsBlob(blob) || leases.isHeld(blob)) continue;
       rescue(blob);
-      await stored.remove(blob);
+      // Nobody waits for the disk. What is left of it at the next start is swept.
+      stored.remove(blob).catch((error: unknown) => {
+        logger.warn('a blob stays on the disk until the next start', { blob, error: messageOf(error) });
+      });
     }
     return removed;
   }

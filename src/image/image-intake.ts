@@ -63,7 +63,7 @@ export class ImageIntake {
         ...images.flatMap(({ layers }) => layers.map(({ blob }) => blob.digest)),
         ...others.map(({ digest }) => digest),
       ];
-      await garbage.collect(blobs, options.rescue);
+      garbage.collect(blobs, options.rescue);
       throw signal.aborted ? abortError(signal) : error;
     }
   }

@@ -319,7 +319,7 @@ export class ImageService {
   ): Promise<ImageDeletion> {
     const { untagged, deleted, blobs } = this.#remover.remove(reference, { force, platforms });
     await this.#deps.db.synced(); // a power cut must not bring rows back whose files are gone
-    const layers = new Set(await this.#garbage.collect(blobs));
+    const layers = new Set(this.#garbage.collect(blobs));
     const gone = deleted.flatMap(({ image, chains }) => [
       image.id,
       ...chains.filter(chain => layers.delete(chain)),

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
@@ -139,9 +139,19 @@ export class ContentStore {
     if (`sha256:${hash.digest('hex')}` !== digest) throw damaged(digest);
   }
 
-  /** Happy to find nothing. */
-  async remove(digest: Digest): Promise<void> {
-    await rm(this.path(digest), { force: true });
+  /**
+   * Happy to find nothing. The blob is gone when this returns: one of the same content that comes now is another file. The
+   * promise is about the disk, which takes its time with large files.
+   */
+  remove(digest: Digest): Promise<void> {
+    const gone = this.freshPath();
+    try {
+      renameSync(this.path(digest), gone);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return Promise.resolve();
+      throw error;
+    }
+    return rm(gone, { force: true });
   }
 
   /**
