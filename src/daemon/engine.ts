@@ -61,7 +61,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await containers.close();
       await catchUp;
       await services.schedules.close();
-      await volumes.settled();
+      await Promise.all([images.settled(), volumes.settled()]);
       await owned.disposeAsync();
     },
   };

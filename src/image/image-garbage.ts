@@ -17,6 +17,7 @@ export interface ImageGarbageDeps {
 /** Removes blobs and layers that no row refers to and no work under way needs. */
 export class ImageGarbage {
   readonly #deps: ImageGarbageDeps;
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(deps: ImageGarbageDeps) {
     this.#deps = deps;
@@ -29,17 +30,32 @@ export class ImageGarbage {
    * @returns the layers that went, uppermost first.
    */
   collect(blobs: readonly Digest[], rescue: (blob: Digest) => void = () => undefined): string[] {
-    const { table, blobs: stored, leases, logger } = this.#deps;
+    const { table, blobs: stored, leases } = this.#deps;
     const removed = this.#collectLayers();
     for (const blob of new Set(blobs)) {
       if (table.ownsBlob(blob) || leases.isHeld(blob)) continue;
       rescue(blob);
-      // Nobody waits for the disk. What is left of it at the next start is swept.
-      stored.remove(blob).catch((error: unknown) => {
-        logger.warn('a blob stays on the disk until the next start', { blob, error: messageOf(error) });
-      });
+      this.#track(blob, stored.remove(blob));
     }
     return removed;
+  }
+
+  /** Waits until the files are gone. */
+  async settled(): Promise<void> {
+    while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  /** Nobody waits for the disk. What is left on it at the next start is swept. */
+  #track(blob: Digest, removal: Promise<void>): void {
+    const tracked = removal
+      .catch((error: unknown) =>
+        this.#deps.logger.warn('a blob stays on the disk until the next start', {
+          blob,
+          error: messageOf(error),
+        }),
+      )
+      .finally(() => this.#removals.delete(tracked));
+    this.#removals.add(tracked);
   }
 
   /** At start, when nothing is under way: half-made things too. `rescue` may take a blob away before it is removed. */

@@ -64,6 +64,7 @@ export class ImageIntake {
         ...others.map(({ digest }) => digest),
       ];
       garbage.collect(blobs, options.rescue);
+      await garbage.settled();
       throw signal.aborted ? abortError(signal) : error;
     }
   }

@@ -241,6 +241,11 @@ export class ImageService {
     this.#catalog.refresh(id);
   }
 
+  /** Waits until the files of what was removed are gone. */
+  settled(): Promise<void> {
+    return this.#garbage.settled();
+  }
+
   /** Keeps layers once and packed: what happens by itself when nothing was taken in for a while. @throws `cancelled`. */
   tidy(options?: Abortable): Promise<void> {
     return this.#deps.blobs.tidy(options);

@@ -4,6 +4,7 @@ import type { ImageEngine } from '../../support/image-engine.ts';
 
 /** What an engine has on disk: blobs, files being written, snapshots, by kind. Waits for removals under way. */
 export async function filesOf(engine: ImageEngine): Promise<Record<string, number>> {
+  await engine.images.settled();
   await engine.snapshots.settled();
   const count = (...path: string[]): number => readdirSync(join(engine.root, ...path)).length;
   return {
