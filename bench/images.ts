@@ -109,10 +109,13 @@ function settle(): void {
   execFileSync('sync');
 }
 
+/** Also as the archive calls it, under the name that Podman gives that: one name left would keep the layers. */
 async function remove(on: Target, tag: string): Promise<void> {
-  await docker(on, ['rmi', '--force', tag]).catch((error: unknown) => {
-    if (!/no such image/i.test(String(error))) throw error;
-  });
+  for (const name of new Set([tag, ARCHIVE_TAG, `localhost/${ARCHIVE_TAG}`])) {
+    await docker(on, ['rmi', '--force', name]).catch((error: unknown) => {
+      if (!/no such image|image not known/i.test(String(error))) throw error;
+    });
+  }
 }
 
 async function push(on: Target, tag: string): Promise<number> {
