@@ -34,8 +34,8 @@ const PART_NOTE_BYTES = 54;
 /**
  * Blobs that did not come whole yet: what there is of one is kept through cuts, cancellations and restarts.
  *
- *   <root>/<hex>        the bytes, with holes
- *   <root>/<hex>.json   which of them are there: never more than is in the file
+ *   <root>/<hex>-<size>        the bytes, with holes
+ *   <root>/<hex>-<size>.json   which of them are there: never more than is in the file
  *
  * What came is proved by the digest of the whole in the end, so a wrong note costs time, and nothing else.
  */
@@ -47,9 +47,9 @@ export class PartialBlobs {
     mkdirSync(root, { recursive: true, mode: 0o700 });
   }
 
-  /** One at a time for each digest. */
+  /** One at a time for each digest and size. */
   async open({ digest, size }: ContentDescriptor): Promise<PartialBlob> {
-    const path = join(this.#root, digest.slice('sha256:'.length));
+    const path = this.#path(digest, size);
     const parts = (await savedParts(path, size)) ?? freshParts(size);
     const isResumed = parts.some(part => part.received > 0);
     const handle = await open(path, isResumed ? 'r+' : 'w+', 0o600);
@@ -62,11 +62,16 @@ export class PartialBlobs {
   keep(file: string, digest: Digest): void {
     const size = statSync(file, { throwIfNoEntry: false })?.size;
     if (size === undefined) return;
-    const path = join(this.#root, digest.slice('sha256:'.length));
+    const path = this.#path(digest, size);
     // The note first: it is never believed without the file, and the digest proves both.
     writeFileSync(`${path}.json`, JSON.stringify({ size, parts: [[0, size, size]] }), { mode: 0o600 });
     renameSync(file, path);
     utimesSync(path, new Date(), new Date());
+  }
+
+  /** By size too: a manifest that lies about it must not write into the file that others read. */
+  #path(digest: Digest, size: number): string {
+    return join(this.#root, `${digest.slice('sha256:'.length)}-${size}`);
   }
 
   /** Removes what nobody has added to for so long. Only what {@link isBusy} denies. */
@@ -74,7 +79,7 @@ export class PartialBlobs {
     for (const name of readdirSync(this.#root)) {
       const path = join(this.#root, name);
       const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now;
-      if (now - changed >= olderThanMs && !isBusy(name.replace(/\..*$/, ''))) rmSync(path, { force: true });
+      if (now - changed >= olderThanMs && !isBusy(name.replace(/-.*$/, ''))) rmSync(path, { force: true });
     }
   }
 }

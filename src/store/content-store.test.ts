@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -112,6 +112,20 @@ test('read() and stream() give what was written, and notice damage', async () =>
   await assert.rejects(content.read(HELLO, { maxBytes: 5 }), { kind: 'notFound' });
   await assert.rejects(streamed(), { kind: 'notFound' });
   assert.throws(() => content.size(HELLO), { kind: 'notFound' });
+});
+
+test('remove() takes the name at once, and nothing of what is published under it meanwhile', async () => {
+  using subject = store();
+  const { content } = subject;
+  await content.add(Buffer.from('hello'));
+  const again = join(subject.root, 'ingest/again');
+  writeFileSync(again, 'hello');
+  const removal = content.remove(HELLO);
+  assert.ok(!content.has(HELLO));
+  renameSync(again, content.path(HELLO));
+  await removal;
+  assert.ok(content.has(HELLO));
+  assert.deepEqual(files(subject.root), [HELLO.slice(7)]);
 });
 
 test('sweep() removes half-written blobs and those nobody owns', async () => {

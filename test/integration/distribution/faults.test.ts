@@ -165,6 +165,24 @@ test('more bytes than the manifest says are never taken', { skip }, async () => 
   }
 });
 
+test('a manifest that lies about the size of a blob does no harm to another download of it', { skip }, async () => {
+  await using proxy = await FaultProxy.before(registry.port);
+  using fixture = new ClientFixture({ limits: { stallMs: 1000 } });
+  let nth = 0;
+  proxy.fault = ({ path }) =>
+    path.includes('/blobs/sha256:') && ++nth === 1 ? { stallAfter: 1_000_000 } : undefined;
+  const repository = fixture.client.repository(fixture.reference(proxy.host, 'blobs'));
+  const started = Promise.withResolvers<void>();
+  const good = repository.download(blobOf(SMALL), new Target(), {
+    onProgress: received => received >= 500_000 && started.resolve(),
+  });
+  await started.promise;
+  const lie = { ...blobOf(SMALL), size: SMALL.length + 1 };
+  await assert.rejects(repository.download(lie, new Target()), /wrong size/);
+  await good;
+  assert.ok(readFileSync(fixture.content.path(digestOf(SMALL))).equals(SMALL));
+});
+
 test('content that is not what was asked for is refused, and nothing of it stays', { skip }, async () => {
   await using proxy = await FaultProxy.before(registry.port);
   using fixture = new ClientFixture();
@@ -205,7 +223,7 @@ test('a download that was cancelled goes on after a restart of the engine', { sk
 
 test('what was noted wrongly, or rotted meanwhile, is fetched again', { skip }, async () => {
   using fixture = new ClientFixture();
-  const path = join(fixture.folder, 'content', 'partial', digestOf(SMALL).slice('sha256:'.length));
+  const path = join(fixture.folder, 'content', 'partial', `${digestOf(SMALL).slice('sha256:'.length)}-${SMALL.length}`);
   writeFileSync(path, randomBytes(SMALL.length));
   writeFileSync(
     `${path}.json`,
