@@ -107,9 +107,13 @@ export class ImageAdder {
   }
 
   #isKnown({ config, manifest, layers }: NewImage): boolean {
-    const { table, blobs } = this.#deps;
-    // One that was damaged and dropped comes again.
-    if (!table.find(config.digest) || !layers.every(({ blob }) => blobs.has(blob.digest))) return false;
+    const { table, blobs, snapshots } = this.#deps;
+    if (!table.find(config.digest)) return false;
+    // What was damaged and dropped, or is gone, comes again.
+    const isWhole =
+      layers.every(({ blob }) => blobs.has(blob.digest)) &&
+      chainIds(parseImageConfig(config.bytes).rootfs.diff_ids).every(chain => snapshots.hasCommitted(chain));
+    if (!isWhole) return false;
     return manifest === undefined || this.#deps.manifests.find(manifest.digest) !== undefined;
   }
 

@@ -120,12 +120,14 @@ export class ImageChecker {
   }
 
   async #checkLayers(image: Image, mends: boolean, signal: AbortSignal | undefined): Promise<ImageFinding[]> {
-    const { snapshots } = this.#deps;
+    const { snapshots, content } = this.#deps;
     const gone = image.layers.filter(({ chainId }) => !this.#isLayerThere(chainId));
     if (gone.length === 0) return [];
     let mended: string | undefined;
-    if (mends) {
-      const lowest = image.layers.findIndex(({ chainId }) => chainId === gone[0]?.chainId);
+    const lowest = image.layers.findIndex(({ chainId }) => chainId === gone[0]?.chainId);
+    // Those on it go as well, so all must be there to make them again.
+    const canMend = image.layers.slice(lowest).every(({ blobDigest }) => content.has(blobDigest));
+    if (mends && canMend) {
       try {
         for (const { chainId } of image.layers.slice(lowest).toReversed()) snapshots.remove(chainId);
         await this.#makeAgain(image, lowest, signal);

@@ -196,11 +196,14 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
   }
 
   tarOf(diffId: Digest): TarPlace | undefined {
-    const [id] = this.#table.withDiffId(diffId, 'erofs');
-    if (id === undefined) return undefined;
-    const tar = this.#directories.tar(id);
-    if (existsSync(tar)) return { tar };
-    return { frame: join(dirname(tar), LAYER_FRAME), root: this.#formats.erofs.directory(id) };
+    for (const id of this.#table.withDiffId(diffId, 'erofs')) {
+      const tar = this.#directories.tar(id);
+      if (existsSync(tar)) return { tar };
+      const frame = join(dirname(tar), LAYER_FRAME);
+      if (!existsSync(frame) || !existsSync(this.#directories.fs(id))) continue; // files of it are gone
+      return { frame, root: this.#formats.erofs.directory(id) };
+    }
+    return undefined;
   }
 
   async pack(signal: AbortSignal = new AbortController().signal): Promise<void> {

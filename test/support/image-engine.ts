@@ -7,8 +7,9 @@ import { RegistryClient } from '#distribution/registry-client';
 import { RegistryConfig } from '#distribution/registry-config';
 import { ImageService, type ImageServiceDeps } from '#image/image-service';
 import { imageMigrations } from '#image/image-table';
-import { StoredLayerBlobs } from '#snapshot/layer-blobs';
+import { layerBlobMigrations } from '#snapshot/layer-blob-table';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
+import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
@@ -20,6 +21,7 @@ export interface ImageEngine extends AsyncDisposable {
   readonly root: string;
   readonly images: ImageService;
   readonly content: ContentStore;
+  readonly blobs: RebuiltBlobs;
   readonly snapshots: OverlaySnapshotter;
   readonly jail: JailPool;
   readonly events: Omit<EngineEvent, 'timeNanos'>[];
@@ -34,7 +36,7 @@ export function startImageEngine(
   root: string = mkdtempSync(join(tmpdir(), 'quai-image-')),
 ): ImageEngine {
   const db = new Database(join(root, 'state.db'));
-  db.migrate([...snapshotMigrations, ...imageMigrations], silentLogger);
+  db.migrate([...snapshotMigrations, ...layerBlobMigrations, ...imageMigrations], silentLogger);
   const jail = new JailPool();
   const snapshots = new OverlaySnapshotter({
     db,
@@ -43,8 +45,11 @@ export function startImageEngine(
     mounts: linuxMounts,
     format: process.env['QUAI_TEST_STORAGE_DRIVER'] === 'overlay2' ? 'directory' : 'erofs',
     logger: silentLogger,
+    onTar: (diffId, { blobDigest, blobBytes, tarBytes }) =>
+      blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
   const content = new ContentStore({ root: join(root, 'content') });
+  const blobs = new RebuiltBlobs({ db, content, tars: snapshots, jail, logger: silentLogger });
   const registries = new RegistryClient({
     content,
     partialRoot: join(root, 'content', 'partial'),
@@ -60,7 +65,7 @@ export function startImageEngine(
     db,
     content,
     registries,
-    blobs: new StoredLayerBlobs({ content }),
+    blobs,
     snapshots,
     jail,
     events: { emit: event => void events.push(event) },
@@ -77,6 +82,7 @@ export function startImageEngine(
     root,
     images,
     content,
+    blobs,
     snapshots,
     jail,
     events,
@@ -88,6 +94,7 @@ export function startImageEngine(
     [Symbol.asyncDispose]: async () => {
       registries[Symbol.dispose]();
       await registries.settled();
+      await blobs[Symbol.asyncDispose]();
       await snapshots.settled();
       await jail[Symbol.asyncDispose]();
       close();

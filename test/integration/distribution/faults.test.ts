@@ -165,7 +165,9 @@ test('more bytes than the manifest says are never taken', { skip }, async () => 
   }
 });
 
-test('a manifest that lies about the size of a blob does no harm to another download of it', { skip }, async () => {
+test('a manifest that lies about the size of a blob does no harm to another download of it', {
+  skip,
+}, async () => {
   await using proxy = await FaultProxy.before(registry.port);
   using fixture = new ClientFixture({ limits: { stallMs: 1000 } });
   let nth = 0;
@@ -223,7 +225,12 @@ test('a download that was cancelled goes on after a restart of the engine', { sk
 
 test('what was noted wrongly, or rotted meanwhile, is fetched again', { skip }, async () => {
   using fixture = new ClientFixture();
-  const path = join(fixture.folder, 'content', 'partial', `${digestOf(SMALL).slice('sha256:'.length)}-${SMALL.length}`);
+  const path = join(
+    fixture.folder,
+    'content',
+    'partial',
+    `${digestOf(SMALL).slice('sha256:'.length)}-${SMALL.length}`,
+  );
   writeFileSync(path, randomBytes(SMALL.length));
   writeFileSync(
     `${path}.json`,
