@@ -365,6 +365,8 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     },
     tag: () => Promise.resolve(),
     save: () => Promise.resolve(chunks('tar')),
+    squash: () =>
+      Promise.resolve({ image: fakeImage(), layers: 2, bytesBefore: 2, bytesAfter: 1, unsharedBytes: 1 }),
     tidy: () => Promise.resolve(),
     cleanUp: () => Promise.resolve({ items: [], freedBytes: 0 }),
     check: () => Promise.resolve({ images: 1, blobs: 1, bytes: 1, findings: [] }),

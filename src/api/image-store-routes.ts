@@ -4,9 +4,10 @@ import { type Route, route } from '#http/route';
 import type { CleanupItem } from '#image/cleanup/cleanup-plan';
 import type { ImageFinding } from '#image/image-check';
 import type { ImageService } from '#image/image-service';
-import { queryFlag } from '#spec/docker/query';
+import type { Squashed } from '#image/image-squasher';
+import { queryFlag, queryText } from '#spec/docker/query';
 
-export type ImageStoreApi = Pick<ImageService, 'check' | 'cleanUp' | 'tidy'>;
+export type ImageStoreApi = Pick<ImageService, 'check' | 'cleanUp' | 'squash' | 'tidy'>;
 
 /** What the store of images can do beyond Docker's API. */
 export function imageStoreRoutes(images: ImageStoreApi): Route[] {
@@ -25,6 +26,15 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
         });
       },
     ),
+    route(
+      'POST',
+      '/quai/images/{name}/squash',
+      { query: v.object({ tag: queryText, from: queryText }) },
+      async ({ params: { name }, query: { tag, from }, signal }) => {
+        const squashed = await images.squash(name, { ...(tag === '' ? {} : { tag }), from, signal });
+        return reply.json(squashedToWire(squashed));
+      },
+    ),
     route('POST', '/quai/images/tidy', {}, async ({ signal }) => {
       await images.tidy({ signal });
       return reply.noContent();
@@ -39,6 +49,16 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
       },
     ),
   ];
+}
+
+function squashedToWire({ image, layers, bytesBefore, bytesAfter, unsharedBytes }: Squashed) {
+  return {
+    Id: image.id,
+    Layers: layers,
+    SizeBefore: bytesBefore,
+    SizeAfter: bytesAfter,
+    UnsharedSize: unsharedBytes,
+  };
 }
 
 function cleanupItemToWire({ image, reason, freedBytes }: CleanupItem) {

@@ -59,7 +59,8 @@ export async function importedImage(
   };
 }
 
-async function stageLayer(
+/** The archive as it came, in a file that goes with `parts`. */
+export async function stageLayer(
   tar: Readable,
   content: ContentStore,
   signal: AbortSignal,

@@ -37,6 +37,7 @@ import { ImagePuller, type PullOptions } from './image-puller.ts';
 import { ImagePusher, type PushOptions } from './image-pusher.ts';
 import { ImageRemover, type RemovalOptions } from './image-remover.ts';
 import { ImageSaver, type SaveOptions } from './image-saver.ts';
+import { ImageSquasher, type Squashed } from './image-squasher.ts';
 import { ImageTable } from './image-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
@@ -54,7 +55,7 @@ export interface ImageServiceDeps {
   readonly blobs: LayerBlobs;
   readonly registries: Pick<RegistryClient, 'repository' | 'keep' | 'sweep'>;
   readonly snapshots: Snapshotter;
-  readonly jail: Pick<JailPool, 'measure'>;
+  readonly jail: Pick<JailPool, 'measure' | 'packLayers'>;
   /** what is removed without being asked for; absent: what nobody misses */
   readonly cleanup?: CleanupPolicy;
   /** which images must be signed; absent: none */
@@ -88,6 +89,12 @@ export interface ImportOptions extends Abortable {
   readonly platform?: string;
 }
 
+export interface SquashOptions extends Abortable {
+  /** `name[:tag]` of the new image; absent: it has none */
+  readonly tag?: string;
+  readonly from?: string;
+}
+
 /** Tags and manifests, layers into snapshots. */
 export class ImageService {
   readonly #deps: ImageServiceDeps;
@@ -99,6 +106,7 @@ export class ImageService {
   readonly #garbage: ImageGarbage;
   readonly #saver: ImageSaver;
   readonly #views: ManifestViews;
+  readonly #squasher: ImageSquasher;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
   readonly #checker: ImageChecker;
@@ -140,6 +148,7 @@ export class ImageService {
     this.#checker = new ImageChecker({ ...deps, table, catalog, leases });
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
+    this.#squasher = new ImageSquasher({ ...deps, table, catalog, intake, leases });
     this.#puller = new ImagePuller({
       ...deps,
       table,
@@ -195,6 +204,19 @@ export class ImageService {
     emitImageEvent(this.#deps.events, image, 'import');
     await this.#deps.db.synced();
     return image.id;
+  }
+
+  /**
+   * Makes one layer of those of an image above a base (`from`: how many of the lowest layers stay, or the image they are of), as
+   * a new image with the same configuration.
+   *
+   * @throws {EngineError} `notFound`; `invalid` when there is nothing to squash, or the base is none of this image.
+   */
+  async squash(reference: string, { signal = NEVER, tag, from = '' }: SquashOptions = {}): Promise<Squashed> {
+    const name = tag === undefined ? {} : { tag: taggable(tag) };
+    const squashed = await this.#squasher.squash(this.get(reference), { ...name, from }, signal);
+    await this.#deps.db.synced();
+    return squashed;
   }
 
   /**

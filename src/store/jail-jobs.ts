@@ -70,6 +70,15 @@ export interface PackInput {
   readonly fd: number;
 }
 
+export interface PackLayersInput {
+  /** open directories of the layers, uppermost first; they stay the caller's */
+  readonly layers: readonly number[];
+  /** those of the layers below, uppermost first: what deletions and opaque directories are about */
+  readonly below: readonly number[];
+  /** where to write to */
+  readonly fd: number;
+}
+
 /** What the worker threads can do, by name. */
 export interface JailJobs {
   readonly extract: { readonly input: ExtractInput; readonly output: ExtractResult };
@@ -98,6 +107,8 @@ export interface JailJobs {
   };
   /** Writes a tar of a tree to an open descriptor of this process. */
   readonly pack: { readonly input: PackInput; readonly output: undefined };
+  /** As {@link JailJobs.pack}, for what several layers make together: one layer. */
+  readonly packLayers: { readonly input: PackLayersInput; readonly output: undefined };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
   readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
   readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };

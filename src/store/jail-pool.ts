@@ -21,6 +21,7 @@ import {
   type JailReply,
   type JailRequest,
   type PackInput,
+  type PackLayersInput,
   type SealIndexInput,
 } from './jail-jobs.ts';
 
@@ -128,18 +129,16 @@ export class JailPool implements AsyncDisposable {
    *
    * @throws {EngineError} `notFound` from the stream when `path` is not there.
    */
-  pack(tree: Omit<PackInput, 'fd'>, { signal }: Abortable = {}): Readable {
-    const { reader, writer } = createPipe();
-    const stream = new Socket({ fd: reader.take(), readable: true, writable: false });
-    const gone = new AbortController();
-    stream.once('close', () => gone.abort());
-    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
-    this.run('pack', { ...tree, fd: writer.number }, { signal: either })
-      .catch((error: unknown) => {
-        stream.destroy(error instanceof Error ? error : new Error(String(error)));
-      })
-      .finally(() => writer[Symbol.dispose]()); // the stream's end
-    return stream;
+  pack(tree: Omit<PackInput, 'fd'>, options?: Abortable): Readable {
+    return this.#stream(fd => ['pack', { ...tree, fd }], options);
+  }
+
+  /** A tar of the one layer that several make together. `onEnd`: nobody reads their directories any more. */
+  packLayers(
+    layers: Omit<PackLayersInput, 'fd'>,
+    options?: Abortable & { readonly onEnd?: () => void },
+  ): Readable {
+    return this.#stream(fd => ['packLayers', { ...layers, fd }], options);
   }
 
   /** Adds up a tree: links are not followed, mounts not entered. */
@@ -179,6 +178,29 @@ export class JailPool implements AsyncDisposable {
     for (const stop of this.#running) setStop(stop);
     for (const { idle } of this.#idle.splice(0)) clearTimeout(idle);
     await Promise.all([...this.#workers].map(closeWorker));
+  }
+
+  /** What a job writes to the descriptor it gets. */
+  #stream(
+    jobFor: (fd: number) => ['pack', PackInput] | ['packLayers', PackLayersInput],
+    { signal, onEnd = () => undefined }: Abortable & { readonly onEnd?: () => void } = {},
+  ): Readable {
+    const { reader, writer } = createPipe();
+    const stream = new Socket({ fd: reader.take(), readable: true, writable: false });
+    const gone = new AbortController();
+    stream.once('close', () => gone.abort());
+    stream.on('error', () => undefined); // whoever reads gets it, also who comes later
+    const either = signal ? AbortSignal.any([signal, gone.signal]) : gone.signal;
+    const [job, input] = jobFor(writer.number);
+    this.run(job, input, { signal: either })
+      .catch((error: unknown) => {
+        stream.destroy(error instanceof Error ? error : new Error(String(error)));
+      })
+      .finally(() => {
+        writer[Symbol.dispose](); // the stream's end
+        onEnd();
+      });
+    return stream;
   }
 
   async #runNow<N extends JailJobName>(

@@ -23,6 +23,7 @@ import {
 import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
 import { frameLayer, proveLayer } from './layer-packer.ts';
+import { packLayers } from './stack-packer.ts';
 import { packTree } from './tree-packer.ts';
 
 /**
@@ -63,6 +64,10 @@ const handlers: Handlers = {
   copyTree: (input, shouldStop) => copyTree(input, shouldStop),
   pack: (input, shouldStop) => {
     packTree(input, shouldStop);
+    return undefined;
+  },
+  packLayers: (input, shouldStop) => {
+    packLayers(input, shouldStop);
     return undefined;
   },
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),

@@ -67,7 +67,8 @@ function openParent(root: string, path: string): { readonly parent: number; read
   }
 }
 
-class TreePacker {
+/** Writes the entries of a tree, one by one. */
+export class TreePacker {
   readonly #fd: number;
   readonly #shouldStop: () => boolean;
   /** names of files that have several, by file system and inode */
@@ -117,6 +118,18 @@ class TreePacker {
     }
   }
 
+  /** An open directory itself, without what is in it. */
+  directoryEntry(fd: number, name: string): void {
+    const path = name === '' ? './' : `${name}/`;
+    const xattrs = xattrsOf(`/proc/self/fd/${fd}/.`);
+    this.#write(tarHeader({ ...attributes(statFd(fd), path), type: 'directory', xattrs }));
+  }
+
+  /** An empty file: what a layer marks deletions with. */
+  mark(name: string): void {
+    this.#write(tarHeader({ path: name }));
+  }
+
   end(): void {
     this.#write(TAR_END);
   }
@@ -131,15 +144,7 @@ class TreePacker {
     );
     if (fd === undefined) return;
     try {
-      const stat = statFd(fd);
-      const path = name === '' ? './' : `${name}/`;
-      this.#write(
-        tarHeader({
-          ...attributes(stat, path),
-          type: 'directory',
-          xattrs: xattrsOf(`/proc/self/fd/${fd}/.`),
-        }),
-      );
+      this.directoryEntry(fd, name);
       for (const { name: child } of readDirectory(fd)) {
         const text = child.toString('latin1', 0, child.length - 1);
         this.entry(fd, child, name === '' ? text : `${name}/${text}`, depth + 1);

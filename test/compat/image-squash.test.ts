@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compatEngine, loadImage, skip } from './compat-engine.ts';
+
+const engine = compatEngine();
+
+async function ok(...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await engine.daemon.quai(words);
+  assert.equal(code, 0, `quai ${words.join(' ')}: ${stderr}`);
+  return stdout.trimEnd();
+}
+
+test('quai image squash makes one layer of an image, which runs with the same files and configuration', {
+  skip,
+}, async () => {
+  await loadImage(engine, {
+    tags: ['layered:1'],
+    config: { Cmd: ['cat', '/data'], Env: ['PATH=/bin', 'A=1'] },
+    extra: [{ path: 'data', content: 'same' }],
+  });
+  await loadImage(engine, { tags: ['other:1'], extra: [{ path: 'more', content: 'other' }] });
+  const inspect = async (format: string, name: string): Promise<string> =>
+    await engine.ok('image', 'inspect', '-f', format, name);
+  assert.equal(await inspect('{{len .RootFS.Layers}}', 'layered:1'), '2');
+
+  const text = await ok('image', 'squash', '-t', 'layered:flat', 'layered:1');
+  assert.match(text, /^sha256:[0-9a-f]{64}\nSquashed 2 layers: \S+ became \S+/);
+  assert.match(text, /\nNot shared with other images any more: \S+B$/);
+  assert.equal(await inspect('{{len .RootFS.Layers}}', 'layered:flat'), '1');
+  assert.equal(
+    await inspect('{{json .Config}}', 'layered:flat'),
+    await inspect('{{json .Config}}', 'layered:1'),
+  );
+  const list = ['find', '/bin', '/data', '/etc', '-xdev', '-exec', 'stat', '-c', '%n %a %u %s %Y', '{}', ';'];
+  const files = async (name: string): Promise<string[]> =>
+    (await engine.ok('run', '--rm', '--network', 'none', name, ...list))
+      .split('\n')
+      .filter(line => !/^\/etc( |\/(hosts|hostname|resolv.conf|mtab))/.test(line))
+      .toSorted();
+  assert.deepEqual(await files('layered:flat'), await files('layered:1'));
+  await engine.ok('rmi', 'layered:1');
+  assert.equal(await engine.ok('run', '--rm', 'layered:flat'), 'same');
+  assert.match(await engine.ok('history', 'layered:flat'), /squashed 2 layers of/);
+
+  const refused = await engine.daemon.quai(['image', 'squash', 'layered:flat']);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /nothing to squash/);
+  // Docker's own command line takes it away again, in an archive and to a registry it is as others are.
+  assert.ok((await engine.docker(['save', 'layered:flat'])).stdout.length > 100_000);
+  await engine.ok('rmi', 'layered:flat', 'other:1');
+});
