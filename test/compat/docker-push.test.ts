@@ -8,23 +8,25 @@ import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine, loadImage } from './compat-engine.ts';
 
 const skip = cannotRun || cannotRunRegistry;
-const engine = compatEngine();
 const OTHER = HOST_ARCHITECTURE === 'arm64' ? 'amd64' : 'arm64';
 const CONFIG = { Cmd: ['sh'], Env: ['PATH=/bin'] };
 let registry: TestRegistry;
 let proxy: FaultProxy;
 let base: readonly LayerEntry[];
 
+// Before the engine: a hook that fails keeps those after it from running.
+after(async () => {
+  await proxy?.[Symbol.asyncDispose]();
+  await registry?.[Symbol.asyncDispose]();
+});
+
+const engine = compatEngine();
+
 before(async () => {
   if (skip) return;
   registry = await TestRegistry.start();
   proxy = await FaultProxy.before(registry.port);
   base = await busyboxEntries();
-});
-
-after(async () => {
-  await proxy?.[Symbol.asyncDispose]();
-  await registry?.[Symbol.asyncDispose]();
 });
 
 /** What a registry says a tag stands for. */

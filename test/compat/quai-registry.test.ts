@@ -10,14 +10,21 @@ import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
 
 const skip = cannotRun || cannotRunRegistry;
-const engine = compatEngine();
 /** `htpasswd -nbB ann canary-5b2f` */
 const HTPASSWD = 'ann:$2y$05$kM6qokbkyPosihPRtamen./8v4eq35wQAffR1XmthhCnyDH08N/7C\n';
 const CONFIG = { Cmd: ['sh'], Env: ['PATH=/bin'] };
-
 let folder = '';
 let open: TestRegistry;
 let locked: TestRegistry;
+
+// Before the engine: a hook that fails keeps those after it from running.
+after(async () => {
+  await open?.[Symbol.asyncDispose]();
+  await locked?.[Symbol.asyncDispose]();
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+const engine = compatEngine();
 
 before(async () => {
   if (skip) return;
@@ -31,12 +38,6 @@ before(async () => {
     const layers = [base, [{ path: 'which', content: tag }]];
     await publish(open.host, 'team/app', tag, [{ layers, config: CONFIG }]);
   }
-});
-
-after(async () => {
-  await open?.[Symbol.asyncDispose]();
-  await locked?.[Symbol.asyncDispose]();
-  if (folder) rmSync(folder, { recursive: true });
 });
 
 /** With a home folder of the test's own, so that nothing is kept in root's. */
