@@ -34,7 +34,7 @@ import { RestartScheduler } from './restart-scheduler.ts';
 import { containersToStart, removeForgotten, restoreContainers, sweepContainers } from './restorer.ts';
 import { RunningCompanions } from './running-companions.ts';
 import { buildExecProcess } from './start-spec.ts';
-import { startContainer } from './starter.ts';
+import { isStarting, startContainer } from './starter.ts';
 import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
 import { withUsersPaused } from './volume-hold.ts';
 import { renameVolume } from './volume-rename.ts';
@@ -314,10 +314,11 @@ export class ContainerService {
     return await withUsersPaused(this.#context, volume, change, work);
   }
 
-  /** Whether a container, by its full ID, has a process. */
+  /** Whether a container, by its full ID, has a process or is about to: while it starts it has its mounts already. */
   isRunning(id: string): boolean {
     const container = this.#context.index.find(id);
-    return container?.id === id && isAlive(container.state.status);
+    if (container?.id !== id) return false;
+    return isAlive(container.state.status) || isStarting(this.#context, id);
   }
 
   /** Counts by status, for `info`. */

@@ -11,6 +11,7 @@ import { buildContainerSpec } from './start-spec.ts';
 import { inBackground, releaseMounts, releaseRuntime } from './teardown.ts';
 
 const BUNDLE_MODE = 0o700;
+const OPERATION = 'start';
 
 export interface StartOptions extends Abortable {
   /** a restart by policy keeps the count that a start by hand resets */
@@ -35,7 +36,7 @@ export async function startContainer(
   const container = context.index.get(id);
   checkStart(container);
   context.runtime.expectStart();
-  const operation = context.journal.begin('start', id);
+  const operation = context.journal.begin(OPERATION, id);
   context.faults.reach('start.1-journaled');
   let pid: number;
   try {
@@ -48,6 +49,11 @@ export async function startContainer(
   context.faults.reach('start.8-row');
   emitContainerEvent(context, started, 'start');
   return started;
+}
+
+/** From before its first effect until it runs, or what a failure left is taken down. */
+export function isStarting({ journal }: Pick<ContainerContext, 'journal'>, id: string): boolean {
+  return journal.open().some(({ operation, subject }) => operation === OPERATION && subject === id);
 }
 
 async function launch(

@@ -68,6 +68,11 @@ export class LayerPacking {
         if (existsSync(join(directory, LAYER_PACKED))) this.#removeRest(directory);
         else if (this.#isWorthIt(directory)) await this.#pack(id, directory, signal);
       } catch (error) {
+        if (existsSync(join(directory, LAYER_PACKED))) {
+          // It counts, and its frame with it; the next look removes the rest.
+          this.#deps.logger.warn('a layer was packed, with trouble', { layer: id, error: messageOf(error) });
+          continue;
+        }
         this.#abandon(directory);
         if (signal.aborted || !existsSync(directory)) continue; // it is tried again; or the layer is gone
         this.#deps.logger.warn('a layer stays as it is: it cannot be packed', {

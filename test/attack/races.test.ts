@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
 import { attackEngine, type ExecResult, skip } from './attack-engine.ts';
@@ -162,4 +163,32 @@ test('runtime, supervisor and init stay as they are while a container writes to 
     }
   }
   await engine.assertUnharmed();
+});
+
+test('a volume that is restored while a container starts with it: the container sees the one or the other, and keeps it', {
+  skip,
+}, async () => {
+  const { daemon } = engine;
+  const call = async (method: string, path: string, body?: object) => await daemon.call(method, path, body);
+  const mounted = { Cmd: ['sleep', '1000'], HostConfig: { Binds: ['restored:/data'] } };
+  await engine.start('restored', mounted);
+  await call('POST', '/quai/volumes/restored/snapshots', { Name: 'monday' });
+  let refused = 0;
+  for (let round = 0; round < 25; round += 1) {
+    await call('POST', '/containers/restored/stop?t=0');
+    const [started, restored] = await Promise.all([
+      call('POST', '/containers/restored/start'),
+      new Promise(resolve => setTimeout(resolve, round)).then(() =>
+        call('POST', '/quai/volumes/restored/restore', { Snapshot: 'monday' }),
+      ),
+    ]);
+    assert.equal(started.status, 204);
+    if (restored.status === 409) refused += 1;
+    else assert.equal(restored.status, 204, JSON.stringify(restored));
+    const seen = await engine.exec('restored', { Cmd: ['stat', '-c', '%i', '/data'] });
+    const inode = statSync(join(daemon.root, 'volumes', 'restored', '_data')).ino;
+    assert.equal(seen.output.trim(), String(inode), `round ${round}`);
+  }
+  assert.ok(refused > 0);
+  await engine.remove('restored');
 });
