@@ -57,6 +57,7 @@ function plainTrees(log: string[]): TreeJail {
       return true;
     },
     diskUsage: async () => 100,
+    sync: async () => void log.push('sync'),
     pack: () => Readable.from([]),
     extract: () => Promise.reject(new TypeError('not in this fake')),
     removeTree: async directory => {

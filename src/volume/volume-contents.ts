@@ -224,6 +224,7 @@ export class VolumeContents {
     if (!isPlain) throw foreignContent(volume.name);
     using work = this.#workplace();
     await fill(work.place);
+    await this.#deps.jail.sync(work.place.folder, options); // what it takes the place of is deleted at once
     using _lock = await this.#deps.volumes.lock(volume.name, options);
     this.#refuseInUse(volume);
     this.#deps.directories.exchange(work.place, volume.name);

@@ -50,6 +50,7 @@ export class VolumeRenamer {
     if (table.find(to) || directories.exists(to))
       throw new EngineError('conflict', `volume ${to} exists already`);
     table.beginRename(from, to);
+    await db.synced(); // a power cut must not keep the directory's new name and lose the note
     const renamed = { ...volume, name: to, mountpoint: directories.data(to) };
     try {
       directories.rename(from, to);

@@ -218,6 +218,15 @@ describe('VolumeService', () => {
     assert.equal(deps.db.get('SELECT count(*) AS n FROM volume_removals')?.['n'], 0);
   });
 
+  test('content is on the disk before it takes the place of what is thrown away', async () => {
+    await volumes.create({ name: 'data' });
+    await volumes.contents.snapshot('data', 'monday');
+    deps.log.length = 0;
+    await volumes.contents.restore('data', 'monday');
+    await volumes.settled();
+    assert.deepEqual(deps.log, ['sync', 'remove tree']);
+  });
+
   test('restore() deletes what was thrown away, once', async () => {
     mkdirSync(join(root, '.trash', 'abc'));
     await restarted().restore(NOBODY);
