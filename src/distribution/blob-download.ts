@@ -1,4 +1,4 @@
-import { sleep, throwIfAborted } from '#base/abortable';
+import { orAborted, sleep, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
@@ -265,8 +265,9 @@ export class BlobDownload {
     for (const { target } of this.#listeners) {
       if (!target.digest) continue;
       try {
-        return await target.digest();
+        return await orAborted(target.digest(), signal);
       } catch (error) {
+        throwIfAborted(signal);
         if (isKind(error, 'dataLoss')) throw error;
         // It gave up for reasons of its own: others want the blob all the same.
       }

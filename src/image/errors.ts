@@ -9,6 +9,15 @@ export function imageNotFound(reference: string): EngineError {
   return new EngineError('notFound', `No such image: ${parsed ? familiarReference(parsed) : reference}`);
 }
 
+/** Docker's wording. @throws {EngineError} `invalid` unless a configuration knows each of the layers. */
+export function checkLayerCount(expected: number, actual: number): void {
+  if (expected === actual) return;
+  throw new EngineError(
+    'invalid',
+    `invalid manifest, layers length mismatch: expected ${expected}, got ${actual}`,
+  );
+}
+
 /** Docker's wording (daemon/containerd/image.go). */
 export function platformNotFound(reference: string, platform: Platform): EngineError {
   return new EngineError(

@@ -9,6 +9,7 @@ import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { ContentStore } from '#store/content-store';
 import type { GrowingFile } from '#store/growing-file';
 import type { JailPool } from '#store/jail-pool';
+import { checkLayerCount } from './errors.ts';
 import type { ImageTable, LayerRecord } from './image-table.ts';
 import type { ManifestDocumentRow, ManifestTable } from './manifest-table.ts';
 
@@ -86,7 +87,13 @@ export class ImageAdder {
    */
   async prepare(image: NewImage, signal: AbortSignal): Promise<PreparedImage> {
     const id = image.config.digest;
-    if (this.#isKnown(image)) return { id, topLevelNames: [], insert: () => undefined };
+    if (this.#isKnown(image)) {
+      // What comes all the same is read by nobody: it must not wait for that.
+      const arriving = image.layers.flatMap(({ blob }) => (blob.arrival ? [blob] : []));
+      for (const { arrival } of arriving) arrival?.isTaken(undefined);
+      await allOf(arriving.map(blob => blob.flush()));
+      return { id, topLevelNames: [], insert: () => undefined };
+    }
     const config = parseImageConfig(image.config.bytes);
     const stack = stackOf(config, image);
     const sizes = new Map<Digest, number>();
@@ -232,12 +239,7 @@ export function leaseNames(image: NewImage): string[] {
 
 function stackOf({ rootfs }: ImageConfig, { layers }: NewImage): Stack[] {
   const diffIds = rootfs.diff_ids;
-  if (diffIds.length !== layers.length) {
-    throw new EngineError(
-      'invalid',
-      `invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${layers.length}`,
-    );
-  }
+  checkLayerCount(diffIds.length, layers.length);
   const chains = chainIds(diffIds);
   return diffIds.map((diffId, index) => ({
     diffId,

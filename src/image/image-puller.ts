@@ -22,6 +22,7 @@ import type { ContentStore } from '#store/content-store';
 import { ArrivingBlob, storedBlob } from './arriving-blob.ts';
 import type { BlobTable } from './blob-table.ts';
 import { chooseManifest } from './choose-platform.ts';
+import { checkLayerCount } from './errors.ts';
 import type { ImageLayer } from './image.ts';
 import type { NewImage, StagedBlob } from './image-adder.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -171,6 +172,8 @@ export class ImagePuller {
   }
 
   #layers({ layers }: Manifest, { rootfs }: ImageConfig, context: PullContext) {
+    // Before anything is fetched: what is not asked for in the end would be waited for.
+    checkLayerCount(rootfs.diff_ids.length, layers.length);
     const chains = chainIds(rootfs.diff_ids);
     for (const { mediaType } of layers) {
       if (mediaType !== '' && !isLayerType(mediaType)) throw notAnImage(mediaType);

@@ -220,3 +220,23 @@ test('sizes that lie are found out: a layer is read no further than its descript
     );
   }
 });
+
+test('an image with more layers than its configuration knows costs nobody else their turn', {
+  skip,
+}, async () => {
+  await using registry = await EvilRegistry.start();
+  await using engine = startImageEngine();
+  registry.blob(good.configJson);
+  const surplus = Array.from({ length: 8 }, (_, index) =>
+    gzipSync(tarOf([{ path: 'f', content: `${index}` }])),
+  );
+  for (const bytes of [...surplus, ...good.blobs.map(({ bytes }) => bytes)]) registry.blob(bytes);
+  const layers = surplus.map(bytes => descriptor('application/vnd.oci.image.layer.v1.tar+gzip', bytes));
+  registry.tag(json({ ...JSON.parse(manifest.toString()), layers }), MANIFEST);
+  await assert.rejects(pull(engine, registry), /layers length mismatch/);
+  assert.deepEqual(await filesOf(engine), NOTHING);
+  registry.tag(manifest, MANIFEST);
+  const signal = AbortSignal.timeout(10_000);
+  await engine.images.pull(parseReference(`${registry.host}/evil:1`), () => undefined, { signal });
+  assert.equal(engine.images.list()[0]?.id, good.configDigest);
+});

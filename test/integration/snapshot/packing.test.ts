@@ -214,7 +214,9 @@ test('a layer that hardly shrinks, and one whose tar is a blob too, stay as they
   assert.deepEqual(filesOf(engine, 'plain'), ['fs', 'layer.erofs', 'layer.tar']);
 });
 
-test('what goes wrong once a packed layer counts does not cost what its tar is made of', { skip }, async () => {
+test('what goes wrong once a packed layer counts does not cost what its tar is made of', {
+  skip,
+}, async () => {
   let failures = 0;
   await using engine = start(undefined, make, {
     ...linuxMounts,
