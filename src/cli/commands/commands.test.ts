@@ -39,6 +39,18 @@ test('several names are worked on one by one, and one failure decides the status
   assert.deepEqual([status, out, err], [1, 'a\nc\n', 'Error response from daemon: No such container: b\n']);
 });
 
+test('rm of a container that is not there fails, but with --force only says so', async () => {
+  const routes: FakeRoutes = {
+    'DELETE /containers/web': { status: 204 },
+    'DELETE /containers/nope': { status: 404, body: { message: 'No such container: nope' } },
+    'DELETE /containers/busy': { status: 409, body: { message: 'being removed' } },
+  };
+  const { status, out, err } = await quai('rm -f nope web', routes);
+  assert.deepEqual([status, out, err], [0, 'web\n', 'Error response from daemon: No such container: nope\n']);
+  assert.equal((await quai('rm nope', routes)).status, 1);
+  assert.equal((await quai('rm -f busy', routes)).status, 1);
+});
+
 test('start names those that failed at the end', async () => {
   const { status, err } = await quai('start a b', {});
   assert.equal(status, 1);

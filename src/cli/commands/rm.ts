@@ -1,5 +1,7 @@
+import { isStatus } from '#client/api-error';
 import { command } from '../command.ts';
 import { eachName } from '../each-name.ts';
+import { explain } from '../error-report.ts';
 
 export const rm = command({
   usage: 'rm [OPTIONS] CONTAINER [CONTAINER...]',
@@ -16,10 +18,18 @@ export const rm = command({
       link: flags.link || undefined,
       v: flags.volumes || undefined,
     };
-    return eachName(context, args, async text => {
+    const remove = async (text: string): Promise<string> => {
       const name = text.replace(/^\/+|\/+$/g, '') || text;
-      await context.client.call('DELETE', `/containers/${encodeURIComponent(name)}`, { query });
-      return text;
-    });
+      try {
+        await context.client.call('DELETE', `/containers/${encodeURIComponent(name)}`, { query });
+        return `${text}\n`;
+      } catch (error) {
+        if (!flags.force || !isStatus(error, 404)) throw error;
+        context.warn(explain(error));
+        return '';
+      }
+    };
+    const print = (text: string): void => void context.stdout.write(text);
+    return eachName({ warn: text => context.warn(text), print }, args, remove);
   },
 });
