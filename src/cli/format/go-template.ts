@@ -1,4 +1,4 @@
-import { basicFunctions, type TemplateFunctions } from './template-functions.ts';
+import { basicFunctions, checkArgumentCount, type TemplateFunctions } from './template-functions.ts';
 import { TemplateError, UnknownNameError } from './template-lexer.ts';
 import { type Node, type Operand, type Pipe, parseTemplate } from './template-parser.ts';
 import { entriesOf, isTrue, Missing, printed, typedNil } from './template-values.ts';
@@ -171,6 +171,7 @@ class Run {
   #call(name: string, args: readonly unknown[]): unknown {
     const called = Object.hasOwn(this.#functions, name) ? this.#functions[name] : undefined;
     if (!called) throw new UnknownNameError(`function "${name}" not defined`);
+    checkArgumentCount(name, args.length);
     return called(...args);
   }
 

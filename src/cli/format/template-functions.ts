@@ -35,6 +35,40 @@ export const basicFunctions: TemplateFunctions = {
   truncate: (value, length) => Array.from(text(value)).slice(0, Number(length)).join(''),
 };
 
+/** How many arguments each of them takes: exactly as many, or at least as many where there may be more. */
+const ARGUMENT_COUNTS: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  and: [1, Number.POSITIVE_INFINITY],
+  or: [1, Number.POSITIVE_INFINITY],
+  not: [1, 1],
+  eq: [1, Number.POSITIVE_INFINITY],
+  ne: [2, 2],
+  lt: [2, 2],
+  le: [2, 2],
+  gt: [2, 2],
+  ge: [2, 2],
+  len: [1, 1],
+  index: [1, Number.POSITIVE_INFINITY],
+  slice: [1, Number.POSITIVE_INFINITY],
+  printf: [1, Number.POSITIVE_INFINITY],
+  json: [1, 1],
+  split: [2, 2],
+  join: [2, 2],
+  lower: [1, 1],
+  upper: [1, 1],
+  title: [1, 1],
+  pad: [3, 3],
+  truncate: [2, 2],
+};
+
+/** @throws {TemplateError} in Go's words, when a function is called with too few or too many arguments. */
+export function checkArgumentCount(name: string, got: number): void {
+  const [least, most] = ARGUMENT_COUNTS[name] ?? [0, Number.POSITIVE_INFINITY];
+  if (got >= least && got <= most) return;
+  const wanted = most === least ? String(least) : `at least ${least}`;
+  const hint = name === 'json' && got === 0 ? '; everything is {{json .}}' : '';
+  throw new TemplateError(`wrong number of args for ${name}: want ${wanted} got ${got}${hint}`);
+}
+
 /** The same names for a table's header line, where words stay as they are. */
 export const headerFunctions: TemplateFunctions = {
   ...basicFunctions,
