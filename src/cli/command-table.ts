@@ -103,50 +103,73 @@ export const otherCommands: readonly CommandEntry[] = [
 
 export const commands: readonly CommandEntry[] = [...commonCommands, ...otherCommands];
 
-/** Commands and groups of the Docker CLI that we do not have, so that they are not taken for slips of the pen. */
-export const missingCommands: readonly string[] = [
-  'build',
-  'builder',
-  'buildx',
-  'checkpoint',
-  'commit',
-  'compose',
-  'config',
-  'context',
-  'cp',
-  'diff',
-  'export',
-  'node',
-  'secret',
-  'service',
-  'stack',
-  'stats',
-  'swarm',
-  'trust',
-  'update',
-  'container commit',
-  'container cp',
-  'container diff',
-  'container export',
-  'container stats',
-  'container update',
-  'image build',
-  'manifest annotate',
-  'manifest create',
-  'manifest push',
-  'manifest rm',
-  'plugin create',
-  'plugin disable',
-  'plugin enable',
-  'plugin inspect',
-  'plugin install',
-  'plugin push',
-  'plugin rm',
-  'plugin set',
-  'plugin upgrade',
-  'system dial-stdio',
-  'volume update',
-];
+/** What Docker's CLI does without the engine, or through what ours serves. */
+const DOCKER_CAN = 'docker';
+const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
+const AGAIN =
+  'Make the container again with other options (its files outside of volumes go): quai rm -f CONTAINER, then quai run … IMAGE';
+const ARCHIVE =
+  'Meanwhile, if the image has tar:  quai exec CONTAINER tar -c --one-file-system -C / . > files.tar    quai import files.tar NAME:TAG';
+const COPY = [
+  'Meanwhile, if the image has tar:  quai exec CONTAINER tar -c -C /FOLDER FILE | tar -x',
+  '                                  tar -c FILE | quai exec -i CONTAINER tar -x -C /FOLDER',
+  'Files of volumes are copied by:   quai volume cp',
+].join('\n');
+const BUILD = 'Build elsewhere into an archive (docker save, podman save), then: quai load -i FILE.tar';
+const STATS = 'Meanwhile, the processes of a container:  quai top CONTAINER';
+
+/**
+ * Commands and groups of the Docker CLI that we do not have, so that they are not taken for slips of the pen, each with what
+ * helps instead, `DOCKER_CAN`, or nothing.
+ */
+export const missingCommands: Readonly<Record<string, string>> = {
+  build: BUILD,
+  builder: BUILD,
+  buildx: BUILD,
+  checkpoint: '',
+  commit: ARCHIVE,
+  compose: '',
+  config: NO_SWARM,
+  context: 'The engine is chosen by --host, QUAI_HOST or DOCKER_HOST.',
+  cp: COPY,
+  diff: '',
+  export: ARCHIVE,
+  node: NO_SWARM,
+  secret: NO_SWARM,
+  service: NO_SWARM,
+  stack: NO_SWARM,
+  stats: STATS,
+  swarm: NO_SWARM,
+  trust: DOCKER_CAN,
+  update: AGAIN,
+  'container commit': ARCHIVE,
+  'container cp': COPY,
+  'container diff': '',
+  'container export': ARCHIVE,
+  'container stats': STATS,
+  'container update': AGAIN,
+  'image build': BUILD,
+  'manifest annotate': DOCKER_CAN,
+  'manifest create': DOCKER_CAN,
+  'manifest push': DOCKER_CAN,
+  'manifest rm': DOCKER_CAN,
+  'plugin create': '',
+  'plugin disable': '',
+  'plugin enable': '',
+  'plugin inspect': '',
+  'plugin install': '',
+  'plugin push': '',
+  'plugin rm': '',
+  'plugin set': '',
+  'plugin upgrade': '',
+  'system dial-stdio': DOCKER_CAN,
+  'volume update': NO_SWARM,
+};
+
+/** Whether Docker's CLI can do it with our engine. */
+export function isForDocker(name: string): boolean {
+  return missingCommands[name] === DOCKER_CAN;
+}
 
 /** The command that `words` starts with, and how many words its name takes. */
 export function findCommand(words: readonly string[]): { entry: CommandEntry; length: number } | undefined {

@@ -29,7 +29,9 @@ for (const [line, expected] of [
   ['rnu x', /^quai: unknown command: quai rnu\n {2}did you mean 'quai run'\?\n/],
   ['container lss', /^quai: unknown command: quai container lss\n {2}did you mean 'quai container ls'\?\n/],
   ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
-  ['commit x', /^not implemented: quai commit\n$/],
+  ['diff x', /^not implemented yet: quai diff\n$/],
+  ['stats', /^not implemented yet: quai stats\n.+ quai top CONTAINER\n$/],
+  ['compose up', /^not implemented yet: quai compose\n$/],
   ['daemon', /'daemon' is a command of the launcher/],
   ['--context x ps', /^not implemented: --context; choose the engine with --host\n$/],
 ] as const) {
@@ -40,19 +42,21 @@ for (const [line, expected] of [
   });
 }
 
-test('a command that we lack points to the docker CLI where it is installed', async () => {
+test('a command that we lack points to the docker CLI where it is installed and our engine serves what it needs', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'quai-path-'));
   try {
     writeFileSync(path.join(folder, 'docker'), '', { mode: 0o755 });
     const { err } = await quai(
-      '-H unix:///x.sock commit a -m b',
+      '-H unix:///x.sock manifest create a b',
       {},
       { env: { PATH: `/nonexistent:${folder}` } },
     );
     assert.match(
       err,
-      /\nWhere the engine serves it, the docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock commit a -m b\n$/,
+      /\nThe docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock manifest create a b\n$/,
     );
+    const cp = await quai('cp a b', {}, { env: { PATH: folder } });
+    assert.doesNotMatch(cp.err, /docker/);
   } finally {
     rmSync(folder, { recursive: true });
   }

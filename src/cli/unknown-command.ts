@@ -1,4 +1,4 @@
-import { commands, groups, launcherCommands, missingCommands } from './command-table.ts';
+import { commands, groups, isForDocker, launcherCommands, missingCommands } from './command-table.ts';
 import { chooseHost } from './endpoint.ts';
 import { groupHelp } from './group-help.ts';
 import { hasProgram } from './installed-program.ts';
@@ -28,12 +28,11 @@ function explanation(name: string, words: readonly string[], host: string, aroun
       `quai: '${name}' is a command of the launcher: run ./quai ${name} in the repository, or the installed quai`,
     ];
   }
-  if (missingCommands.includes(name)) {
-    const lines = [`not implemented: quai ${name}`];
+  if (Object.hasOwn(missingCommands, name)) {
+    const lines = [`not implemented yet: quai ${name}`];
+    if (!isForDocker(name)) return [...lines, ...(missingCommands[name] ? [missingCommands[name]] : [])];
     if (hasProgram('docker', around.env)) {
-      lines.push(
-        `Where the engine serves it, the docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`,
-      );
+      lines.push(`The docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`);
     }
     return lines;
   }

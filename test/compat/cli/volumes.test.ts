@@ -81,5 +81,5 @@ test('what belongs to clusters is refused with a reason, on both', { skip }, asy
   const theirs = await context.engine.docker(script, words);
   const ours = await context.engine.quai(script, words);
   assert.deepEqual([ours.code, theirs.code], [1, 1]);
-  assert.match(ours.stderr, /^not implemented: quai volume update/);
+  assert.match(ours.stderr, /^not implemented yet: quai volume update/);
 });
