@@ -28,6 +28,10 @@ test('a wrong number of arguments ends with 1', async () => {
 for (const [line, expected] of [
   ['rnu x', /^quai: unknown command: quai rnu\n {2}did you mean 'quai run'\?\n/],
   ['container lss', /^quai: unknown command: quai container lss\n {2}did you mean 'quai container ls'\?\n/],
+  [
+    'network foo',
+    /^quai: unknown command: quai network foo\n {2}there are connect, create, disconnect, inspect, ls,/,
+  ],
   ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
   ['diff x', /^not implemented yet: quai diff\n$/],
   ['stats', /^not implemented yet: quai stats\n.+ quai top CONTAINER\n$/],

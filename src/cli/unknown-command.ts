@@ -41,9 +41,18 @@ function explanation(name: string, words: readonly string[], host: string, aroun
   return [
     `quai: unknown command: quai ${name}`,
     ...(guess ? [`  did you mean 'quai ${group}${guess}'?`] : []),
+    ...(group && !guess ? [`  there are ${mainNames(group).join(', ')}`] : []),
     '',
     `Run 'quai ${group}--help' for more information`,
   ];
+}
+
+/** What a group has, without second names. */
+function mainNames(group: string): string[] {
+  return commands
+    .flatMap(one => one.paths.find(path => path.startsWith(group)) ?? [])
+    .map(path => path.slice(group.length))
+    .toSorted();
 }
 
 function knownNames(group: string): string[] {
