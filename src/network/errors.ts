@@ -14,6 +14,13 @@ export function networkNameTaken(name: string): EngineError {
   return new EngineError('conflict', `network with name ${name} already exists`);
 }
 
+export function bridgeTaken(id: string, rival: string, bridge: string): EngineError {
+  return new EngineError(
+    'forbidden',
+    `cannot create network ${id} (${bridge}): conflicts with network ${rival} (${bridge}): networks have same bridge name`,
+  );
+}
+
 export function predefinedNotRemovable(name: string): EngineError {
   return new EngineError('forbidden', `${name} is a pre-defined network and cannot be removed`);
 }

@@ -3,6 +3,7 @@ import { configInUse, planConfigNetwork, withConfigFrom } from './config-network
 import { hasForeignIpam } from './drivers/foreign-ipam.ts';
 import { RemoteDriver } from './drivers/remote-driver.ts';
 import {
+  bridgeTaken,
   networkBusy,
   networkInUse,
   networkNameTaken,
@@ -59,6 +60,7 @@ export class NetworkMaker {
       taken: [...takenSubnets(this.#parts), ...this.#planned.flatMap(rangesOf)],
       hasIpv6ByDefault: this.#deps.hasIpv6ByDefault(),
     });
+    this.#requireOwnBridge(network);
     if (driver instanceof RemoteDriver) {
       this.#planned.push(network);
       undo.defer(() => void this.#planned.splice(this.#planned.indexOf(network), 1));
@@ -111,6 +113,21 @@ export class NetworkMaker {
       this.#chores.run('giving ranges back', () => foreignIpam.releasePools(ipamDriver, pools));
     }
     return network;
+  }
+
+  /** What is removed of one network, rules and bridge, would be missing from the other. */
+  #requireOwnBridge(network: NetworkRecord): void {
+    if (network.driver !== 'bridge') return;
+    const { drivers, networks } = this.#parts;
+    const bridges = drivers.of(network).linksOf(network);
+    for (const other of networks.list()) {
+      if (other.driver !== 'bridge' || other.isConfigOnly) continue;
+      const shared = drivers
+        .of(other)
+        .linksOf(other)
+        .find(name => bridges.includes(name));
+      if (shared !== undefined) throw bridgeTaken(network.id, other.id, shared);
+    }
   }
 
   /** Ranges of an IPAM plugin's. */

@@ -34,6 +34,26 @@ test('a network comes with its bridge, range and isolation, and goes with all of
   );
 });
 
+test('a bridge is one network’s: another cannot be had on it, and costs it nothing', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  const options = { 'com.docker.network.bridge.name': 'shared-br' };
+  const first = await fixture.service.create({ name: 'first', options, isInternal: true });
+  const a = await fixture.run('a', { networks: [{ network: 'first' }] });
+  const b = await fixture.run('b', { networks: [{ network: 'first' }] });
+  const before = sh('nft list ruleset');
+  await assert.rejects(fixture.service.create({ name: 'second', options }), {
+    kind: 'forbidden',
+    message: new RegExp(
+      `conflicts with network ${first.id} \\(shared-br\\): networks have same bridge name$`,
+    ),
+  });
+  const taken = sh('ip -o link show type bridge').match(/^\d+: ([^:]+):/gm) ?? [];
+  assert.ok(taken.some(line => line.includes('shared-br')));
+  assert.equal(sh('nft list ruleset'), before);
+  await a.station.serve('a', 80);
+  assert.match(await b.station.ask(a.ip, 80), /^a /);
+});
+
 test('addresses that cannot be are refused in words', { skip }, async () => {
   await using fixture = await NetworkFixture.open();
   await fixture.service.create({
