@@ -51,13 +51,13 @@ test('a command that we lack points to the docker CLI where it is installed and 
   try {
     writeFileSync(path.join(folder, 'docker'), '', { mode: 0o755 });
     const { err } = await quai(
-      '-H unix:///x.sock manifest create a b',
+      '-H unix:///x.sock trust inspect a',
       {},
       { env: { PATH: `/nonexistent:${folder}` } },
     );
     assert.match(
       err,
-      /\nThe docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock manifest create a b\n$/,
+      /\nThe docker CLI on this machine can do it: docker -H unix:\/\/\/x\.sock trust inspect a\n$/,
     );
     const cp = await quai('cp a b', {}, { env: { PATH: folder } });
     assert.doesNotMatch(cp.err, /docker/);

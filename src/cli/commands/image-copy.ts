@@ -1,10 +1,7 @@
 import { type Json, textAt } from '#client/json';
 import { canonicalReference, parseReference } from '#spec/reference';
 import { command } from '../command.ts';
-import type { CliContext } from '../context.ts';
-import { authConfig } from '../credentials/auth-header.ts';
-import { findCredential } from '../credentials/credential-finder.ts';
-import { serverOf } from '../credentials/registry-server.ts';
+import { authConfigOf } from '../credentials/auth-header.ts';
 import { showProgress } from '../terminal/progress.ts';
 
 export const copy = command({
@@ -18,8 +15,8 @@ export const copy = command({
     const body = {
       From: canonicalReference(from),
       To: canonicalReference(to),
-      FromAuth: await authOf(context, from.domain),
-      ToAuth: await authOf(context, to.domain),
+      FromAuth: await authConfigOf(context, from.domain),
+      ToAuth: await authConfigOf(context, to.domain),
     };
     let digest = '';
     const onAux = (aux: Json): void => {
@@ -31,9 +28,3 @@ export const copy = command({
     return 0;
   },
 });
-
-async function authOf(context: CliContext, domain: string): Promise<Record<string, string>> {
-  const server = serverOf(domain);
-  const found = await findCredential(context, server);
-  return found ? authConfig(server, found) : {};
-}

@@ -11,6 +11,14 @@ export async function authHeader(context: CliContext, domain: string): Promise<R
   return { 'X-Registry-Auth': Buffer.from(JSON.stringify(authConfig(server, found))).toString('base64url') };
 }
 
+/** For requests that take credentials in their body: empty when there are none. */
+export async function authConfigOf(context: CliContext, domain: string): Promise<Record<string, string>> {
+  const { findCredential } = await import('./credential-finder.ts');
+  const server = serverOf(domain);
+  const found = await findCredential(context, server);
+  return found ? authConfig(server, found) : {};
+}
+
 /** As the API writes it: `AuthConfig`. */
 export function authConfig(server: string, credential: Credential): Record<string, string> {
   const { username, password, identityToken, registryToken } = credential;
