@@ -93,11 +93,20 @@ function linkedContainers(
   return container.hostConfig.Links.map(text => {
     const { target, alias } = parseLink(text);
     const other = context.index.get(target);
-    const address = context.networks.endpointsOf(other.id)[0]?.ipv4?.address;
-    if (other.state.status !== 'running' || address === undefined) {
+    if (other.state.status !== 'running') {
       throw new EngineError(
         'conflict',
         `Cannot link to a non running container: /${other.name} AS /${container.name}/${alias}: start ${other.name} first`,
+      );
+    }
+    const endpoint = context.networks
+      .endpointsOf(other.id)
+      .find(({ networkName }) => networkName === 'bridge');
+    const address = endpoint?.ipv4?.address;
+    if (address === undefined) {
+      throw new EngineError(
+        'invalid',
+        `Cannot link to /${other.name}, as it does not belong to the default network: put both on a network of your own, where they find each other by name`,
       );
     }
     const { ExposedPorts: ports, Env: env } = other.config;

@@ -39,6 +39,7 @@ const ConfigFile = v.strictObject({
   'run-dir': v.optional(absolutePath),
   hosts: v.optional(v.pipe(v.array(host), v.minLength(1))),
   group: v.optional(v.string()),
+  pidfile: v.optional(absolutePath),
   'log-format': v.optional(v.picklist(['json', 'human'])),
   'log-level': v.optional(v.picklist(LOG_LEVELS)),
   'default-runtime': v.optional(v.picklist(['crun', 'runc'])),
@@ -69,6 +70,8 @@ export interface DaemonConfig {
   readonly runDir: string;
   readonly hosts: readonly string[];
   readonly group: string;
+  /** where the engine writes its process ID while it runs */
+  readonly pidFile: string | undefined;
   readonly logFormat: 'json' | 'human';
   readonly logLevel: LogLevel;
   readonly defaultRuntime: 'crun' | 'runc';
@@ -107,6 +110,7 @@ Options:
       --run-dir DIR          Where run-time files are kept, a tmpfs (default /run/quai; with another root /run/quai-KEY)
   -H, --host unix://PATH     Socket to listen on, may be given several times (default ${DEFAULT_HOST})
       --group NAME           Group that may use the socket, if it exists (default quai)
+      --pidfile FILE         Where the process ID stands while the engine runs (default: nowhere)
       --log-format FORMAT    json or human (default: human on a terminal, otherwise json)
       --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
       --default-runtime NAME crun or runc (default crun)
@@ -147,6 +151,7 @@ const FLAGS = {
   'run-dir': { type: 'string' },
   host: { type: 'string', multiple: true, short: 'H' },
   group: { type: 'string' },
+  pidfile: { type: 'string' },
   'log-format': { type: 'string' },
   'log-level': { type: 'string' },
   'default-runtime': { type: 'string' },
@@ -218,6 +223,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
     runDir: resolve(given['run-dir'] ?? (instanceKey === '' ? '/run/quai' : `/run/quai-${instanceKey}`)),
     hosts: given.hosts ?? [DEFAULT_HOST],
     group: given.group ?? 'quai',
+    pidFile: given.pidfile,
     logFormat: given['log-format'] ?? (isTerminal ? 'human' : 'json'),
     logLevel: given['log-level'] ?? 'info',
     defaultRuntime: given['default-runtime'] ?? 'crun',

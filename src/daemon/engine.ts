@@ -6,6 +6,7 @@ import { ENGINE_BUILD } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { lockRoot, lockRunDir } from './engine-lock.ts';
 import { watchEventLoop } from './loop-watch.ts';
+import { writePidFile } from './pid-file.ts';
 import { ensureRunDir, releaseRunDir } from './run-dir.ts';
 import { createServices } from './services.ts';
 import { listenOnUnixSocket, refuseUsedSocket, removeSocketFile } from './socket-listener.ts';
@@ -31,6 +32,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   });
   undo.use(lockRunDir(config.runDir));
   if (config.logLevel === 'debug') undo.use(watchEventLoop(logger));
+  if (config.pidFile !== undefined) undo.use(writePidFile(config.pidFile));
   const services = undo.use(createServices(config, logger));
   const { containers, networks, images, volumes } = services;
   undo.defer(() => networks.shutdown()); // also when the rest of the start fails

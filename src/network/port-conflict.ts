@@ -1,5 +1,5 @@
 import { EngineError } from '#base/errors';
-import { findPortOwner } from '#sys/inet-socket-owner';
+import { findPortOwner, type SocketOwner } from '#sys/inet-socket-owner';
 import type { PortConflict } from './port-book.ts';
 
 export interface ConflictContext {
@@ -42,9 +42,16 @@ export async function describeConflict(
   }
   const owner = await findPortOwner(protocol, hostPort);
   const who = owner
-    ? `process ${owner.pid} (${owner.name}) has it: stop that, or publish another port`
+    ? ownerText(owner)
     : `another program has it: \`ss -lnp sport = :${hostPort}\` may name it`;
   return new EngineError('conflict', `${failure}: address already in use: ${who}`);
+}
+
+/** Another engine is not to be stopped for a port of one of its containers. */
+function ownerText({ pid, name, words }: SocketOwner): string {
+  return words.some(word => word.endsWith('/src/daemon/main.ts'))
+    ? `another Quai engine (process ${pid}) has it, for one of its containers: publish another port`
+    : `process ${pid} (${name}) has it: stop that, or publish another port`;
 }
 
 function bracketed(ip: string): string {

@@ -5,6 +5,8 @@ export interface SocketOwner {
   readonly pid: number;
   /** the process's name as `ps` shows it, at most 15 characters */
   readonly name: string;
+  /** the words it was started with; none when that cannot be read */
+  readonly words: readonly string[];
 }
 
 const LISTEN = '0A';
@@ -59,7 +61,8 @@ async function ownerOf(targets: ReadonlySet<string>): Promise<SocketOwner | unde
       const target = await readlink(`${folder}/${fd}`).catch(() => '');
       if (!targets.has(target)) continue;
       const name = await readFile(`/proc/${entry}/comm`, 'utf8').catch(() => '');
-      return { pid: Number(entry), name: name.trim() };
+      const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+      return { pid: Number(entry), name: name.trim(), words: command.split('\0').filter(Boolean) };
     }
   }
   return undefined;

@@ -223,6 +223,10 @@ test('--link to a container that is absent or stopped says so (S383)', { skip },
   await engine.ok('create', '--name', 'stopped', 'busybox');
   const stopped = await engine.refused('run', '--link', 'stopped:alias', 'busybox', 'true');
   assert.match(stopped.stderr, /Cannot link to a non running container: \/stopped AS \/.*\/alias/);
+  await engine.ok('network', 'create', 'elsewhere');
+  await engine.started('apart', '--network', 'elsewhere', 'busybox', 'sleep', '100');
+  const apart = await engine.refused('run', '--link', 'apart:alias', 'busybox', 'true');
+  assert.match(apart.stderr, /Cannot link to \/apart, as it does not belong to the default network/);
 });
 
 test('an address, a network or a port that does not exist is refused', { skip }, async () => {

@@ -1,5 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ApiClient } from '#client/api-client';
 import { HttpTransport } from '#client/http-transport';
@@ -18,8 +18,9 @@ export async function ensureEngine(): Promise<ApiClient> {
     say(`✓ engine     ${running} answers at ${SOCKET} already`);
     return newClient();
   }
-  const how = startByUnit() ? 'systemd' : startInBackground();
-  say(`✓ engine     ${await firstAnswer()} answers at ${SOCKET} (started by ${how})`);
+  const child = startByUnit() ? undefined : startInBackground();
+  const how = child ? `this command, process ${child.pid}, log ${LOG}` : 'systemd';
+  say(`✓ engine     ${await firstAnswer(child)} answers at ${SOCKET} (started by ${how})`);
   return newClient();
 }
 
@@ -37,36 +38,29 @@ function startByUnit(): boolean {
 }
 
 /** A session of its own: it outlives this program and the terminal. */
-function startInBackground(): string {
+function startInBackground(): ChildProcess {
   mkdirSync('/var/log/quai', { recursive: true, mode: 0o750 });
   const log = openSync(LOG, 'a', 0o640);
   const launcher = fileURLToPath(new URL('../../quai', import.meta.url));
-  const child = spawn(launcher, ['daemon', '--host', `unix://${SOCKET}`], {
+  const child = spawn(launcher, ['daemon', '--host', `unix://${SOCKET}`, '--pidfile', PID_FILE], {
     cwd: '/',
     detached: true,
     stdio: ['ignore', log, log],
   });
   closeSync(log);
   child.unref();
-  writeFileSync(PID_FILE, `${child.pid}\n`);
-  return `this command, process ${child.pid}, log ${LOG}`;
+  return child;
 }
 
-async function firstAnswer(): Promise<string> {
+async function firstAnswer(child: ChildProcess | undefined): Promise<string> {
   const deadline = Date.now() + START_MS;
   for (;;) {
     const answer = await version();
     if (answer) return answer;
-    if (Date.now() > deadline || hasEnded()) throw noAnswer();
+    const hasEnded = child !== undefined && (child.exitCode ?? child.signalCode) !== null;
+    if (Date.now() > deadline || hasEnded) throw noAnswer();
     await new Promise(resolve => setTimeout(resolve, 50));
   }
-}
-
-function hasEnded(): boolean {
-  if (!existsSync(PID_FILE)) return false;
-  const pid = readFileSync(PID_FILE, 'utf8').trim();
-  // a zombie of ours still has a folder in /proc, and no command line
-  return !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/cmdline`, 'utf8') === '';
 }
 
 function noAnswer(): SetupError {

@@ -32,6 +32,7 @@ export async function ensureWebImage(client: ApiClient): Promise<boolean> {
         'CMD ["httpd", "-f", "-v", "-p", "80", "-h", "/www"]',
         'ENV PATH=/bin',
         'EXPOSE 80',
+        'STOPSIGNAL SIGKILL', // its httpd catches nothing, and the kernel shields PID 1 from the rest
         `LABEL ${RECIPE_LABEL}=${recipe}`,
       ],
     },
