@@ -50,11 +50,12 @@ export async function launchDirectExec(
 ): Promise<DirectExec> {
   const { child, streams, pidReader } = startRuntime(context, options, bundle);
   try {
-    const supervisor = findProcess(child.pid);
-    if (supervisor) writeFileSync(join(bundle, SUPERVISOR_FILE), JSON.stringify(supervisor), { mode: 0o600 });
+    const trouble = noteSupervisor(child.pid, bundle);
     const pid = await startedPid({ child, pidReader }, options);
     if (pid === undefined) throw await failure(child, streams, options);
     const process = findProcess(pid);
+    if (trouble && process) signalProcess(process, SIGKILL); // the next engine would not know of it
+    if (trouble) throw trouble;
     return { pid, streams, exited: exitCode(child, streams, process) };
   } catch (error) {
     streams[Symbol.dispose]();
@@ -105,6 +106,17 @@ function startRuntime(
     ...(stdin ? { stdin: stdin.writer } : {}),
   });
   return { child, streams, pidReader: new OwnedFd(pid.reader.take()) };
+}
+
+/** @returns why it could not be noted: the runtime is not stopped half-way for that. */
+function noteSupervisor(pid: number, bundle: string): Error | undefined {
+  try {
+    const supervisor = findProcess(pid);
+    if (supervisor) writeFileSync(join(bundle, SUPERVISOR_FILE), JSON.stringify(supervisor), { mode: 0o600 });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** @returns undefined when the runtime has failed. @throws the signal's error: then what was started is ended. */

@@ -20,6 +20,17 @@ async function runExec(
   return { code: await exited, ...output };
 }
 
+test('an exec that cannot be noted for the next engine is ended, and the reason told', {
+  skip: whyNot('crun') ?? false,
+}, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'], runtime: 'crun' });
+  const options = fixture.execOptions(container, ['sleep', '1000']);
+  // In the place of the note; a full disk does the same.
+  mkdirSync(join(container.paths.bundle, 'exec', options.execId, 'supervisor'), { recursive: true });
+  await assert.rejects(fixture.runtime.exec(options), { code: 'EISDIR' });
+});
+
 for (const runtime of ['crun', 'runc']) {
   const skip = whyNot(runtime) ?? false;
 
