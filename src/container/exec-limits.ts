@@ -59,7 +59,7 @@ export function misplacedOptionHint({ config, path }: MergedConfig): string | un
   if (!isOption && !looksLikeOne) return undefined;
   return (
     `"${shown(first)}" stands after the image and is passed to the container as its command: ` +
-    'options of run go before the image'
+    'options go before the image'
   );
 }
 

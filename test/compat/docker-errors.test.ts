@@ -55,7 +55,7 @@ test('options behind the image: a warning says where they belong (S373)', { skip
   ]);
   assert.match(
     misplaced.stderr,
-    /WARNING: "-e" stands after the image and is passed to the container as its command: options of run go before the image/,
+    /WARNING: "-e" stands after the image and is passed to the container as its command: options go before the image/,
   );
   const direct = await engine.refused('run', '--rm', 'busybox', '-e', 'A=b');
   assert.match(direct.stderr, /"-e" stands after the image/);

@@ -51,6 +51,14 @@ test('rm of a container that is not there fails, but with --force only says so',
   assert.equal((await quai('rm -f busy', routes)).status, 1);
 });
 
+test('an option after the image is told once, with the verb that was used', async () => {
+  const Warnings = ['"--name" stands after the image and is passed to the container', 'no swap limit'];
+  const { err } = await quai('create hello --name late', {
+    'POST /containers/create': { status: 201, body: { Id: 'c1', Warnings } },
+  });
+  assert.match(err, /^Note: "--name late" .+\n +Options of create come first: .+\nWARNING: no swap limit\n$/);
+});
+
 test('start names those that failed at the end', async () => {
   const { status, err } = await quai('start a b', {});
   assert.equal(status, 1);

@@ -4,6 +4,7 @@ import { textAt, textsAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
 import type { CreateBody } from './create-body.ts';
+import { misplacedOptionNote } from './misplaced-option.ts';
 
 export interface CreateChoice {
   readonly name: string;
@@ -47,7 +48,9 @@ async function createOrPull(
   const wire = await forVersion(context, body);
   const create = async (): Promise<string> => {
     const created = await context.client.call('POST', '/containers/create', { query, body: wire });
-    for (const warning of textsAt(created, 'Warnings')) context.warn(`WARNING: ${warning}`);
+    for (const warning of textsAt(created, 'Warnings')) {
+      if (!isSaidAlready(warning, body)) context.warn(`WARNING: ${warning}`);
+    }
     return textAt(created, 'Id');
   };
   try {
@@ -58,6 +61,14 @@ async function createOrPull(
     await pullNow(context, body, choice, { saysWhy: true });
     return create();
   }
+}
+
+/** The engine warns of options after the image too, for other clients; our own note says it better. */
+function isSaidAlready(warning: string, { Image, Cmd }: CreateBody): boolean {
+  return (
+    warning.includes('stands after the image') &&
+    misplacedOptionNote('create', [Image ?? '', Cmd ?? []].flat()) !== undefined
+  );
 }
 
 /** Pulling is loaded when it is needed: most images are there. */
