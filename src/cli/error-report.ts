@@ -3,6 +3,7 @@ import { ApiError, ConnectionError } from '#client/api-error';
 import { CliError, UsageError } from './cli-error.ts';
 import type { Command } from './command.ts';
 import type { CliContext, OutputStream } from './context.ts';
+import { accessSteps, socketFacts } from './socket-access.ts';
 import { hasCurlyQuotes } from './spelling.ts';
 
 export interface Failure {
@@ -54,7 +55,7 @@ function explainConnection({ address, code }: ConnectionError): string {
   if (code === 'EACCES' || code === 'EPERM') {
     return [
       `permission denied while trying to connect to the Quai daemon socket at ${address}`,
-      'Use sudo, or become a member of the group that owns the socket: sudo usermod -aG quai $USER, then log in again.',
+      accessSteps(socketFacts(address)),
     ].join('\n');
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
