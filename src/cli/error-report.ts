@@ -64,6 +64,13 @@ function explainConnection({ address, code }: ConnectionError): string {
       'The address of a socket on this machine is written unix:///path/to.sock.',
     ].join('\n');
   }
+  if (!address.startsWith('unix://')) {
+    return [
+      `Cannot connect to the Quai daemon at ${address}${code ? `: ${code}` : ''}. Check host and port.`,
+      'The quai daemon itself listens on Unix sockets only; one on another machine is reached through ssh:',
+      '  ssh -nNT -L /tmp/quai.sock:/run/quai.sock HOST    and then: quai -H unix:///tmp/quai.sock …',
+    ].join('\n');
+  }
   return [
     `Cannot connect to the Quai daemon at ${address}. Is the quai daemon running?`,
     'Start it with: sudo quai daemon. Another engine can be chosen with --host, QUAI_HOST or DOCKER_HOST.',

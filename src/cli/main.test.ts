@@ -95,6 +95,21 @@ for (const [code, expected] of [
   });
 }
 
+test('nothing at a TCP address is no reason to start a daemon, which listens on Unix sockets', async () => {
+  const fail = async (): Promise<never> => {
+    throw new ConnectionError('tcp://127.0.0.1:1', 'ECONNREFUSED');
+  };
+  const transport: Transport = {
+    address: 'tcp://127.0.0.1:1',
+    request: fail,
+    hijack: fail,
+    close: () => undefined,
+  };
+  const { err } = await quai('ps', {}, { transport });
+  assert.match(err, /at tcp:\/\/127\.0\.0\.1:1: ECONNREFUSED\. Check host and port\.\n/);
+  assert.doesNotMatch(err, /sudo quai daemon/);
+});
+
 test('a failure with curly quotes on the command line says what they are', async () => {
   const { err } = await quai(['rm', '“web”'], {});
   assert.match(err, /No|no such/);
