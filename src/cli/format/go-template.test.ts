@@ -105,6 +105,16 @@ for (const [template, message] of [
   });
 }
 
+test('an address that only networks have by now is told where it is', () => {
+  assert.throws(
+    () => compileTemplate('{{.NetworkSettings.IPAddress}}').render({ NetworkSettings: { Networks: {} } }),
+    {
+      message:
+        /; each network has its own: \{\{range \.NetworkSettings\.Networks\}\}\{\{\.IPAddress\}\}\{\{end\}\}$/,
+    },
+  );
+});
+
 for (const [template, message] of [
   ['{{.Stat}}', /^map has no entry for key "Stat"; there are Id, Name, /],
   ['{{.Stat.Running}}', /^map has no entry for key "Stat"/],

@@ -20,9 +20,18 @@ export class Missing {
 
   error(): UnknownNameError {
     const known = this.#known.length > 0 ? `; there are ${this.#known.join(', ')}` : '';
-    return new UnknownNameError(`map has no entry for key "${this.#name}"${known}`);
+    const isMoved = MOVED.has(this.#name) && this.#known.includes('Networks');
+    const hint = isMoved
+      ? `; each network has its own: {{range .NetworkSettings.Networks}}{{.${this.#name}}}{{end}}`
+      : '';
+    return new UnknownNameError(`map has no entry for key "${this.#name}"${known}${hint}`);
   }
 }
+
+/** Fields of `NetworkSettings` that were for the default network only, and went with API 1.52. */
+const MOVED = new Set(
+  'EndpointID Gateway GlobalIPv6Address GlobalIPv6PrefixLen IPAddress IPPrefixLen IPv6Gateway'.split(' '),
+);
 
 const LISTS = new Set(
   `Aliases Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps BlkioWeightDevice CapAdd
