@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { busyboxEntries } from '../support/busybox-image.ts';
+import { publish } from '../support/published-image.ts';
+import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
 import { compatEngine, loadImage, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
@@ -45,7 +48,38 @@ test('quai image squash makes one layer of an image, which runs with the same fi
   const refused = await engine.daemon.quai(['image', 'squash', 'layered:flat']);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /nothing to squash/);
-  // Docker's own command line takes it away again, in an archive and to a registry it is as others are.
+  // it is saved as others are
   assert.ok((await engine.docker(['save', 'layered:flat'])).stdout.length > 100_000);
   await engine.ok('rmi', 'layered:flat', 'other:1');
+});
+
+test('what quai image squash --from made of a pulled image is pushed with its kept layer, pulled and run', {
+  skip: skip || cannotRunRegistry,
+}, async () => {
+  await using registry = await TestRegistry.start();
+  const name = `${registry.host}/team/app`;
+  const layers = [
+    await busyboxEntries(),
+    [{ path: 'one', content: 'one' }],
+    [
+      { path: '.wh.one', content: '' },
+      { path: 'two', content: 'two' },
+    ],
+  ];
+  const config = { Cmd: ['ls', '/'], Env: ['PATH=/bin'] };
+  const { layers: blobs } = await publish(registry.host, 'team/app', '1', [{ layers, config }]);
+  await engine.ok('pull', `${name}:1`);
+  await ok('image', 'tidy');
+  await ok('image', 'squash', '-q', '--from', '1', '-t', `${name}:2`, `${name}:1`);
+  await engine.ok('rmi', `${name}:1`);
+  await engine.ok('push', `${name}:2`);
+  await engine.ok('rmi', `${name}:2`);
+  await engine.ok('pull', `${name}:2`);
+  const manifest = JSON.parse(await ok('manifest', 'inspect', `${name}:2`)) as {
+    layers: { digest: string }[];
+  };
+  assert.deepEqual([manifest.layers.length, manifest.layers[0]?.digest], [2, blobs[0]?.digest]);
+  const files = (await engine.run(`${name}:2`)).split('\n');
+  assert.deepEqual([files.includes('one'), files.includes('two')], [false, true]);
+  await engine.ok('rmi', `${name}:2`);
 });
