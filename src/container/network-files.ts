@@ -7,6 +7,7 @@ import type { Endpoint } from '#network/network';
 import type { Container } from './container.ts';
 import type { ContainerContext } from './context.ts';
 import { HOST_GATEWAY, parseExtraHost } from './extra-host.ts';
+import { fileHolds } from './file-holds.ts';
 import { hostnameFile, hostsFile, hostsFileOfHost, type LinkedHost } from './host-files.ts';
 
 /** Files of a container that say who and where it is, bound over those of its image. */
@@ -81,7 +82,7 @@ export function renewNetworkFiles(
       to: resolvContent(container, now.endpoints),
     },
   ]) {
-    if (from !== to && readFileSync(file, 'utf8') === from) overwrite(file, to);
+    if (from !== to && fileHolds(file, from)) overwrite(file, to);
   }
 }
 
