@@ -9,7 +9,7 @@ import { missingPackages } from './npm-packages.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const modes = {
-  setup: `npm run setup
+  setup: `quai setup, or in a clone: npm run setup
 Installs what is missing: the npm packages and the pinned Node; with sudo also Debian packages.`,
   start: `npm start
 Installs what is missing, starts the engine at unix:///run/quai.sock unless one answers there, and runs a web page in a
