@@ -1,6 +1,7 @@
 import { canonicalName, canonicalReference, familiarReference, parseReference } from '#spec/reference';
 import type { CliContext, OutputStream } from './context.ts';
 import { authHeader } from './credentials/auth-header.ts';
+import { withLoginHint } from './login-hint.ts';
 import { showProgress } from './terminal/progress.ts';
 
 export interface PullOptions {
@@ -23,7 +24,9 @@ export async function pullImage(
     platform: platform.toLowerCase() || undefined,
   };
   const headers = await authHeader(context, reference.domain);
-  await showProgress(context.client.lines('POST', '/images/create', { query, headers }), out, { quiet });
+  await withLoginHint(reference.domain, () =>
+    showProgress(context.client.lines('POST', '/images/create', { query, headers }), out, { quiet }),
+  );
 }
 
 /** With the tag that is meant when none is written: `busybox:latest`. @throws {EngineError} `invalid`. */

@@ -59,6 +59,19 @@ test('an option after the image is told once, with the verb that was used', asyn
   assert.match(err, /^Note: "--name late" .+\n +Options of create come first: .+\nWARNING: no swap limit\n$/);
 });
 
+test('a registry that wants credentials is told how to log in to', async () => {
+  const refusal = {
+    body: '{"errorDetail":{"message":"no basic auth credentials"},"error":"no basic auth credentials"}',
+  };
+  const said = 'no basic auth credentials\nThe registry wants to know who asks: quai login reg:5000\n';
+  const pushed = await quai('push -q reg:5000/a', { 'POST /images/reg%3A5000%2Fa/push': refusal });
+  assert.deepEqual([pushed.status, pushed.err], [1, said]);
+  const pulled = await quai('pull -q reg:5000/a', {
+    'POST /images/create': { status: 500, body: { message: 'no basic auth credentials' } },
+  });
+  assert.deepEqual([pulled.status, pulled.err], [1, `Error response from daemon: ${said}`]);
+});
+
 test('start names those that failed at the end', async () => {
   const { status, err } = await quai('start a b', {});
   assert.equal(status, 1);

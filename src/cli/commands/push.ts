@@ -3,6 +3,7 @@ import { canonicalName, canonicalReference, parseName, parseReference } from '#s
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import { authHeader } from '../credentials/auth-header.ts';
+import { withLoginHint } from '../login-hint.ts';
 import { platformJson } from '../platform.ts';
 import { showProgress } from '../terminal/progress.ts';
 
@@ -40,7 +41,9 @@ export const push = command({
       const note = noteOf(aux);
       if (note) notes.push(note);
     };
-    await showProgress(client.lines('POST', path, { query, headers }), stdout, { quiet: flags.quiet, onAux });
+    await withLoginHint(reference.domain, () =>
+      showProgress(client.lines('POST', path, { query, headers }), stdout, { quiet: flags.quiet, onAux }),
+    );
     if (flags.quiet) print(allTags ? canonicalName(reference) : canonicalReference(reference));
     for (const note of notes) print(note);
     return 0;
