@@ -16,6 +16,9 @@ export type Order =
   | { readonly id: number; readonly kind: 'resolve'; readonly query: DnsQuestion }
   | { readonly id: number; readonly kind: 'datagrams'; readonly packets: readonly Uint8Array[] };
 
+/** not the answer to any order: all modules are loaded */
+export const READY = 0;
+
 export interface Reply {
   readonly id: number;
   readonly text: string;
@@ -24,6 +27,7 @@ export interface Reply {
 
 const { path } = workerData as { path: string };
 leaveForNetns(path);
+parentPort?.postMessage({ id: READY, text: '' } satisfies Reply);
 
 parentPort?.on('message', (order: Order) => {
   obey(order).then(

@@ -44,11 +44,16 @@ export class Station implements AsyncDisposable {
   readonly path: string;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<string>>();
+  readonly #loaded: Promise<void>;
   #orders = 0;
 
   constructor(path: string) {
     this.path = path;
     this.#worker = new Worker(new URL('./netns-worker.ts', import.meta.url), { workerData: { path } });
+    const loaded = Promise.withResolvers<void>();
+    this.#loaded = loaded.promise;
+    this.#worker.once('message', () => loaded.resolve());
+    this.#worker.once('exit', () => loaded.resolve());
     this.#worker.on('message', (reply: Reply) => {
       const waiting = this.#waiting.get(reply.id);
       if (reply.error === undefined) waiting?.resolve(reply.text);
@@ -82,7 +87,9 @@ export class Station implements AsyncDisposable {
     return execFileSync('nsenter', [`--net=${this.path}`, 'sh', '-c', command], { encoding: 'utf8' });
   }
 
+  /** A thread that ends while it loads a native module takes the process with it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loaded;
     await this.#worker.terminate();
   }
 
