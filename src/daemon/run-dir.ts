@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { rmdirSync, statfsSync } from 'node:fs';
 import type { Logger } from '#base/logger';
 import type { Mounts } from '#sys/mount';
 import { ensureOwnFolder } from './own-folder.ts';
@@ -21,7 +21,12 @@ export function ensureRunDir(path: string, mounts: Pick<Mounts, 'mount'>, logger
   logger.debug('mounted a tmpfs for run-time files', { path });
 }
 
-/** Takes the tmpfs of {@link ensureRunDir} down again. Only when no container runs: its files are there. */
+/** Takes the tmpfs of {@link ensureRunDir} down again, and its folder. Only when no container runs: its files are there. */
 export function releaseRunDir(path: string, mounts: Pick<Mounts, 'unmount'>): void {
   mounts.unmount(path);
+  try {
+    rmdirSync(path);
+  } catch {
+    // it was not ours alone, or a file system of the host's: it stays
+  }
 }
