@@ -4,6 +4,7 @@ import { EngineError, notImplemented } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
 import { type Reply, reply } from '#http/reply';
 import { type Route, type RouteRequest, route } from '#http/route';
+import type { Image } from '#image/image';
 import type { PlatformChoice } from '#image/image-catalog';
 import type { ImageService } from '#image/image-service';
 import { queryFilters } from '#spec/docker/filters';
@@ -88,16 +89,21 @@ function listRoute({ images, containers }: ImageRouteDeps): Route {
           ...(shared ? { sharedBytes: shared.sharedBytes(image) } : {}),
         }),
         ...descriptorField(images, image.repoTags[0] ?? image.id, version),
-        ...(query.manifests && version >= 47
-          ? {
-              Manifests: images
-                .manifests(image.repoTags[0] ?? image.id)
-                .map(view => manifestToWire(view, users)),
-            }
-          : {}),
+        ...(query.manifests && version >= 47 ? manifestFields(images, image, users) : {}),
       })),
     );
   });
+}
+
+/** Beside its manifests an image is as large as all that is kept for them, so that it is never smaller than one of them. */
+function manifestFields(
+  images: Pick<ImageService, 'manifests'>,
+  image: Image,
+  users: (id: string) => string[],
+) {
+  const manifests = images.manifests(image.repoTags[0] ?? image.id).map(view => manifestToWire(view, users));
+  const total = manifests.reduce((sum, { Size }) => sum + Size.Total, 0);
+  return { Size: Math.max(total, image.sizeBytes), Manifests: manifests };
 }
 
 function inspectRoute({ images, containers }: ImageRouteDeps): Route {
