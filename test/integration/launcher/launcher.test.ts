@@ -43,7 +43,11 @@ test('quai setup and quai check tell what they do without doing it, and refuse w
   const quai = `${repository}/quai`;
   const ways: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['setup', '--help'], 0, /^Usage: quai setup, or in a clone: npm run setup\n/],
-    [['setup', '--frce'], 1, /^✗ "--frce" is not understood\n {2}cure: npm run setup\n$/],
+    [
+      ['setup', '--frce'],
+      1,
+      /^✗ "--frce" is not understood\n {2}cure: quai setup, or in a clone: npm run setup\n$/,
+    ],
     [['check', '--help'], 0, /^Usage: quai check /],
     [['check', '--rot'], 1, /^quai check: Unknown option '--rot'[^]*\nUsage: quai check /],
   ];
