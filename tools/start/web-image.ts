@@ -11,7 +11,7 @@ import { SetupError } from '../setup/messages.ts';
 export const WEB_IMAGE = 'quai-hello';
 /** in the page, so that a stranger's page on the port is not taken for ours */
 export const PAGE_MARK = 'name="quai-hello"';
-/** on the image: which busybox and page it was made of */
+/** on the image: which busybox, page and settings it was made of */
 const RECIPE_LABEL = 'org.quai.hello.recipe';
 
 /**
@@ -20,7 +20,7 @@ const RECIPE_LABEL = 'org.quai.hello.recipe';
  */
 export async function ensureWebImage(client: ApiClient): Promise<boolean> {
   const layer = webLayer();
-  const recipe = createHash('sha256').update(layer).digest('hex').slice(0, 16);
+  const recipe = createHash('sha256').update(layer).update(SETTINGS.join('\n')).digest('hex').slice(0, 16);
   if ((await recipeOf(client)) === recipe) return false;
   await client.text('POST', '/images/create', {
     query: {
@@ -28,13 +28,7 @@ export async function ensureWebImage(client: ApiClient): Promise<boolean> {
       repo: WEB_IMAGE,
       tag: 'latest',
       message: 'made by npm start',
-      changes: [
-        'CMD ["httpd", "-f", "-v", "-p", "80", "-h", "/www"]',
-        'ENV PATH=/bin',
-        'EXPOSE 80',
-        'STOPSIGNAL SIGKILL', // its httpd catches nothing, and the kernel shields PID 1 from the rest
-        `LABEL ${RECIPE_LABEL}=${recipe}`,
-      ],
+      changes: [...SETTINGS, `LABEL ${RECIPE_LABEL}=${recipe}`],
     },
     headers: { 'Content-Type': 'application/x-tar' },
     body: Readable.from([layer]),
@@ -81,6 +75,13 @@ function webLayer(): Buffer {
   ];
   return Buffer.concat([...entries.map(([entry, content]) => tarEntry(entry, content)), TAR_END]);
 }
+
+const SETTINGS = [
+  'CMD ["httpd", "-f", "-v", "-p", "80", "-h", "/www"]',
+  'ENV PATH=/bin',
+  'EXPOSE 80',
+  'STOPSIGNAL SIGKILL', // its httpd catches nothing, and the kernel shields PID 1 from the rest
+];
 
 const FOLDERS = [
   ['bin/', 0o755],
