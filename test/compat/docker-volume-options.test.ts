@@ -4,37 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { listMounts } from '#sys/mount';
-import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
-import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
 import { type DiskType, diskMissing, LoopDisk } from '../support/loop-disk.ts';
 import { until } from '../support/until.ts';
-
-const skip = cannotRunContainers || cannotRunDocker;
+import { compatEngine, skip } from './compat-engine.ts';
 
 describe('options of local volumes, by the Docker command line', { skip }, () => {
   let folder: string;
-  let daemon: TestDaemon;
-  before(async () => {
+  const engine = compatEngine();
+  before(() => {
     folder = mkdtempSync(join(tmpdir(), 'quai-volume-options-'));
-    daemon = await startBusyboxDaemon();
   });
-  after(async () => {
-    await daemon?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function docker(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.docker(words);
-    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
-  async function refused(...words: string[]): Promise<string> {
-    const { code, stderr } = await daemon.docker(words);
-    assert.notEqual(code, 0, words.join(' '));
-    return stderr.trim();
-  }
   function mountOf(name: string) {
-    return listMounts().find(({ target }) => target === `${daemon.root}/volumes/${name}/_data`);
+    return listMounts().find(({ target }) => target === `${engine.daemon.root}/volumes/${name}/_data`);
   }
 
   for (const type of ['btrfs', 'ext4'] as const satisfies readonly DiskType[]) {
@@ -44,41 +27,41 @@ describe('options of local volumes, by the Docker command line', { skip }, () =>
       await using disk = await LoopDisk.make(join(folder, type), type);
       const name = `on-${type}`;
       const options = ['--opt', `type=${type}`, '--opt', `device=${disk.device}`, '--opt', 'o=noatime'];
-      await docker('volume', 'create', '--driver', 'local', ...options, name);
+      await engine.ok('volume', 'create', '--driver', 'local', ...options, name);
       assert.equal(mountOf(name), undefined);
-      await docker('run', '-d', '--name', 'c1', '-v', `${name}:/data`, 'busybox', 'sleep', '1000');
-      await docker('run', '-d', '--name', 'c2', '-v', `${name}:/data`, 'busybox', 'sleep', '1000');
+      await engine.ok('run', '-d', '--name', 'c1', '-v', `${name}:/data`, 'busybox', 'sleep', '1000');
+      await engine.ok('run', '-d', '--name', 'c2', '-v', `${name}:/data`, 'busybox', 'sleep', '1000');
       assert.deepEqual([mountOf(name)?.type, mountOf(name)?.source], [type, disk.device]);
-      await docker('exec', 'c1', 'sh', '-c', 'echo kept > /data/file');
+      await engine.ok('exec', 'c1', 'sh', '-c', 'echo kept > /data/file');
       assert.match(
-        await docker('exec', 'c2', 'grep', ' /data ', '/proc/mounts'),
+        await engine.ok('exec', 'c2', 'grep', ' /data ', '/proc/mounts'),
         new RegExp(` ${type} .*noatime`),
       );
-      await docker('rm', '-f', 'c1');
+      await engine.ok('rm', '-f', 'c1');
       assert.ok(mountOf(name), 'the other container uses it');
 
-      await daemon.kill9();
-      await daemon.start();
+      await engine.daemon.kill9();
+      await engine.daemon.start();
       assert.ok(mountOf(name), 'the engine’s end is not the container’s');
-      assert.equal(await docker('exec', 'c2', 'cat', '/data/file'), 'kept');
-      const pid = Number(await docker('inspect', '--format', '{{.State.Pid}}', 'c2'));
-      await daemon.kill9();
+      assert.equal(await engine.ok('exec', 'c2', 'cat', '/data/file'), 'kept');
+      const pid = Number(await engine.ok('inspect', '--format', '{{.State.Pid}}', 'c2'));
+      await engine.daemon.kill9();
       process.kill(pid, 'SIGKILL');
-      await daemon.start();
+      await engine.daemon.start();
       await until('nothing is mounted for nobody', () => mountOf(name) === undefined);
 
       assert.equal(
-        await docker('run', '--rm', '-v', `${name}:/data:ro`, 'busybox', 'cat', '/data/file'),
+        await engine.ok('run', '--rm', '-v', `${name}:/data:ro`, 'busybox', 'cat', '/data/file'),
         'kept',
       );
       await until('it is unmounted', () => mountOf(name) === undefined);
-      await docker('rm', '-f', 'c2');
-      await docker('volume', 'rm', name);
+      await engine.ok('rm', '-f', 'c2');
+      await engine.ok('volume', 'rm', name);
     });
   }
 
   test('a tmpfs of a size, and a directory of the host', async () => {
-    await docker(
+    await engine.ok(
       'volume',
       'create',
       '-o',
@@ -90,25 +73,30 @@ describe('options of local volumes, by the Docker command line', { skip }, () =>
       'ram',
     );
     assert.match(
-      await refused(
-        'run',
-        '--rm',
-        '-v',
-        'ram:/data',
-        'busybox',
-        'dd',
-        'if=/dev/zero',
-        'of=/data/x',
-        'bs=1M',
-        'count=2',
-      ),
+      (
+        await engine.refused(
+          'run',
+          '--rm',
+          '-v',
+          'ram:/data',
+          'busybox',
+          'dd',
+          'if=/dev/zero',
+          'of=/data/x',
+          'bs=1M',
+          'count=2',
+        )
+      ).stderr,
       /No space left on device/,
     );
-    assert.equal(await docker('run', '--rm', '-v', 'ram:/data', 'busybox', 'stat', '-c', '%u', '/data'), '7');
+    assert.equal(
+      await engine.ok('run', '--rm', '-v', 'ram:/data', 'busybox', 'stat', '-c', '%u', '/data'),
+      '7',
+    );
     const directory = join(folder, 'host');
     mkdirSync(directory);
     writeFileSync(join(directory, 'there'), '');
-    await docker(
+    await engine.ok(
       'volume',
       'create',
       '-o',
@@ -119,46 +107,75 @@ describe('options of local volumes, by the Docker command line', { skip }, () =>
       'o=bind,ro',
       'host',
     );
-    assert.equal(await docker('run', '--rm', '-v', 'host:/data', 'busybox', 'ls', '/data'), 'there');
+    assert.equal(await engine.ok('run', '--rm', '-v', 'host:/data', 'busybox', 'ls', '/data'), 'there');
     assert.match(
-      await refused('run', '--rm', '-v', 'host:/data', 'busybox', 'touch', '/data/x'),
+      (await engine.refused('run', '--rm', '-v', 'host:/data', 'busybox', 'touch', '/data/x')).stderr,
       /Read-only/,
     );
     rmSync(directory, { recursive: true });
     assert.match(
-      await refused('run', '--rm', '-v', 'host:/data', 'busybox', 'true'),
+      (await engine.refused('run', '--rm', '-v', 'host:/data', 'busybox', 'true')).stderr,
       /error while mounting volume '.*host\/_data': failed to mount local volume: .*ENOENT/,
     );
-    await docker('volume', 'rm', 'ram', 'host');
+    await engine.ok('volume', 'rm', 'ram', 'host');
   });
 
   test('an overlay of two directories, and a disk that is not there', async () => {
     for (const name of ['lower', 'upper', 'work']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'lower', 'below'), 'below');
     const o = `lowerdir=${folder}/lower,upperdir=${folder}/upper,workdir=${folder}/work`;
-    await docker('volume', 'create', '-o', 'type=overlay', '-o', 'device=overlay', '-o', `o=${o}`, 'layers');
-    await docker('run', '--rm', '-v', 'layers:/data', 'busybox', 'sh', '-c', 'cat /data/below > /data/above');
+    await engine.ok(
+      'volume',
+      'create',
+      '-o',
+      'type=overlay',
+      '-o',
+      'device=overlay',
+      '-o',
+      `o=${o}`,
+      'layers',
+    );
+    await engine.ok(
+      'run',
+      '--rm',
+      '-v',
+      'layers:/data',
+      'busybox',
+      'sh',
+      '-c',
+      'cat /data/below > /data/above',
+    );
     assert.equal(readFileSync(join(folder, 'upper', 'above'), 'utf8'), 'below');
     assert.deepEqual(readdirSync(join(folder, 'lower')), ['below']);
-    await docker('volume', 'create', '-o', 'type=ext4', '-o', `device=${folder}/nothing`, 'nodisk');
+    await engine.ok('volume', 'create', '-o', 'type=ext4', '-o', `device=${folder}/nothing`, 'nodisk');
     assert.match(
-      await refused('run', '--rm', '-v', 'nodisk:/data', 'busybox', 'true'),
+      (await engine.refused('run', '--rm', '-v', 'nodisk:/data', 'busybox', 'true')).stderr,
       /failed to mount local volume/,
     );
-    await docker('volume', 'rm', 'layers', 'nodisk');
+    await engine.ok('volume', 'rm', 'layers', 'nodisk');
   });
 
   test('owner and mode at creation are those of the directory, whatever the image has there', async () => {
-    await docker('volume', 'create', '-o', 'uid=1234', '-o', 'gid=567', '-o', 'mode=2770', 'owned');
+    await engine.ok('volume', 'create', '-o', 'uid=1234', '-o', 'gid=567', '-o', 'mode=2770', 'owned');
     assert.equal(
-      await docker('run', '--rm', '-v', 'owned:/bin-copy', 'busybox', 'stat', '-c', '%u %g %a', '/bin-copy'),
+      await engine.ok(
+        'run',
+        '--rm',
+        '-v',
+        'owned:/bin-copy',
+        'busybox',
+        'stat',
+        '-c',
+        '%u %g %a',
+        '/bin-copy',
+      ),
       '1234 567 2770',
     );
     assert.equal(
-      await docker('run', '--rm', '-v', 'owned:/etc', 'busybox', 'stat', '-c', '%u %g %a', '/etc'),
+      await engine.ok('run', '--rm', '-v', 'owned:/etc', 'busybox', 'stat', '-c', '%u %g %a', '/etc'),
       '1234 567 2770',
     );
-    await docker('volume', 'rm', 'owned');
+    await engine.ok('volume', 'rm', 'owned');
   });
 
   test('wrong options are refused before anything is made', async () => {
@@ -169,9 +186,9 @@ describe('options of local volumes, by the Docker command line', { skip }, () =>
       [['-o', 'uid=root'], /invalid value of option "uid": "root"/],
       [['-d', 'nope'], /error looking up volume plugin nope: plugin "nope" not found/],
     ] as const) {
-      assert.match(await refused('volume', 'create', ...words, 'wrong'), message);
+      assert.match((await engine.refused('volume', 'create', ...words, 'wrong')).stderr, message);
     }
-    assert.equal(await docker('volume', 'ls', '-q', '--filter', 'name=wrong'), '');
-    assert.ok(!readdirSync(`${daemon.root}/volumes`).includes('wrong'));
+    assert.equal(await engine.ok('volume', 'ls', '-q', '--filter', 'name=wrong'), '');
+    assert.ok(!readdirSync(`${engine.daemon.root}/volumes`).includes('wrong'));
   });
 });
