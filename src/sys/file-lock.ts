@@ -12,21 +12,35 @@ const LOCK_NB = 4;
  * @returns undefined when another process holds it.
  */
 export function tryLockFile(path: string): Disposable | undefined {
-  return tryLock(openSync(path, 'a', 0o600), path);
+  return tryLock(openSync(path, 'a', 0o600));
 }
 
 /** Takes the exclusive lock of a folder that is there, as {@link tryLockFile} does: no file has to be kept in it. */
 export function tryLockFolder(path: string): Disposable | undefined {
-  return tryLock(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), path);
+  return tryLock(openSync(path, constants.O_RDONLY | constants.O_DIRECTORY));
 }
 
-function tryLock(fd: number, path: string): Disposable | undefined {
+/**
+ * Takes the exclusive lock of an open file for as long as somebody has it open.
+ *
+ * @returns false when it is locked through another opening of it, here or elsewhere.
+ */
+export function tryLockOpen(fd: number): boolean {
   try {
-    check('flock', cFlock(fd, LOCK_EX | LOCK_NB), path);
+    check('flock', cFlock(fd, LOCK_EX | LOCK_NB), `/proc/self/fd/${fd}`);
+    return true;
   } catch (error) {
-    closeSync(fd);
-    if (isErrno(error, 'EWOULDBLOCK', 'EAGAIN')) return undefined;
+    if (isErrno(error, 'EWOULDBLOCK', 'EAGAIN')) return false;
     throw error;
   }
-  return { [Symbol.dispose]: () => closeSync(fd) };
+}
+
+function tryLock(fd: number): Disposable | undefined {
+  let isOurs = false;
+  try {
+    isOurs = tryLockOpen(fd);
+  } finally {
+    if (!isOurs) closeSync(fd);
+  }
+  return isOurs ? { [Symbol.dispose]: () => closeSync(fd) } : undefined;
 }

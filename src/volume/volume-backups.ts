@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, readdirSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { createReadStream, statSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import { createZstdCompress } from 'node:zlib';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import { type BackupManifest, backupsIn, newManifest, readManifest } from './backup-manifest.ts';
+import { type PartFile, removeParts, startPart } from './part-file.ts';
 import type { Volume } from './volume.ts';
 import type { VolumeContents } from './volume-contents.ts';
 
@@ -42,12 +43,10 @@ export class VolumeBackups {
   async make(name: string, directory: string, { keep, ...options }: BackupOptions = {}): Promise<Backup> {
     const volume = this.#get(name);
     checkDirectory(directory);
-    await removeParts(directory, name);
-    const createdAt = new Date().toISOString();
-    const base = `${name}.${createdAt.replace(/[-:]/g, '')}`;
+    await removeParts(directory, leftBy(name));
+    const { base, createdAt, part } = await startArchive(directory, name);
     const file = `${base}.tar.zst`;
-    const archive = await this.#contents.pack(name, options);
-    const written = await writeWhole(join(directory, file), archive, options);
+    const written = await writeWhole(part, async () => await this.#contents.pack(name, options), options);
     const { driver, labels, options: driverOptions } = volume;
     const manifest = newManifest({
       volume: name,
@@ -93,13 +92,26 @@ function checkDirectory(directory: string): void {
   }
 }
 
+/** The first moment from now on that no other backup of the volume in this directory is named after. */
+async function startArchive(
+  directory: string,
+  volume: string,
+): Promise<{ readonly base: string; readonly createdAt: string; readonly part: PartFile }> {
+  for (let time = Date.now(); ; time += 1) {
+    const createdAt = new Date(time).toISOString();
+    const base = `${volume}.${createdAt.replace(/[-:]/g, '')}`;
+    const part = await startPart(join(directory, `${base}.tar.zst`));
+    if (part) return { base, createdAt, part };
+  }
+}
+
 /** @returns what the manifest says of it, once it is on the disk under its name. */
 async function writeWhole(
-  path: string,
-  archive: Readable,
+  part: PartFile,
+  archive: () => Promise<Readable>,
   { signal }: Abortable,
 ): Promise<Pick<BackupManifest, 'sizeBytes' | 'sha256'>> {
-  const part = partOf(path);
+  await using output = part;
   const hash = createHash('sha256');
   let sizeBytes = 0;
   async function* measured(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -109,44 +121,33 @@ async function writeWhole(
       yield chunk;
     }
   }
-  try {
-    const output = createWriteStream(part, { flags: 'wx', mode: 0o600, flush: true });
-    await pipeline(archive, createZstdCompress(), measured, output, signal ? { signal } : {});
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  const options = signal ? { signal } : {};
+  const write = (chunks: AsyncIterable<Buffer>): Promise<void> => output.write(chunks);
+  await pipeline(await archive(), createZstdCompress(), measured, write, options);
+  await output.finish();
   return { sizeBytes, sha256: hash.digest('hex') };
 }
 
 async function writeText(path: string, content: string): Promise<void> {
-  const part = partOf(path);
-  await using handle = await open(part, 'wx', 0o600);
-  await handle.writeFile(content);
-  await handle.sync();
-  await rename(part, path);
+  const part = await startPart(path);
+  if (!part) throw new EngineError('conflict', `${path} is being written by somebody else`);
+  await using output = part;
+  await output.write(content);
+  await output.finish();
   await using directory = await open(dirname(path));
   await directory.sync();
 }
 
-function partOf(path: string): string {
-  return `${path}.part`;
-}
-
-/** What an engine that was killed has left of this volume. */
-async function removeParts(directory: string, volume: string): Promise<void> {
+/** Parts of backups of this volume. */
+function leftBy(volume: string): (name: string) => boolean {
   const pattern = /^\.\d{8}T\d{6}\.\d{3}Z\.(?:tar\.zst|json)\.part$/;
-  for (const name of readdirSync(directory)) {
-    const isPart = name.startsWith(`${volume}.`) && pattern.test(name.slice(volume.length));
-    if (isPart) await rm(join(directory, name));
-  }
+  return name => name.startsWith(`${volume}.`) && pattern.test(name.slice(volume.length));
 }
 
 async function removeOldest(directory: string, volume: string, keep: number): Promise<void> {
   const all = backupsIn(directory, volume);
   for (const { path, manifest } of all.slice(0, Math.max(0, all.length - keep))) {
-    await rm(path); // first: an archive without it is no backup
+    await rm(path, { force: true }); // first: an archive without it is no backup
     await rm(join(directory, manifest.file), { force: true });
   }
 }

@@ -151,7 +151,7 @@ export class VolumeContents {
     using work = this.#workplace();
     await this.#copyOf(volume, work.place, options);
     using _lock = await this.#deps.volumes.lock(name, options);
-    this.#deps.volumes.get(name); // it may have been removed meanwhile
+    this.#refuseGone(volume);
     this.#deps.directories.keep(work.place, id);
     this.#deps.table.insertSnapshot(made);
     return made;
@@ -226,6 +226,7 @@ export class VolumeContents {
     await fill(work.place);
     await this.#deps.jail.sync(work.place.folder, options); // what it takes the place of is deleted at once
     using _lock = await this.#deps.volumes.lock(volume.name, options);
+    this.#refuseGone(volume);
     this.#refuseInUse(volume);
     this.#deps.directories.exchange(work.place, volume.name);
   }
@@ -233,6 +234,13 @@ export class VolumeContents {
   #refuseInUse({ name }: Volume): void {
     const running = this.#deps.table.usersOf(name).filter(this.#deps.isRunning);
     if (running.length > 0) throw contentInUse(name, running);
+  }
+
+  /** What was removed or renamed while we worked: its name may be another volume's now. */
+  #refuseGone({ name, createdAt }: Volume): void {
+    const now = this.#deps.volumes.get(name);
+    if (now.createdAt !== createdAt)
+      throw new EngineError('conflict', `volume ${name} was removed and made anew meanwhile`);
   }
 
   /** A place for new content; what is in it when it is disposed is thrown away. */

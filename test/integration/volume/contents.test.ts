@@ -27,6 +27,7 @@ import { test } from 'node:test';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { AT_FDCWD, mknodAt, S_IFCHR, S_IFIFO } from '#sys/at';
 import { getXattr, setXattr } from '#sys/xattr';
+import { startPart } from '#volume/part-file';
 import { rootMissing } from '../../support/image-engine.ts';
 import { startVolumes, type VolumeEngine } from '../../support/volume-engine.ts';
 
@@ -316,4 +317,53 @@ test('a rename that is cut short before its commit is undone at the next start, 
   await next.restore({ existing: new Set(), running: new Set() });
   check(next.get('data').mountpoint);
   assert.equal(next.find('fresh'), undefined);
+});
+
+test('backups of one volume into one directory at the same time: each is whole; what a killed engine left goes', {
+  skip,
+}, async () => {
+  await using engine = await startFilled();
+  const directory = join(engine.folder, 'backups');
+  mkdirSync(directory);
+  const left = join(directory, 'data.20200101T000000.000Z.tar.zst.part');
+  writeFileSync(left, 'cut');
+  const other = await startPart(join(directory, 'data.20200102T000000.000Z.tar.zst'));
+  assert.ok(other);
+  await using _other = other; // as an engine that shares the directory would
+
+  const made = await Promise.all([1, 2, 3].map(() => engine.volumes.backups.make('data', directory)));
+  assert.deepEqual(
+    readdirSync(directory).filter(name => name.endsWith('.part')),
+    ['data.20200102T000000.000Z.tar.zst.part'],
+  );
+  assert.equal(new Set(made.map(({ path }) => path)).size, 3);
+  for (const [index, { path }] of made.entries())
+    check((await engine.volumes.backups.restore(`back${index}`, path)).mountpoint);
+});
+
+test('new content goes to the volume it was meant for: not to one that has its name by now', {
+  skip,
+}, async () => {
+  await using engine = await startFilled();
+  const archive = await buffer(await engine.volumes.contents.pack('data'));
+  async function* during(change: () => Promise<unknown>): AsyncGenerator<Buffer> {
+    yield archive;
+    await change();
+  }
+  const { volumes } = engine;
+  const unpack = (change: () => Promise<unknown>): Promise<unknown> =>
+    volumes.contents.unpack('data', Readable.from(during(change)));
+
+  await assert.rejects(
+    unpack(() => volumes.rename('data', 'other')),
+    { kind: 'notFound' },
+  );
+  check(volumes.get('other').mountpoint);
+  await volumes.rename('other', 'data');
+  const renewed = unpack(async () => {
+    await volumes.remove('data');
+    await volumes.create({ name: 'data' });
+  });
+  await assert.rejects(renewed, { kind: 'conflict', message: /was removed and made anew meanwhile/ });
+  assert.deepEqual(readdirSync(volumes.get('data').mountpoint), []);
 });
