@@ -1,6 +1,7 @@
 import { createApiServer } from '#api/api-server';
 import type { Logger } from '#base/logger';
 import type { HttpServer } from '#http/http-server';
+import { FavoredCgroupMoves } from '#sys/favored-cgroup-moves';
 import { linuxMounts } from '#sys/mount';
 import { ENGINE_BUILD } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -33,6 +34,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   undo.use(lockRunDir(config.runDir));
   if (config.logLevel === 'debug') undo.use(watchEventLoop(logger));
   if (config.pidFile !== undefined) undo.use(writePidFile(config.pidFile));
+  const cgroupMoves = undo.use(new FavoredCgroupMoves());
   const services = undo.use(createServices(config, logger));
   const { containers, networks, images, volumes } = services;
   undo.defer(() => networks.shutdown()); // also when the rest of the start fails
@@ -51,6 +53,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   });
   const catchUp = (async () => {
     await containers.catchUp();
+    if (config.favorsCgroupMoves) favor(cgroupMoves, logger);
     services.schedules.start();
     images.sweep();
     await Promise.all([services.programs.readVersions(), services.seccomp.prewarm()]);
@@ -67,6 +70,14 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       await owned.disposeAsync();
     },
   };
+}
+
+function favor(cgroupMoves: FavoredCgroupMoves, logger: Logger): void {
+  try {
+    cgroupMoves.begin();
+  } catch (error) {
+    logger.debug('moves between control groups wait, as this kernel cannot favor them', { error });
+  }
 }
 
 async function listen(

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { OwnedFd } from './descriptors.ts';
 import { check, declare } from './libc.ts';
 
 /** Numbers of the new mount API are the same on every architecture (Linux 5.2). */
@@ -34,42 +34,47 @@ const cMoveMount = declare(
   'long syscall(long number, int fromFd, const char *from, int toFd, const char *to, unsigned int flags)',
 );
 
+/** A file system with its options, and how it is mounted. */
+interface MountRequest {
+  readonly type: string;
+  readonly source: string;
+  /** flags of mount(2) */
+  readonly flags: number;
+  /** options of the file system */
+  readonly data: readonly string[];
+}
+
 /**
  * Mounts by fsopen(2), which has no limit on all options together, only 255 bytes for one. An overlay's
  * `lowerdir` is given layer by layer (`lowerdir+`, Linux 6.5).
  *
  * @throws {SysError} `EINVAL` where the kernel is too old.
  */
-export function mountWithContext(request: {
-  readonly type: string;
-  readonly source: string;
-  readonly target: string;
-  /** flags of mount(2) */
-  readonly flags: number;
-  /** options of the file system */
-  readonly data: readonly string[];
-}): void {
-  const { type, source, target, flags, data } = request;
-  const context = check('fsopen', cFsopen(SYS_FSOPEN, type, FSOPEN_CLOEXEC), type);
-  try {
-    configure(context, 'source', source);
-    for (const option of data) configureOption(context, option);
-    if ((flags & 1) !== 0) configure(context, 'ro');
-    check('fsconfig', cFsconfig(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0), { type, target });
-    const attributes = ATTRIBUTES.reduce((sum, [flag, bit]) => ((flags & flag) !== 0 ? sum | bit : sum), 0);
-    const mount = check('fsmount', cFsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes), target);
-    try {
-      check(
-        'move_mount',
-        cMoveMount(SYS_MOVE_MOUNT, mount, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH),
-        target,
-      );
-    } finally {
-      closeSync(mount);
-    }
-  } finally {
-    closeSync(context);
-  }
+export function mountWithContext({ target, ...request }: MountRequest & { readonly target: string }): void {
+  using mount = openMount(request, target);
+  check(
+    'move_mount',
+    cMoveMount(SYS_MOVE_MOUNT, mount.number, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH),
+    target,
+  );
+}
+
+/**
+ * A mount at no place (fsmount(2)); closing the descriptor unmounts it.
+ *
+ * @param context where it is for, for errors
+ * @throws {SysError}
+ */
+export function openMount({ type, source, flags, data }: MountRequest, context = 'nowhere'): OwnedFd {
+  using fs = new OwnedFd(check('fsopen', cFsopen(SYS_FSOPEN, type, FSOPEN_CLOEXEC), type));
+  configure(fs.number, 'source', source);
+  for (const option of data) configureOption(fs.number, option);
+  if ((flags & 1) !== 0) configure(fs.number, 'ro');
+  const created = cFsconfig(SYS_FSCONFIG, fs.number, FSCONFIG_CMD_CREATE, null, null, 0);
+  check('fsconfig', created, { type, target: context });
+  const attributes = ATTRIBUTES.reduce((sum, [flag, bit]) => ((flags & flag) !== 0 ? sum | bit : sum), 0);
+  const mount = cFsmount(SYS_FSMOUNT, fs.number, FSMOUNT_CLOEXEC, attributes);
+  return new OwnedFd(check('fsmount', mount, context));
 }
 
 function configureOption(context: number, option: string): void {
