@@ -8,6 +8,7 @@ export type FakeAnswer =
   | { readonly status: number; readonly raw: string }
   | 'hang'
   | 'vanish'
+  | 'switch protocols'
   | 'endless';
 
 export type FakeMethods = Readonly<Record<string, (request: never) => FakeAnswer | Promise<FakeAnswer>>>;
@@ -67,6 +68,10 @@ export class FakePlugin implements AsyncDisposable {
 function send(response: ServerResponse, answer: FakeAnswer): void {
   if (answer === 'hang') return;
   if (answer === 'vanish') return void response.destroy();
+  if (answer === 'switch protocols') {
+    const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+    return void response.socket?.write(head);
+  }
   if (answer === 'endless') {
     const more = (): void => {
       while (!response.destroyed && response.write('x'.repeat(65_536)));

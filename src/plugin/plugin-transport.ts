@@ -75,6 +75,8 @@ async function responseOf(outgoing: ClientRequest, body: string): Promise<Incomi
     const isUnheard = ['ENOENT', 'ECONNREFUSED', 'ENOTSOCK'].includes(codeOf(error) ?? '');
     reject(isUnheard ? new NotListeningError(error.message, { cause: error }) : error);
   });
+  // An answer that switches protocols ends the request without any other event.
+  outgoing.once('close', () => reject(new Error('the connection was closed before there was an answer')));
   outgoing.end(body);
   return promise;
 }

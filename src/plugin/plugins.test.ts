@@ -112,6 +112,11 @@ describe('Plugins', () => {
       { kind: 'internal', message: /^plugin "one": X\.Do: bad answer: Word: / },
     ],
     ['goes away', () => 'vanish', { kind: 'unavailable', message: /^plugin "one" went away during X\.Do/ }],
+    [
+      'switches protocols',
+      () => 'switch protocols',
+      { kind: 'unavailable', message: /^plugin "one" went away during X\.Do/ },
+    ],
     ['hangs', () => 'hang', { kind: 'deadline', message: /^plugin "one": X\.Do took longer than 0\.05 s$/ }],
     [
       'never stops talking',
