@@ -191,7 +191,7 @@ function chooseName({ index }: ContainerContext, requested: string | undefined):
 function imageFor(context: ContainerContext, reference: string, platform: string | undefined): Image {
   const choice = platform ? { platform: parsePlatform(platform) } : {};
   const image = context.images.find(reference, choice) ?? context.images.get(reference);
-  context.images.requireTrust(reference);
+  context.images.requireTrust(image, reference);
   context.images.noteUse(image.id);
   const { os, architecture, variant } = image.platform;
   const own = [os, architecture, variant].filter(Boolean).join('/');

@@ -60,10 +60,12 @@ export type Mirror = v.InferOutput<typeof MirrorObject>;
 /** Docker Hub has many names. */
 const HUB_NAMES = ['registry-1.docker.io', 'index.docker.io', 'registry.hub.docker.com'];
 
-/** A host by the name that rules know it by: `Example.com:443` is `example.com`. */
+/** A host by the name that rules know it by: `Example.com:0443` is `example.com`, as it is to whoever connects to it. */
 export function canonicalHost(host: string): string {
-  const lower = host.toLowerCase().replace(/:443$/, '');
-  return HUB_NAMES.includes(lower) ? 'docker.io' : lower;
+  const lower = host.toLowerCase();
+  const url = `https://${lower}`;
+  const reached = URL.canParse(url) ? new URL(url).host : lower;
+  return HUB_NAMES.includes(reached) ? 'docker.io' : reached;
 }
 
 /** A name or prefix, its host by the name that rules know it by. */

@@ -243,15 +243,20 @@ export class ImageService {
     await this.#deps.db.synced();
   }
 
-  /** Holds an image that shall run against the trust policy. @throws {EngineError} `forbidden`. */
-  requireTrust(reference: string): void {
-    const image = this.get(reference);
+  /**
+   * Holds an image that shall run against the trust policy.
+   *
+   * @param reference how it was asked for: a name of its own is the one that counts
+   * @throws {EngineError} `forbidden`.
+   */
+  requireTrust(image: Image, reference: string): void {
     const named = tryParseReference(reference);
     const own = [...image.repoTags, ...image.repoDigests];
     const name = named && familiarReference(named);
     const names = name !== undefined && own.includes(name) ? [name] : own;
     const targets = names.flatMap(name => this.#catalog.targetOf(name) ?? []);
-    this.#trust.checkRun(names, [...targets, ...(image.manifestDigest ? [image.manifestDigest] : [])]);
+    const manifest = image.manifestDigest ? [image.manifestDigest] : [];
+    this.#trust.checkRun(image.id, names, [...targets, ...manifest]);
   }
 
   /** A container was made of it, or started: that counts for {@link cleanUp}. */

@@ -3,10 +3,10 @@ import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { ContentDescriptor, Repository } from '#distribution/repository';
 import { type Manifest, parseManifest } from '#spec/oci/manifest';
-import { familiarReference, type Reference } from '#spec/reference';
+import { familiarReference, parseName, type Reference } from '#spec/reference';
 import { isSignedBy, type Signature } from './signature.ts';
 import type { SignatureTable } from './signature-table.ts';
-import { rulesFor, type TrustPolicy, type TrustRule } from './trust-policy.ts';
+import type { TrustPolicy, TrustRule } from './trust-policy.ts';
 
 const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
@@ -37,27 +37,37 @@ export class ImageTrust {
   ): Promise<void> {
     const rule = this.#policy.ruleFor(reference);
     if (!rule || rule.wants === 'nothing') return;
-    if (rule.wants === 'refusal') throw refused(reference, rule);
+    if (rule.wants === 'refusal') throw refused(familiarReference(reference), rule);
     if (this.#isKnown(digest, rule)) return;
     for await (const signature of signaturesAt(repository, digest, options)) {
       if (!isSignedBy(signature, digest, rule.keys)) continue;
       this.#table.add(digest, signature);
       return;
     }
-    throw unsigned(reference, digest, rule);
+    throw unsigned(familiarReference(reference), digest, rule);
   }
 
   /**
-   * Whether an image may run: for each of its names that the policy has a rule for.
+   * Whether an image may run: for each of its names that the policy has a rule for; without a name, by the rule for all.
    *
    * @param targets manifests and indexes that the image is of
    * @throws {EngineError} `forbidden`.
    */
-  checkRun(names: readonly string[], targets: readonly Digest[]): void {
-    for (const [reference, rule] of rulesFor(this.#policy, names)) {
-      if (rule.wants === 'refusal') throw refused(reference, rule);
-      if (!targets.some(target => this.#isKnown(target, rule))) throw unsigned(reference, targets[0], rule);
+  checkRun(id: Digest, names: readonly string[], targets: readonly Digest[]): void {
+    for (const [name, rule] of this.#rulesFor(id, names)) {
+      if (rule.wants === 'refusal') throw refused(name, rule);
+      if (!targets.some(target => this.#isKnown(target, rule))) throw unsigned(name, targets[0], rule);
     }
+  }
+
+  #rulesFor(id: Digest, names: readonly string[]): [name: string, rule: TrustRule][] {
+    const ruled =
+      names.length > 0
+        ? names.map(name => [name, this.#policy.ruleFor(parseName(name))] as const)
+        : [[id, this.#policy.ruleForNameless()] as const];
+    return ruled.flatMap(([name, rule]) =>
+      rule && rule.wants !== 'nothing' ? [[name, rule] as [string, TrustRule]] : [],
+    );
   }
 
   #isKnown(digest: Digest, { keys }: TrustRule): boolean {
@@ -115,22 +125,18 @@ async function orNone<T>(work: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-function refused(reference: Reference, { prefix }: TrustRule): EngineError {
+function refused(name: string, { prefix }: TrustRule): EngineError {
   return new EngineError(
     'forbidden',
-    `${familiarReference(reference)} is refused by the trust policy of this engine (rule for "${prefix}")`,
+    `${name} is refused by the trust policy of this engine (rule for "${prefix}")`,
   );
 }
 
-function unsigned(
-  reference: Reference,
-  digest: Digest | undefined,
-  { prefix, keys }: TrustRule,
-): EngineError {
+function unsigned(name: string, digest: Digest | undefined, { prefix, keys }: TrustRule): EngineError {
   const count = keys.length === 1 ? 'the key' : `one of the ${keys.length} keys`;
   return new EngineError(
     'forbidden',
-    `${familiarReference(reference)}${digest === undefined ? '' : ` (${digest})`} is not signed with ${count} that the trust policy ` +
+    `${name}${digest === undefined ? '' : ` (${digest})`} is not signed with ${count} that the trust policy ` +
       `of this engine requires for "${prefix}": sign it, and pull it again`,
   );
 }

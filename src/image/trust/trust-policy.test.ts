@@ -38,6 +38,54 @@ describe('TrustPolicy', () => {
     ]);
   });
 
+  test('nobody gets around a rule by another spelling of the registry', () => {
+    const rules = policy({
+      rules: [
+        { prefix: 'Registry.Example.com/team', require: 'refusal' },
+        { prefix: 'index.docker.io', require: 'refusal' },
+        { prefix: 'localhost:5000', require: 'refusal' },
+      ],
+    });
+    for (const name of [
+      'registry.example.com/team/app',
+      'REGISTRY.example.com/team/app',
+      'registry.example.com:443/team/app',
+      'registry.example.com:0443/team/app',
+      'busybox',
+      'registry-1.docker.io/library/busybox',
+      'Docker.io/library/busybox',
+      'localhost:05000/app',
+    ]) {
+      assert.equal(rules.ruleFor(parseReference(name))?.wants, 'refusal', name);
+    }
+    assert.equal(rules.ruleFor(parseReference('registry.example.com:444/team/app')), undefined);
+  });
+
+  test('a key in a file counts as it is now, not as it was when the policy was read', () => {
+    const keyPath = join(folder, 'team.pub');
+    const pem = (): string =>
+      generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    writeFileSync(keyPath, pem());
+    const rules = policy({ rules: [{ prefix: 'a.org', require: 'signature', keys: [keyPath] }] });
+    const key = () => rules.ruleFor(parseReference('a.org/x'))?.keys[0];
+    const before = key();
+    assert.equal(key(), before);
+    const next = pem();
+    rmSync(keyPath);
+    assert.throws(key, { kind: 'forbidden', message: /no file/ });
+    writeFileSync(keyPath, next);
+    assert.equal(key()?.export({ type: 'spki', format: 'pem' }), next);
+  });
+
+  test('an image without a name is held against the rule for all, and no other', () => {
+    const key = [{ prefix: 'a.org', require: 'refusal' }];
+    assert.equal(policy({ rules: key }).ruleForNameless(), undefined);
+    assert.equal(
+      policy({ rules: [...key, { prefix: '', require: 'refusal' }] }).ruleForNameless()?.prefix,
+      '',
+    );
+  });
+
   test('without a file nothing is asked; a file that comes later counts at once', () => {
     const path = join(folder, 'later.json');
     const rules = new TrustPolicy({ path });
@@ -49,15 +97,33 @@ describe('TrustPolicy', () => {
   for (const [what, content, message] of [
     ['no JSON', '{', /is wrong: .*JSON/],
     ['an unknown member', { rules: [], deny: true }, /is wrong: deny/],
-    ['a signature without keys', { rules: [{ prefix: 'x', require: 'signature' }] }, /names no keys/],
+    ['a signature without keys', { rules: [{ prefix: 'a.org', require: 'signature' }] }, /names no keys/],
+    ...['library', 'busybox', 'a.org/x:1', 'a.org/x@sha256:0', 'a.org/X', '/a.org', 'a b.org'].map(
+      prefix =>
+        [
+          `the prefix ${prefix}, which no name begins with`,
+          { rules: [{ prefix, require: 'refusal' }] },
+          /must begin with a registry, and have no tag/,
+        ] as const,
+    ),
+    [
+      'two rules for one prefix',
+      {
+        rules: [
+          { prefix: 'a.org', require: 'refusal' },
+          { prefix: 'A.org/', require: 'nothing' },
+        ],
+      },
+      /two rules for "a\.org"/,
+    ],
     [
       'a key that is not there',
-      { rules: [{ prefix: 'x', require: 'signature', keys: ['/nowhere'] }] },
+      { rules: [{ prefix: 'a.org', require: 'signature', keys: ['/nowhere'] }] },
       /no file "\/nowhere"/,
     ],
     [
       'a key of another kind',
-      { rules: [{ prefix: 'x', require: 'signature', keys: [RSA] }] },
+      { rules: [{ prefix: 'a.org', require: 'signature', keys: [RSA] }] },
       /of the type rsa/,
     ],
   ] as const) {

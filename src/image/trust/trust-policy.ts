@@ -2,7 +2,8 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import { EngineError, messageOf } from '#base/errors';
-import { canonicalName, parseName, type Reference } from '#spec/reference';
+import { canonicalName as asRulesKnowIt } from '#distribution/registry-rule';
+import { canonicalName, type Reference } from '#spec/reference';
 import { isErrno } from '#sys/sys-error';
 
 /** What a rule wants of images whose name begins so. */
@@ -15,9 +16,19 @@ export interface TrustRule {
 }
 
 const MAX_BYTES = 1024 * 1024;
+/** Another beginning would be that of no complete name, and its rule would never count. */
+const PREFIX =
+  /^(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+|(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):\d+|\[[0-9a-f:]+\])(?:\/[a-z0-9._-]+)*$/;
 
 const Rule = v.strictObject({
-  prefix: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._:/[\]-]*$/, 'must be the beginning of a name')),
+  prefix: v.pipe(
+    v.string(),
+    v.transform(prefix => asRulesKnowIt(prefix.replace(/\/+$/, ''))),
+    v.check(
+      isPrefix,
+      'must begin with a registry, and have no tag: docker.io/library, registry.example.com/team',
+    ),
+  ),
   require: v.picklist(['nothing', 'signature', 'refusal']),
   /** PEM, or the path of a file with one */
   keys: v.optional(v.array(v.string()), []),
@@ -31,6 +42,8 @@ const PolicyFile = v.strictObject({ rules: v.pipe(v.array(Rule), v.maxLength(100
 export class TrustPolicy {
   readonly #path: string | undefined;
   #version = '';
+  /** files with keys that the rules name: one that is replaced counts at once, too */
+  #keyFiles: readonly string[] = [];
   #rules: readonly TrustRule[] = [];
   #problem: EngineError | undefined;
 
@@ -40,26 +53,39 @@ export class TrustPolicy {
 
   /** @throws {EngineError} `forbidden` while the file is wrong. */
   ruleFor(reference: Reference): TrustRule | undefined {
-    const name = canonicalName(reference);
+    const name = asRulesKnowIt(canonicalName(reference)); // nobody gets around a rule by another spelling
     return this.#current().find(({ prefix }) => isBelow(name, prefix));
+  }
+
+  /** What counts for an image that has no name: the rule for all. @throws {EngineError} `forbidden` while the file is wrong. */
+  ruleForNameless(): TrustRule | undefined {
+    return this.#current().find(({ prefix }) => prefix === '');
   }
 
   #current(): readonly TrustRule[] {
     if (this.#path === undefined) return [];
-    const stat = statSync(this.#path, { throwIfNoEntry: false, bigint: true });
-    const version = stat ? `${stat.ino}:${stat.size}:${stat.mtimeNs}` : '';
+    const version = this.#versionNow(this.#path);
     if (version !== this.#version) this.#read(this.#path, version);
     if (this.#problem) throw this.#problem;
     return this.#rules;
+  }
+
+  #versionNow(path: string): string {
+    const own = versionOf(path);
+    return own === '' ? '' : [own, ...this.#keyFiles.map(versionOf)].join(' ');
   }
 
   #read(path: string, version: string): void {
     this.#version = version;
     this.#problem = undefined;
     this.#rules = [];
+    this.#keyFiles = [];
     if (version === '') return;
     try {
-      this.#rules = readRules(path);
+      const file = readRules(path);
+      this.#keyFiles = file.flatMap(({ keys }) => keys.filter(key => !isPem(key)));
+      this.#version = this.#versionNow(path);
+      this.#rules = file.map(ruleOf).toSorted((one, other) => other.prefix.length - one.prefix.length);
     } catch (error) {
       this.#problem = new EngineError(
         'forbidden',
@@ -70,27 +96,42 @@ export class TrustPolicy {
   }
 }
 
-function readRules(path: string): TrustRule[] {
+type RuleInFile = v.InferOutput<typeof Rule>;
+
+function versionOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat ? `${stat.ino}:${stat.size}:${stat.mtimeNs}` : '';
+}
+
+function readRules(path: string): RuleInFile[] {
   const parsed = v.safeParse(PolicyFile, JSON.parse(readBounded(path)));
   if (!parsed.success) {
     const [issue] = parsed.issues;
     throw new EngineError('invalid', `${v.getDotPath(issue) ?? 'file'}: ${issue.message}`);
   }
-  return parsed.output.rules
-    .map(rule => {
-      if (rule.require === 'signature' && rule.keys.length === 0) {
-        throw new EngineError(
-          'invalid',
-          `the rule for "${rule.prefix}" requires a signature and names no keys`,
-        );
-      }
-      return { prefix: rule.prefix.replace(/\/+$/, ''), wants: rule.require, keys: rule.keys.map(readKey) };
-    })
-    .toSorted((one, other) => other.prefix.length - one.prefix.length);
+  const { rules } = parsed.output;
+  const twice = rules.find(({ prefix }, place) => rules.findIndex(rule => rule.prefix === prefix) !== place);
+  if (twice) throw new EngineError('invalid', `there are two rules for "${twice.prefix}"`);
+  return rules;
+}
+
+function ruleOf({ prefix, require, keys }: RuleInFile): TrustRule {
+  if (require === 'signature' && keys.length === 0) {
+    throw new EngineError('invalid', `the rule for "${prefix}" requires a signature and names no keys`);
+  }
+  return { prefix, wants: require, keys: keys.map(readKey) };
+}
+
+function isPrefix(prefix: string): boolean {
+  return prefix === '' || PREFIX.test(prefix);
+}
+
+function isPem(key: string): boolean {
+  return key.includes('-----BEGIN');
 }
 
 function readKey(key: string): KeyObject {
-  const pem = key.includes('-----BEGIN') ? key : readBounded(key);
+  const pem = isPem(key) ? key : readBounded(key);
   const parsed = createPublicKey(pem);
   const { asymmetricKeyType: type } = parsed;
   const isKnown =
@@ -115,12 +156,4 @@ function readBounded(path: string): string {
 /** At a border between parts of a name: `team` is not the beginning of `teamwork`. */
 function isBelow(name: string, prefix: string): boolean {
   return prefix === '' || name === prefix || name.startsWith(`${prefix}/`);
-}
-
-/** Names whose rule counts, for an image that goes by all of them. */
-export function rulesFor(policy: TrustPolicy, names: readonly string[]): [Reference, TrustRule][] {
-  return names.map(parseName).flatMap(reference => {
-    const rule = policy.ruleFor(reference);
-    return rule && rule.wants !== 'nothing' ? [[reference, rule] as [Reference, TrustRule]] : [];
-  });
 }

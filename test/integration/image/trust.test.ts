@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { busyboxMissing, makeBusyboxArchive } from '../../support/busybox-image.ts';
 import { cannotRunDocker, startDaemon, type TestDaemon } from '../../support/daemon.ts';
+import { HOST_ARCHITECTURE, sha256 } from '../../support/image-archive.ts';
 import { publish } from '../../support/published-image.ts';
 import { cannotRunRegistry, TestRegistry } from '../../support/registry.ts';
 import { newKey, signAt, statement, type TestKey } from '../../support/signing.ts';
@@ -98,6 +99,56 @@ test('containers are made of signed images only, by the keys of the day, whateve
     'a name proves nothing',
   );
   assert.equal((await create('busybox')).code, 0);
+});
+
+test('what counts is the image that would run, not another of its name', { skip }, async () => {
+  const [own, other] = HOST_ARCHITECTURE === 'amd64' ? ['amd64', '386'] : ['arm64', 'amd64'];
+  const variant = (architecture: string) => ({
+    layers: [[{ path: 'f', content: architecture }]],
+    config: { Cmd: ['/f'] },
+    architecture,
+  });
+  writeFileSync(policyPath, JSON.stringify({ rules: [] }));
+  const images = [variant(own), variant(other)];
+  const { manifests } = await publish(registry.host, 'signed/many', '1', images);
+  const name = `${registry.host}/signed/many`;
+  for (const platform of [own, other]) {
+    assert.equal((await daemon.docker(['pull', '--platform', `linux/${platform}`, `${name}:1`])).code, 0);
+  }
+  // One of both is signed, by itself.
+  require(key);
+  const digest = sha256(manifests[0] ?? Buffer.alloc(0));
+  await signAt(registry.host, 'signed/many', digest, key);
+  assert.equal((await daemon.docker(['pull', `${name}@${digest}`])).code, 0);
+  const create = (platform: string) =>
+    daemon.docker(['create', '--platform', `linux/${platform}`, `${name}:1`]);
+  assert.equal((await create(own)).code, 0);
+  assert.match((await create(other)).stderr, /is not signed/);
+});
+
+test('nobody gets around a rule by another spelling of the registry', { skip }, async () => {
+  writeFileSync(
+    policyPath,
+    JSON.stringify({ rules: [{ prefix: `localhost:${registry.port}/bad`, require: 'refusal' }] }),
+  );
+  await put('bad/spelt');
+  for (const host of ['localhost', 'LOCALHOST']) {
+    const { stderr } = await daemon.docker(['pull', `${host}:${registry.port}/bad/spelt:1`]);
+    assert.match(stderr, /is refused by the trust policy of this engine/, host);
+  }
+});
+
+test('an image without a name is held against the rule for all', { skip }, async () => {
+  writeFileSync(policyPath, JSON.stringify({ rules: [] }));
+  assert.equal((await daemon.docker(['load', '-q', '-i', await makeBusyboxArchive()])).code, 0);
+  const container = (await daemon.docker(['create', 'busybox'])).stdout.trim();
+  const id = (await daemon.docker(['commit', container])).stdout.trim();
+  assert.equal((await daemon.docker(['create', id])).code, 0);
+  writeFileSync(
+    policyPath,
+    JSON.stringify({ rules: [{ prefix: '', require: 'signature', keys: [key.publicPem] }] }),
+  );
+  assert.match((await daemon.docker(['create', id])).stderr, /is not signed/);
 });
 
 test('a policy that is wrong lets nothing in', { skip }, async () => {
