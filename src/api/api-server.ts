@@ -4,6 +4,7 @@ import type { ContainerService } from '#container/container-service';
 import { createHttpServer, type HttpServer } from '#http/http-server';
 import type { Route } from '#http/route';
 import { apiEdge } from './api-edge.ts';
+import { type ContainerFileApi, containerFileRoutes } from './container-file-routes.ts';
 import { containerLifecycleRoutes, type LifecycleApi } from './container-lifecycle-routes.ts';
 import { type ContainerRouteDeps, containerRoutes } from './container-routes.ts';
 import { type ContainerStreamApi, containerStreamRoutes } from './container-stream-routes.ts';
@@ -30,6 +31,7 @@ export interface ApiServerDeps {
     NetworkRouteDeps['containers'] &
     VolumeContentDeps['containers'] &
     PortApi &
+    ContainerFileApi &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
   readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'] & ImageStoreApi;
   readonly volumes: VolumeApi & VolumeContentDeps['volumes'] & SystemRouteDeps['volumes'];
@@ -53,6 +55,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...systemRoutes(deps),
     ...containerLifecycleRoutes(deps.containers),
     ...containerStreamRoutes(deps.containers),
+    ...containerFileRoutes(deps.containers),
     ...execRoutes(deps.containers),
     ...containerRoutes(deps),
     ...registryRoutes(deps.registries),

@@ -26,6 +26,8 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /containers/{id}/json': ['/containers/web/json?size=1'],
   'GET /containers/{id}/top': ['/containers/web/top'],
   'GET /containers/{id}/logs': ['/containers/web/logs?stdout=1'],
+  'GET /containers/{id}/changes': ['/containers/web/changes'],
+  'GET /containers/{id}/export': ['/containers/web/export'],
   'POST /containers/{id}/resize': ['/containers/web/resize?h=24&w=80'],
   'POST /containers/{id}/start': ['/containers/web/start'],
   'POST /containers/{id}/stop': ['/containers/web/stop?t=1'],

@@ -18,6 +18,7 @@ import { HostConfig } from '#spec/docker/host-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { Volume } from '#volume/volume';
 import type { ApiServerDeps } from './api-server.ts';
+import { fakeContainerFiles } from './fake-container-files.ts';
 import type { SystemInfo } from './system-info.ts';
 
 const CREATED_AT = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -275,6 +276,7 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     stop: done,
     restart: done,
     kill: done,
+    files: fakeContainerFiles(),
     pause: done,
     unpause: done,
     rename: done,

@@ -33,7 +33,7 @@ for (const [line, expected] of [
     /^quai: unknown command: quai network foo\n {2}there are connect, create, disconnect, inspect, ls,/,
   ],
   ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
-  ['diff x', /^not implemented yet: quai diff\n$/],
+  ['checkpoint ls', /^not implemented yet: quai checkpoint\n$/],
   ['stats', /^not implemented yet: quai stats\n.+ quai top CONTAINER\n$/],
   ['compose up', /^not implemented yet: quai compose\n$/],
   ['daemon', /'daemon' is a command of the launcher/],

@@ -15,6 +15,7 @@ import type {
   LogRequest,
   WaitCondition,
 } from './container.ts';
+import { ContainerFiles } from './container-files.ts';
 import { filterContainers, prunable } from './container-filter.ts';
 import { checkExec, checkPause, checkUnpause, isAlive, nextState } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
@@ -49,6 +50,7 @@ export interface TerminalSize {
 
 /** Life cycle of containers, and what works inside a running one. References are names, IDs or unique ID prefixes. */
 export class ContainerService {
+  readonly files: ContainerFiles;
   readonly #context: ContainerContext;
   readonly #execs: ExecManager;
   readonly #companions: RunningCompanions;
@@ -58,6 +60,7 @@ export class ContainerService {
 
   constructor(deps: ContainerDeps) {
     this.#context = createContext(deps);
+    this.files = new ContainerFiles(this.#context);
     const buildProcess: ExecProcessBuilder = (container, request) =>
       buildExecProcess(this.#context, container, request);
     this.#execs = new ExecManager(this.#context, buildProcess);

@@ -9,6 +9,7 @@ import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { SeccompFilters } from '#runtime/oci-spec/seccomp-filters';
 import type { ProcessRuntime } from '#runtime/process-runtime';
 import type { Snapshotter } from '#snapshot/snapshotter';
+import type { JailPool } from '#store/jail-pool';
 import type { Journal } from '#store/journal';
 import type { Mounts } from '#sys/mount';
 import type { VolumeService } from '#volume/volume-service';
@@ -39,6 +40,9 @@ export interface ContainerDeps {
   readonly volumes: VolumeService;
   readonly networks: NetworkService;
   readonly runtime: ProcessRuntime;
+  /** work on what containers wrote, at the engine's pace; and that of which clients set it */
+  readonly jail: Pick<JailPool, 'run' | 'packLayers'>;
+  readonly streams: Pick<JailPool, 'run' | 'packLayers'>;
   readonly mounts: Pick<Mounts, 'mount' | 'unmount' | 'detach'>;
   readonly events: EventSink;
   readonly faults: FaultSwitch;

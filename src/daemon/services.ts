@@ -105,9 +105,8 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   const containers: ContainerService = new ContainerService({
     ...storage,
     ...createContainerParts(config, { db, programs, logger }),
+    ...shared,
     networks,
-    events,
-    logger,
     host,
     seccomp,
   });

@@ -30,7 +30,7 @@ export function squashedTar(
       opened.push(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
     }
     const count = opened.length - kept;
-    const input = { layers: opened.slice(0, count), below: opened.slice(count) };
+    const input = { layers: opened.slice(0, count), below: opened.slice(count), form: 'layer' as const };
     return jail.packLayers(input, { signal, onEnd: close });
   } catch (error) {
     close();

@@ -75,8 +75,26 @@ export interface PackLayersInput {
   readonly layers: readonly number[];
   /** those of the layers below, uppermost first: what deletions and opaque directories are about */
   readonly below: readonly number[];
+  /**
+   * `layer`: one layer of layers; `changes`: the same of what a container wrote, without what was only made to mount something
+   * on; `root`: a root file system.
+   */
+  readonly form: 'layer' | 'changes' | 'root';
   /** where to write to */
   readonly fd: number;
+}
+
+export interface LayerChangesInput {
+  /** open directory of a container's layer; it stays the caller's, as the others do */
+  readonly layer: number;
+  /** those of the layers below, uppermost first */
+  readonly below: readonly number[];
+}
+
+export interface FileChange {
+  /** absolute, as it is shown */
+  readonly path: string;
+  readonly kind: 'modified' | 'added' | 'deleted';
 }
 
 /** What the worker threads can do, by name. */
@@ -109,6 +127,8 @@ export interface JailJobs {
   readonly pack: { readonly input: PackInput; readonly output: undefined };
   /** As {@link JailJobs.pack}, for what several layers make together: one layer. */
   readonly packLayers: { readonly input: PackLayersInput; readonly output: undefined };
+  /** What a container changed of its image. */
+  readonly layerChanges: { readonly input: LayerChangesInput; readonly output: FileChange[] };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
   readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
   readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };

@@ -23,6 +23,7 @@ import {
 import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
 import { frameLayer, proveLayer } from './layer-packer.ts';
+import { layerChanges } from './stack-changes.ts';
 import { packLayers } from './stack-packer.ts';
 import { packTree } from './tree-packer.ts';
 
@@ -70,6 +71,7 @@ const handlers: Handlers = {
     packLayers(input, shouldStop);
     return undefined;
   },
+  layerChanges,
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   sync: ({ path }) => {
     syncFileSystem(path);

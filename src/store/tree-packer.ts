@@ -252,6 +252,9 @@ function segmentsOf(fd: number, { size, allocated }: FileStat): Segment[] | unde
     segments.push(segment);
     if (segments.length > MAX_SEGMENTS) return undefined;
   }
+  const [first] = segments;
+  // Compressed by its file system, and not sparse at all.
+  if (segments.length === 1 && first?.offset === 0 && first.length === size) return undefined;
   // A hole at the end is only seen by GNU tar when something, if only nothing, comes after it.
   return [...segments, { offset: size, length: 0 }];
 }

@@ -1,12 +1,7 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { codeOf } from '#base/errors';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
+import { checkOutputFile, writeWhole } from '../output-file.ts';
 import { platformJson } from '../platform.ts';
-import { systemMessage } from '../system-message.ts';
 import { copyRaw } from '../terminal/session.ts';
 
 export const save = command({
@@ -21,7 +16,7 @@ export const save = command({
     if (!flags.output && stdout.isTTY) {
       throw new CliError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     }
-    if (flags.output) await checkTarget(flags.output);
+    if (flags.output) await checkOutputFile(flags.output, 'failed to save image');
     const query = { names: args, platform: flags.platform ? platformJson(flags.platform) : undefined };
     const { body } = await client.stream('GET', '/images/get', { query });
     if (flags.output) await writeWhole(flags.output, body);
@@ -29,40 +24,3 @@ export const save = command({
     return 0;
   },
 });
-
-/** Said before the engine starts to read gigabytes. */
-async function checkTarget(file: string): Promise<void> {
-  const folder = path.dirname(file);
-  const parent = await stat(folder).catch((error: unknown) => {
-    throw new CliError(`failed to save image: invalid output path: stat ${folder}: ${systemMessage(error)}`);
-  });
-  if (!parent.isDirectory()) {
-    throw new CliError(`failed to save image: invalid output path: stat ${folder}: not a directory`);
-  }
-  const found = await stat(file).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw new CliError(`failed to save image: invalid output path: stat ${file}: ${systemMessage(error)}`);
-  });
-  const kind = found?.isDirectory()
-    ? 'directory'
-    : found?.isCharacterDevice()
-      ? 'character device file'
-      : found?.isBlockDevice()
-        ? 'block device file'
-        : '';
-  if (kind) throw new CliError(`failed to save image: cannot write to a ${kind}`);
-}
-
-/** Whole or not at all: what was there before stays until then. Pipes are written to as they are. */
-async function writeWhole(file: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-  const found = await stat(file).catch(() => undefined);
-  if (found && !found.isFile()) return pipeline(body, createWriteStream(file));
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`);
-  try {
-    await pipeline(body, createWriteStream(temporary, { flags: 'wx', mode: 0o600, flush: true }));
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}

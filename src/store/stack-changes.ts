@@ -1,0 +1,113 @@
+import { EngineError } from '#base/errors';
+import { displayName } from '#spec/tar/byte-string';
+import { readDirectory, statFd } from '#sys/at';
+import { getXattr, listXattrs } from '#sys/xattr';
+import type { FileChange, LayerChangesInput } from './jail-jobs.ts';
+import { isMountStub } from './mount-stubs.ts';
+import { isDirectory, isWhiteout, OpenDirectories, statIfThere } from './stack-directories.ts';
+
+/** Each level costs a descriptor for each layer that has it. */
+const MAX_DEPTH = 1000;
+/** They are sent as one document. */
+const MAX_CHANGES = 1_000_000;
+
+/**
+ * What a container's layer changes of the layers below it, in the order of a walk: names of a directory sorted, each before
+ * what is in it. A directory is changed when something in it is, or its own attributes. No content is read.
+ */
+export function layerChanges({ layer, below }: LayerChangesInput, shouldStop: () => boolean): FileChange[] {
+  const finder = new ChangeFinder(shouldStop);
+  using own = OpenDirectories.of([layer]);
+  using lower = OpenDirectories.of(below);
+  finder.directory(own, lower, '', 0);
+  return finder.changes;
+}
+
+class ChangeFinder {
+  readonly changes: FileChange[] = [];
+  readonly #shouldStop: () => boolean;
+
+  constructor(shouldStop: () => boolean) {
+    this.#shouldStop = shouldStop;
+  }
+
+  directory(own: OpenDirectories, below: OpenDirectories, path: string, depth: number): void {
+    if (this.#shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
+    if (depth > MAX_DEPTH) throw new EngineError('invalid', `"${displayName(path)}" is too deep`);
+    const [fd] = own.fds;
+    if (fd === undefined) return;
+    const names = new Map<string, { readonly name: Buffer; readonly isOwn: boolean }>();
+    for (const { name } of readDirectory(fd)) names.set(textOf(name), { name, isOwn: true });
+    // What an opaque directory has of its own stands alone: the rest of what was there is gone.
+    for (const lower of own.hidesBelow ? below.fds : []) {
+      for (const { name } of readDirectory(lower)) {
+        if (!names.has(textOf(name))) names.set(textOf(name), { name, isOwn: false });
+      }
+    }
+    for (const text of [...names.keys()].toSorted(byCode)) {
+      const { name, isOwn } = names.get(text) ?? { name: Buffer.from('\0'), isOwn: false };
+      const place = `${path}/${text}`;
+      if (isOwn) this.#entry(own, below, { fd, name, place }, depth);
+      else if (below.visible(name)) this.#add('deleted', place);
+    }
+  }
+
+  #entry(
+    own: OpenDirectories,
+    below: OpenDirectories,
+    { fd, name, place }: { readonly fd: number; readonly name: Buffer; readonly place: string },
+    depth: number,
+  ): void {
+    const stat = statIfThere(fd, name);
+    if (!stat) return;
+    const before = below.visible(name);
+    if (isWhiteout(stat)) {
+      if (before) this.#add('deleted', place);
+      return;
+    }
+    if (isMountStub(fd, below, name, place.slice(1))) return;
+    if (!isDirectory(stat)) return this.#add(before ? 'modified' : 'added', place);
+    using directories = own.below(name);
+    using lower = below.below(name);
+    const at = this.changes.length;
+    this.directory(directories, lower, place, depth + 1);
+    if (!before) this.#add('added', place, at);
+    else if (this.changes.length > at || !isDirectory(before) || !isAlike(directories, lower))
+      this.#add('modified', place, at);
+  }
+
+  #add(kind: FileChange['kind'], place: string, at = this.changes.length): void {
+    if (this.changes.length >= MAX_CHANGES) {
+      throw new EngineError(
+        'invalid',
+        `the container has changed more than ${MAX_CHANGES} files: export it to see them all`,
+      );
+    }
+    this.changes.splice(at, 0, { path: displayName(place), kind });
+  }
+}
+
+/** What takes place in a directory changes its times and size, but not what it is. */
+function isAlike({ fds: [one] }: OpenDirectories, { fds: [other] }: OpenDirectories): boolean {
+  if (one === undefined || other === undefined) return false;
+  const [own, before] = [statFd(one), statFd(other)];
+  const isSame = own.mode === before.mode && own.uid === before.uid && own.gid === before.gid;
+  return isSame && xattrsOf(one) === xattrsOf(other);
+}
+
+function xattrsOf(fd: number): string {
+  const path = `/proc/self/fd/${fd}/.`;
+  const names = listXattrs(path).filter(name => !name.startsWith('trusted.overlay.'));
+  return names
+    .toSorted(byCode)
+    .map(name => `${name}=${getXattr(path, name)?.toString('base64') ?? ''}`)
+    .join('\n');
+}
+
+function textOf(name: Buffer): string {
+  return name.toString('latin1', 0, name.length - 1);
+}
+
+function byCode(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
