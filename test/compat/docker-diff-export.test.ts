@@ -81,7 +81,7 @@ for (const driver of ['auto', 'overlay2']) {
       assert.match((await engine.refused('diff', 'nope')).stderr, /No such container: nope/);
     });
 
-    test('docker export writes the files of a container without its volumes, and import makes an image of them', async () => {
+    test('S113 docker export writes the files of a container without its volumes, and import makes an image of them', async () => {
       await loadImage(engine, { tags: [IMAGE], extra: EXTRA });
       const more = [
         'echo one > /one && ln /one /two && ln -s ../../etc/shadow /link',
