@@ -418,6 +418,8 @@ export function fakeRegistries(): ApiServerDeps['registries'] {
       download: unused,
       hasBlob: unused,
       upload: unused,
+      uploadStream: unused,
+      read: unused,
       putManifest: unused,
       tags: unused,
       referrers: unused,
@@ -460,6 +462,10 @@ export function fakeVolumes(change: Partial<ApiServerDeps['volumes']> = {}): Api
       make: () => Promise.reject(new TypeError('not in this fake')),
       restore: () => Promise.resolve(volume),
     },
+    artifacts: {
+      make: () => Promise.reject(new TypeError('not in this fake')),
+      restore: () => Promise.resolve(volume),
+    },
     ...change,
   };
 }
@@ -495,6 +501,7 @@ export function fakeApiDeps(change: Partial<ApiServerDeps> = {}): ApiServerDeps 
         throw new TypeError('not in this fake');
       },
       list: () => [],
+      listAll: () => [],
       remove: () => undefined,
       nextRunOf: () => undefined,
     },

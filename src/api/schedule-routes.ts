@@ -3,14 +3,18 @@ import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text, whole } from '#spec/docker/lenient';
+import { registryAuthOf } from '#spec/docker/registry-auth';
 import type { BackupSchedules } from '#volume/backup-schedules';
 import type { BackupSchedule } from '#volume/schedule-table';
+import { credentialsOf } from './registry-credentials.ts';
 
-export type ScheduleApi = Pick<BackupSchedules, 'add' | 'list' | 'remove' | 'nextRunOf'>;
+export type ScheduleApi = Pick<BackupSchedules, 'add' | 'list' | 'listAll' | 'remove' | 'nextRunOf'>;
 
 const ScheduleRequest = v.object({
   Schedule: text,
   Directory: text,
+  /** `host/repository[:tag]`, instead; with what the header says of who asks */
+  Artifact: text,
   Keep: v.pipe(whole, v.minValue(0)),
   Pause: flag,
 });
@@ -22,10 +26,20 @@ export function scheduleRoutes(schedules: ScheduleApi): Route[] {
     route('GET', '/quai/volumes/{name}/schedules', {}, ({ params }) =>
       reply.json({ Schedules: schedules.list(params.name).map(toWire) }),
     ),
-    route('POST', '/quai/volumes/{name}/schedules', { body: goBody(ScheduleRequest) }, ({ params, body }) => {
-      const { Schedule: cron, Directory: directory, Keep: keep, Pause: pauses } = body;
-      return reply.created(toWire(schedules.add(params.name, { cron, directory, keep, pauses })));
-    }),
+    route('GET', '/quai/volume-schedules', {}, () =>
+      reply.json({ Schedules: schedules.listAll().map(toWire) }),
+    ),
+    route(
+      'POST',
+      '/quai/volumes/{name}/schedules',
+      { body: goBody(ScheduleRequest) },
+      ({ params, body, headers }) => {
+        const { Schedule: cron, Directory: directory, Artifact: artifact, Keep: keep, Pause: pauses } = body;
+        const login = artifact === '' ? {} : credentialsOf(registryAuthOf(headers));
+        const wish = { cron, directory, artifact, login, keep, pauses };
+        return reply.created(toWire(schedules.add(params.name, wish)));
+      },
+    ),
     route('DELETE', '/quai/volumes/{name}/schedules/{id}', {}, ({ params }) => {
       schedules.remove(params.name, params.id);
       return reply.noContent();
@@ -34,7 +48,7 @@ export function scheduleRoutes(schedules: ScheduleApi): Route[] {
 }
 
 function scheduleToWire(
-  { id, volume, cron, directory, keep, pauses, lastRunAt, lastError }: BackupSchedule,
+  { id, volume, cron, directory, artifact, keep, pauses, lastRunAt, lastError }: BackupSchedule,
   nextRunAt: number | undefined,
 ) {
   return {
@@ -42,6 +56,7 @@ function scheduleToWire(
     Volume: volume,
     Schedule: cron,
     Directory: directory,
+    Artifact: artifact,
     Keep: keep,
     Pause: pauses,
     NextRun: momentOf(nextRunAt),

@@ -6,15 +6,19 @@ import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text, textMap, whole } from '#spec/docker/lenient';
 import { queryText } from '#spec/docker/query';
+import { registryAuthOf } from '#spec/docker/registry-auth';
+import type { ArtifactBackup, ArtifactBackups } from '#volume/artifact-backups';
 import type { VolumeSnapshot } from '#volume/volume';
 import type { Backup, VolumeBackups } from '#volume/volume-backups';
 import type { VolumeContents } from '#volume/volume-contents';
+import { credentialsOf } from './registry-credentials.ts';
 import { volumeToWire } from './volume-wire.ts';
 
 export interface VolumeContentDeps {
   readonly volumes: {
     readonly contents: Pick<VolumeContents, keyof VolumeContents>;
     readonly backups: Pick<VolumeBackups, keyof VolumeBackups>;
+    readonly artifacts: Pick<ArtifactBackups, keyof ArtifactBackups>;
   };
   readonly containers: Pick<ContainerService, 'renameVolume' | 'withUsersPaused'>;
 }
@@ -22,9 +26,11 @@ export interface VolumeContentDeps {
 const TAR = 'application/x-tar';
 const CloneRequest = v.object({ Name: text, Labels: textMap });
 const SnapshotRequest = v.object({ Name: text });
-const RestoreRequest = v.object({ Snapshot: text, Backup: text });
+const RestoreRequest = v.object({ Snapshot: text, Backup: text, Artifact: text });
 const BackupRequest = v.object({
   Directory: text,
+  /** `host/repository[:tag]`, instead; with what the header says of who asks */
+  Artifact: text,
   Keep: v.pipe(whole, v.minValue(0)),
   /** containers that run with the volume, meanwhile */
   Pause: flag,
@@ -65,12 +71,19 @@ export function volumeContentRoutes({ volumes, containers }: VolumeContentDeps):
       'POST',
       '/quai/volumes/{name}/backups',
       { body: goBody(BackupRequest) },
-      async ({ params, body, signal }) => {
-        const { Directory: directory, Keep: keep, Pause: isPaused } = body;
-        const make = (): Promise<Backup> =>
-          volumes.backups.make(params.name, directory, { ...(keep > 0 && { keep }), signal });
-        const made = await (isPaused ? containers.withUsersPaused(params.name, make) : make());
-        return reply.created(backupToWire(made));
+      async ({ params, body, headers, signal }) => {
+        const { Directory: directory, Artifact: artifact, Keep: keep, Pause: isPaused } = body;
+        if ((directory === '') === (artifact === '')) {
+          throw new EngineError('invalid', 'a backup goes into one Directory, or is one Artifact');
+        }
+        const options = { ...(keep > 0 && { keep }), signal };
+        const make = async () => {
+          if (artifact === '')
+            return backupToWire(await volumes.backups.make(params.name, directory, options));
+          const login = credentialsOf(registryAuthOf(headers));
+          return artifactToWire(await volumes.artifacts.make(params.name, artifact, { ...options, login }));
+        };
+        return reply.created(await (isPaused ? containers.withUsersPaused(params.name, make) : make()));
       },
     ),
   ];
@@ -94,7 +107,7 @@ function archiveRoutes(contents: VolumeContentDeps['volumes']['contents']): Rout
   ];
 }
 
-function snapshotRoutes({ contents, backups }: VolumeContentDeps['volumes']): Route[] {
+function snapshotRoutes({ contents, backups, artifacts }: VolumeContentDeps['volumes']): Route[] {
   return [
     route('GET', '/quai/volumes/{name}/snapshots', {}, ({ params }) =>
       reply.json({ Snapshots: contents.snapshots(params.name).map(snapshotToWire) }),
@@ -114,12 +127,19 @@ function snapshotRoutes({ contents, backups }: VolumeContentDeps['volumes']): Ro
       'POST',
       '/quai/volumes/{name}/restore',
       { body: goBody(RestoreRequest) },
-      async ({ params, body, signal }) => {
-        if ((body.Snapshot === '') === (body.Backup === '')) {
-          throw new EngineError('invalid', 'a volume is restored from one Snapshot, or from one Backup');
+      async ({ params: { name }, body: { Snapshot, Backup, Artifact }, headers, signal }) => {
+        if ([Snapshot, Backup, Artifact].filter(Boolean).length !== 1) {
+          throw new EngineError(
+            'invalid',
+            'a volume is restored from one Snapshot, one Backup or one Artifact',
+          );
         }
-        if (body.Backup !== '') await backups.restore(params.name, body.Backup, { signal });
-        else await contents.restore(params.name, body.Snapshot, { signal });
+        if (Snapshot !== '') await contents.restore(name, Snapshot, { signal });
+        else if (Backup !== '') await backups.restore(name, Backup, { signal });
+        else {
+          const login = credentialsOf(registryAuthOf(headers));
+          await artifacts.restore(name, Artifact, { login, signal });
+        }
         return reply.noContent();
       },
     ),
@@ -133,6 +153,17 @@ function snapshotToWire({ name, volume, createdAt }: VolumeSnapshot) {
 function backupToWire({ path, manifest }: Backup) {
   const { volume, createdAt, file, sizeBytes, sha256 } = manifest;
   return { Path: path, Volume: volume, CreatedAt: createdAt, File: file, Size: sizeBytes, Sha256: sha256 };
+}
+
+function artifactToWire({ name, volume, createdAt, digest, archive }: ArtifactBackup) {
+  return {
+    Artifact: name,
+    Volume: volume,
+    CreatedAt: createdAt,
+    Digest: digest,
+    Size: archive.size,
+    Sha256: archive.digest.replace('sha256:', ''),
+  };
 }
 
 /** The header that Docker's clients read before they unpack. */

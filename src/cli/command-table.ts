@@ -91,7 +91,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['plugin ls', 'plugin list'], async () => (await import('./commands/plugin-ls.ts')).list),
   entry(['system df'], async () => (await import('./commands/system-df.ts')).df),
   entry(['system prune'], async () => (await import('./commands/system-prune.ts')).prune),
-  entry(['volume backup'], async () => (await import('./commands/volume-data.ts')).backup),
+  entry(['volume backup'], async () => (await import('./commands/volume-backup.ts')).backup),
   entry(['volume clone'], async () => (await import('./commands/volume-data.ts')).clone),
   entry(['volume cp'], async () => (await import('./commands/volume-cp.ts')).copy),
   entry(['volume create'], async () => (await import('./commands/volume.ts')).create),
@@ -101,9 +101,9 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['volume ls', 'volume list'], async () => (await import('./commands/volume-ls.ts')).list),
   entry(['volume prune'], async () => (await import('./commands/prune.ts')).pruneVolumes),
   entry(['volume rename'], async () => (await import('./commands/volume-data.ts')).rename),
-  entry(['volume restore'], async () => (await import('./commands/volume-data.ts')).restore),
+  entry(['volume restore'], async () => (await import('./commands/volume-backup.ts')).restore),
   entry(['volume rm', 'volume remove'], async () => (await import('./commands/volume.ts')).remove),
-  entry(['volume schedule'], async () => (await import('./commands/volume-data.ts')).schedule),
+  entry(['volume schedule'], async () => (await import('./commands/volume-schedule.ts')).schedule),
   entry(['volume snapshot'], async () => (await import('./commands/volume-data.ts')).snapshot),
 ];
 

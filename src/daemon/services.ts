@@ -140,6 +140,7 @@ function createSchedules(
   return new BackupSchedules({
     table: new ScheduleTable(db),
     backups: volumes.backups,
+    artifacts: volumes.artifacts,
     requireVolume: name => void volumes.get(name),
     withUsersPaused: (volume, work) => containers.withUsersPaused(volume, work),
     logger,
@@ -210,6 +211,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     isRunning: id => containers().isRunning(id),
     root: join(root, 'volumes'),
     mounts: linuxMounts,
+    registries,
   });
   return { snapshots, images, volumes, registries, blobs };
 }

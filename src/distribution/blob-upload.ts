@@ -4,11 +4,11 @@ import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import { type BackOff, delayMs } from './back-off.ts';
-import { badAnswer, refused } from './errors.ts';
-import type { HttpResponse } from './http-client.ts';
+import { refused } from './errors.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import type { ContentDescriptor, UploadOptions, UploadOutcome } from './repository.ts';
+import { UploadSession } from './upload-session.ts';
 
 export interface UploadDeps {
   readonly endpoint: RegistryEndpoint;
@@ -20,14 +20,6 @@ export interface UploadDeps {
 
 type Open = (offset: number) => Readable;
 
-interface PatchInput {
-  readonly offset: number;
-  readonly size: number;
-  readonly open: Open;
-  readonly onProgress: (sentBytes: number) => void;
-  readonly signal: AbortSignal | undefined;
-}
-
 /** What an attempt must bring to count as getting on. */
 const PROGRESS_BYTES = 64 * 1024;
 /** Other repositories that are asked at most whether they have the blob. */
@@ -36,16 +28,20 @@ const MOST_MOUNTS = 5;
 /** Sends one blob: mounted from another repository, or in one stream that goes on where it was cut. */
 export class BlobUpload {
   readonly #deps: UploadDeps;
+  readonly #session: UploadSession;
 
   constructor(deps: UploadDeps) {
     this.#deps = deps;
+    this.#session = new UploadSession(deps);
   }
 
   /** Whether the repository has the blob. @throws {EngineError} */
   async exists(digest: Digest, signal?: AbortSignal): Promise<boolean> {
-    const response = await this.#send({
+    const { endpoint, repository } = this.#deps;
+    const response = await endpoint.send({
       method: 'HEAD',
-      target: `/v2/${this.#deps.repository}/blobs/${digest}`,
+      target: `/v2/${repository}/blobs/${digest}`,
+      scopes: [`repository:${repository}:pull,push`],
       signal,
     });
     response.discard();
@@ -59,36 +55,15 @@ export class BlobUpload {
     const mountFrom = (options.mountFrom ?? []).slice(0, MOST_MOUNTS);
     if (await this.exists(descriptor.digest, signal)) return { how: 'exists' };
     for (const from of mountFrom) {
-      const begun = await this.#begin(descriptor.digest, signal, from);
+      const begun = await this.#session.mount(descriptor.digest, from, signal);
       if (begun === 'mounted') return { how: 'mounted', from };
       // The session that comes instead of a mount serves as well, but the next repository may have the blob.
       if (from === mountFrom.at(-1))
         return await this.#transfer(descriptor, open, { ...options, place: begun });
-      await this.#cancel(begun, signal);
+      await this.#session.cancel(begun, signal);
     }
-    const place = await this.#begin(descriptor.digest, signal);
-    if (place === 'mounted') return { how: 'exists' };
+    const place = await this.#session.begin(signal);
     return await this.#transfer(descriptor, open, { ...options, place });
-  }
-
-  /** @returns where to send the blob to. */
-  async #begin(digest: Digest, signal: AbortSignal | undefined, from?: string): Promise<URL | 'mounted'> {
-    const { repository } = this.#deps;
-    const mount = from === undefined ? '' : `?mount=${digest}&from=${encodeURIComponent(from)}`;
-    const response = await this.#send({
-      method: 'POST',
-      target: `/v2/${repository}/blobs/uploads/${mount}`,
-      headers: { 'content-length': '0' },
-      scopes: from === undefined ? [] : [`repository:${from}:pull`],
-      signal,
-    });
-    if (response.status === 201 && from !== undefined) {
-      response.discard();
-      return 'mounted';
-    }
-    if (response.status !== 202) throw refused(await problemOf(response));
-    response.discard();
-    return this.#place(response);
   }
 
   async #transfer(
@@ -102,7 +77,17 @@ export class BlobUpload {
     for (let failures = 0; sent < size; ) {
       const before = sent;
       try {
-        place = await this.#patch(place, { offset: sent, size, open, onProgress, signal });
+        const rest = { offset: sent, size, onProgress };
+        place = await this.#session.patch(
+          place,
+          {
+            offset: sent,
+            length: size - sent,
+            isPlaced: sent > 0,
+            body: () => Readable.from(counted(open(rest.offset), rest), { objectMode: false }),
+          },
+          signal,
+        );
         sent = size;
       } catch (error) {
         throwIfAborted(signal);
@@ -117,110 +102,35 @@ export class BlobUpload {
         this.#deps.logger.debug('an upload goes on', { blob: digest, sent, delay, error });
       }
     }
-    await this.#finish(place, digest, signal);
+    await this.#session.finish(place, digest, signal);
     onProgress(size);
     return { how: 'uploaded' };
   }
 
-  async #patch(place: URL, input: PatchInput): Promise<URL> {
-    const { offset, size, open, signal } = input;
-    const range = offset === 0 ? {} : { 'content-range': `${offset}-${size - 1}` };
-    const response = await this.#send({
-      method: 'PATCH',
-      target: place,
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(size - offset),
-        ...range,
-      },
-      body: () => Readable.from(counted(open(offset), input), { objectMode: false }),
-      attempts: 1,
-      signal,
-    });
-    if (response.status !== 202) throw refused(await problemOf(response));
-    response.discard();
-    return this.#place(response);
-  }
-
   /** After a cut: how much the registry has. A session that it no longer knows begins anew. */
   async #whereItStands(place: URL, signal: AbortSignal | undefined): Promise<{ place: URL; sent: number }> {
-    const response = await this.#send({ method: 'GET', target: place, signal });
-    response.discard();
-    const [, last] = /^(?:bytes=)?0-(\d+)$/.exec(response.headers['range'] ?? '') ?? [];
-    if (response.status === 204 && last !== undefined) {
-      const next = response.headers.location === undefined ? place : this.#place(response);
-      // `0-0` is nothing at all, or one byte: that one is sent again.
-      return { place: next, sent: last === '0' ? 0 : Number(last) + 1 };
-    }
-    const begun = await this.#begin(NO_DIGEST, signal);
-    return { place: begun === 'mounted' ? place : begun, sent: 0 };
-  }
-
-  async #finish(place: URL, digest: Digest, signal: AbortSignal | undefined): Promise<void> {
-    const target = new URL(place);
-    target.searchParams.set('digest', digest);
-    const response = await this.#send({
-      method: 'PUT',
-      target,
-      headers: { 'content-length': '0', 'content-type': 'application/octet-stream' },
-      signal,
-    });
-    if (response.status !== 201) throw refused(await problemOf(response));
-    response.discard();
-  }
-
-  async #cancel(place: URL, signal: AbortSignal | undefined): Promise<void> {
-    const response = await this.#send({ method: 'DELETE', target: place, attempts: 1, signal });
-    response.discard(); // the registry clears up what nobody goes on with
-  }
-
-  /** Where the registry wants the next request. Elsewhere it comes without credentials, and never by less than TLS. */
-  #place({ headers: { location }, url }: HttpResponse): URL {
-    const { host } = this.#deps.endpoint.source;
-    if (location === undefined || !URL.canParse(location, url.href)) {
-      throw badAnswer(host, 'it does not say where an upload goes on');
-    }
-    const place = new URL(location, url);
-    // Behind a proxy a registry may believe that it is reached without TLS.
-    if (url.protocol === 'https:' && place.host === url.host) place.protocol = 'https:';
-    if (place.protocol !== 'https:' && place.protocol !== url.protocol) {
-      throw badAnswer(host, `an upload is to go on by ${place.protocol}//${place.host}`);
-    }
-    if (place.username !== '' || place.password !== '') {
-      throw badAnswer(host, 'the place where an upload goes on holds credentials');
-    }
-    return place;
-  }
-
-  async #send(request: {
-    readonly method: string;
-    readonly target: string | URL;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly scopes?: readonly string[];
-    readonly body?: () => Readable;
-    readonly attempts?: number;
-    readonly signal: AbortSignal | undefined;
-  }): Promise<HttpResponse> {
-    const own = `repository:${this.#deps.repository}:pull,push`;
-    return await this.#deps.endpoint.send({ ...request, scopes: [own, ...(request.scopes ?? [])] });
+    const standing = await this.#session.standing(place, signal);
+    if (standing) return { place: standing.place, sent: standing.receivedBytes };
+    return { place: await this.#session.begin(signal), sent: 0 };
   }
 }
 
 /**
- * A registry that still writes what came before the cut tells a place that is past by the time we go on there, and then
- * refuses: it is asked again where the upload stands.
+ * Whether an upload that failed is worth going on with. A registry that still writes what came before the cut tells a place
+ * that is past by the time we go on there, and then refuses: it is asked again where the upload stands.
  */
-function mayGoOn({ kind }: EngineError, failures: number): boolean {
+export function mayGoOn({ kind }: EngineError, failures: number): boolean {
   return kind === 'unavailable' || (failures > 0 && (kind === 'notFound' || kind === 'invalid'));
 }
-
-/** For a session that is not about mounting. */
-const NO_DIGEST: Digest = 'sha256:';
 
 /** The registry gets as many bytes as were announced, or an error: more would be taken for another request. */
 async function* counted(
   source: Readable,
-  { offset, size, onProgress }: Pick<PatchInput, 'offset' | 'size' | 'onProgress'>,
+  {
+    offset,
+    size,
+    onProgress,
+  }: { readonly offset: number; readonly size: number; readonly onProgress: (sentBytes: number) => void },
 ): AsyncGenerator<Buffer> {
   let sent = offset;
   for await (const chunk of source) {

@@ -7,11 +7,12 @@ import type { Semaphore } from '#base/semaphore';
 import type { Reference } from '#spec/reference';
 import type { BackOff } from './back-off.ts';
 import type { BlobSource } from './blob-download.ts';
-import { BlobUpload } from './blob-upload.ts';
+import { BlobUpload, type UploadDeps } from './blob-upload.ts';
 import type { DownloadPool } from './download-pool.ts';
 import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
 import { BodyTooLargeError, type HttpResponse, readBody } from './http-client.ts';
 import { getManifest, headManifest, type ManifestRequest } from './manifest-request.ts';
+import { provenBytes } from './proven-bytes.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { listReferrers } from './referrer-list.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
@@ -25,9 +26,11 @@ import type {
   Referrer,
   ReferrersOptions,
   Repository,
+  StreamedBlob,
   UploadOptions,
   UploadOutcome,
 } from './repository.ts';
+import { StreamUpload } from './stream-upload.ts';
 import { tagPages } from './tag-pages.ts';
 import { transportError } from './transport-error.ts';
 
@@ -136,6 +139,23 @@ export class RegistryRepository implements Repository {
     );
   }
 
+  async uploadStream(make: () => AsyncIterable<Buffer>, { signal }: Abortable = {}): Promise<StreamedBlob> {
+    const options = signal ? { signal } : {};
+    return await this.#deps.uploads.run(
+      () => new StreamUpload(this.#uploadDeps()).run(make, options),
+      options,
+    );
+  }
+
+  read(descriptor: ContentDescriptor, { signal }: Abortable = {}): AsyncGenerator<Buffer> {
+    const { backOff } = this.#deps;
+    const options = signal ? { signal } : {};
+    return provenBytes(descriptor, offset => this.stream(descriptor, offset, options), {
+      backOff,
+      ...options,
+    });
+  }
+
   async putManifest(
     name: ManifestName,
     mediaType: string,
@@ -199,9 +219,13 @@ export class RegistryRepository implements Repository {
   }
 
   #upload(): BlobUpload {
+    return new BlobUpload(this.#uploadDeps());
+  }
+
+  #uploadDeps(): UploadDeps {
     const endpoint = this.#registry();
     const { backOff, logger } = this.#deps;
-    return new BlobUpload({ endpoint, backOff, logger, repository: endpoint.source.repository });
+    return { endpoint, backOff, logger, repository: endpoint.source.repository };
   }
 
   #request(endpoint: RegistryEndpoint, name: ManifestName, signal: AbortSignal | undefined): ManifestRequest {

@@ -42,6 +42,12 @@ export interface UploadOptions extends Abortable {
   readonly onProgress?: (sentBytes: number) => void;
 }
 
+/** What came of bytes that were uploaded while they were made. */
+export interface StreamedBlob {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
 export type UploadOutcome =
   | { readonly how: 'exists' | 'uploaded' }
   | { readonly how: 'mounted'; readonly from: string };
@@ -88,6 +94,21 @@ export interface Repository {
     open: (offset: number) => Readable,
     options?: UploadOptions,
   ): Promise<UploadOutcome>;
+
+  /**
+   * Uploads a blob while it is made, without keeping it: in parts, and after a cut from where the registry stands. Where it has
+   * lost what it had, from the beginning.
+   *
+   * @param make its bytes; may be called again, and need not give the same then
+   * @returns what it has become. @throws {EngineError} `unavailable` when the registry lost it too often.
+   */
+  uploadStream(make: () => AsyncIterable<Buffer>, options?: Abortable): Promise<StreamedBlob>;
+
+  /**
+   * The bytes of a blob, going on after a cut. Not to be believed before the end: there they are proved, and it fails
+   * with `dataLoss` when they are others.
+   */
+  read(descriptor: ContentDescriptor, options?: Abortable): AsyncGenerator<Buffer>;
 
   /** @throws {EngineError} `unauthorized`, `forbidden`, `invalid` as the registry says. */
   putManifest(name: ManifestName, mediaType: string, bytes: Buffer, options?: Abortable): Promise<Digest>;

@@ -7,7 +7,14 @@ import { migrated } from './fake-volume-deps.ts';
 import { ScheduleTable } from './schedule-table.ts';
 
 const HOUR_MS = 3_600_000;
-const WISH = { cron: '0 * * * *', directory: '/backups', keep: 3, pauses: false };
+const WISH = {
+  cron: '0 * * * *',
+  directory: '/backups',
+  artifact: '',
+  login: {},
+  keep: 3,
+  pauses: false,
+};
 
 function setUp({ failing = '' } = {}) {
   const log: string[] = [];
@@ -19,6 +26,12 @@ function setUp({ failing = '' } = {}) {
         log.push(`${volume} to ${directory} keep ${options?.keep}`);
         if (failing !== '') throw new EngineError('invalid', failing);
         return { path: '/backups/x.json', manifest: {} as never }; // only its path is looked at
+      },
+    },
+    artifacts: {
+      make: async (volume, artifact, options) => {
+        log.push(`${volume} to ${artifact} as ${options?.login?.username} keep ${options?.keep}`);
+        return { name: `${artifact}:x` } as never; // only its name is looked at
       },
     },
     requireVolume: name => {
@@ -48,6 +61,41 @@ describe('BackupSchedules', () => {
     clock.now += HOUR_MS;
     await schedules.runDue();
     assert.equal(log.length, 2);
+  });
+
+  test('an artifact is made with the credentials that came with its schedule', async () => {
+    const { schedules, log, clock } = setUp();
+    const login = { username: 'ann', password: 'secret' };
+    schedules.add('data', { ...WISH, directory: '', artifact: 'reg.example.com/backups/data', login });
+    clock.now += HOUR_MS;
+    await schedules.runDue();
+    assert.deepEqual(log, ['data to reg.example.com/backups/data as ann keep 3']);
+  });
+
+  test('add() refuses an artifact that no backup can be: a digest, a tag of which several are to be kept', () => {
+    const { schedules } = setUp();
+    const add = (artifact: string, keep = 0) =>
+      schedules.add('data', { ...WISH, directory: '', artifact, keep });
+    assert.throws(() => add(`reg.example.com/a@sha256:${'0'.repeat(64)}`), { kind: 'invalid' });
+    assert.throws(() => add('reg.example.com/a:daily', 2), { kind: 'invalid', message: /has a tag/ });
+    assert.throws(() => add('reg.example.com/A'), { kind: 'invalid', message: /must be lowercase/ });
+    assert.throws(() => schedules.add('data', { ...WISH, artifact: 'reg.example.com/a' }), {
+      kind: 'invalid',
+    });
+    add('reg.example.com/a:daily');
+  });
+
+  test('listAll() has those of all volumes', () => {
+    const { schedules } = setUp();
+    schedules.add('data', WISH);
+    schedules.add('other', WISH);
+    assert.deepEqual(
+      schedules
+        .listAll()
+        .map(({ volume }) => volume)
+        .toSorted(),
+      ['data', 'other'],
+    );
   });
 
   test('runDue() pauses users when asked to, and notes why a backup failed', async () => {

@@ -3,12 +3,19 @@ import { nextDue, parseCron } from '#base/cron';
 import { EngineError, messageOf } from '#base/errors';
 import { newId, shortId } from '#base/ids';
 import type { Logger } from '#base/logger';
+import { type ArtifactBackups, checkBackupName } from './artifact-backups.ts';
 import type { BackupSchedule, ScheduleTable } from './schedule-table.ts';
 import type { VolumeBackups } from './volume-backups.ts';
+
+export type ScheduleWish = Pick<
+  BackupSchedule,
+  'cron' | 'directory' | 'artifact' | 'login' | 'keep' | 'pauses'
+>;
 
 export interface BackupSchedulesDeps {
   readonly table: ScheduleTable;
   readonly backups: Pick<VolumeBackups, 'make'>;
+  readonly artifacts: Pick<ArtifactBackups, 'make'>;
   /** @throws `notFound` for a volume that is not there. */
   readonly requireVolume: (name: string) => void;
   /** runs work while the containers that run with a volume are paused */
@@ -39,14 +46,9 @@ export class BackupSchedules {
   }
 
   /** @throws {EngineError} `invalid` for a schedule that is none or never due, `notFound` for the volume. */
-  add(volume: string, wish: Pick<BackupSchedule, 'cron' | 'directory' | 'keep' | 'pauses'>): BackupSchedule {
+  add(volume: string, wish: ScheduleWish): BackupSchedule {
     this.#deps.requireVolume(volume);
-    if (!isAbsolute(wish.directory)) {
-      throw new EngineError(
-        'invalid',
-        `"${wish.directory}" is no absolute path of a directory of the engine's host`,
-      );
-    }
+    checkPlace(wish);
     const createdAt = this.#now();
     if (dueAfter(wish.cron, createdAt) === undefined) {
       throw new EngineError('invalid', `"${wish.cron}" is never due`);
@@ -68,7 +70,12 @@ export class BackupSchedules {
 
   list(volume: string): BackupSchedule[] {
     this.#deps.requireVolume(volume);
-    return this.#deps.table.all().filter(schedule => schedule.volume === volume);
+    return this.listAll().filter(schedule => schedule.volume === volume);
+  }
+
+  /** Those of all volumes, oldest first. */
+  listAll(): BackupSchedule[] {
+    return this.#deps.table.all();
   }
 
   /** @throws `notFound`. */
@@ -115,20 +122,48 @@ export class BackupSchedules {
     return Math.min(Math.max(untilNext, 0) + 1, LONGEST_SLEEP_MS);
   }
 
-  async #run({ id, volume, directory, keep, pauses }: BackupSchedule): Promise<void> {
-    const { backups, table, logger, withUsersPaused } = this.#deps;
+  async #run(schedule: BackupSchedule): Promise<void> {
+    const { table, logger, withUsersPaused } = this.#deps;
+    const { id, volume, directory, artifact, pauses } = schedule;
     const startedAt = this.#now();
     const { signal } = this.#closing;
-    const make = () => backups.make(volume, directory, { ...(keep > 0 && { keep }), signal });
+    const make = () => this.#make(schedule, signal);
     try {
-      const { path } = await (pauses ? withUsersPaused(volume, make) : make());
-      logger.info('a backup was made', { volume, path });
+      const place = await (pauses ? withUsersPaused(volume, make) : make());
+      logger.info('a backup was made', { volume, place });
       table.noteRun(id, startedAt, '');
     } catch (error) {
       if (signal.aborted) return;
-      logger.error('a backup that was due could not be made', { volume, directory, error });
+      logger.error('a backup that was due could not be made', {
+        volume,
+        place: directory || artifact,
+        error,
+      });
       table.noteRun(id, startedAt, messageOf(error));
     }
+  }
+
+  /** @returns where it is. */
+  async #make(
+    { volume, directory, artifact, login, keep }: BackupSchedule,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const options = { ...(keep > 0 && { keep }), signal };
+    if (artifact === '') return (await this.#deps.backups.make(volume, directory, options)).path;
+    return (await this.#deps.artifacts.make(volume, artifact, { ...options, login })).name;
+  }
+}
+
+function checkPlace({ directory, artifact, keep }: ScheduleWish): void {
+  if (artifact !== '') {
+    if (directory !== '')
+      throw new EngineError('invalid', 'a backup goes into a Directory, or is an Artifact');
+    checkBackupName(artifact, keep > 0 ? keep : undefined);
+  } else if (!isAbsolute(directory)) {
+    throw new EngineError(
+      'invalid',
+      `"${directory}" is no absolute path of a directory of the engine's host`,
+    );
   }
 }
 

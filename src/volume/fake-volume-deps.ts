@@ -26,6 +26,7 @@ export function fakeVolumeDeps(root: string, db: Database = migrated()): FakeVol
     jail: plainTrees(log),
     mounts: notedMounts(log, mounted),
     plugins: noPlugins,
+    registries: noRegistries,
     logger: warningsTo(log),
     events: {
       emit: ({ action, actor }) => {
@@ -40,6 +41,13 @@ const noPlugins: VolumeDeps['plugins'] = {
   get: name => Promise.reject(new EngineError('notFound', `plugin "${name}" not found`)),
   announcedNames: () => [],
   activeNames: () => [],
+};
+
+/** For tests without registries. */
+export const noRegistries: VolumeDeps['registries'] = {
+  repository: () => {
+    throw new TypeError('there are no registries in this test');
+  },
 };
 
 export function migrated(): Database {

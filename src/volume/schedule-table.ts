@@ -1,4 +1,6 @@
+import * as v from 'valibot';
 import type { Database, Migration, Row } from '#store/database';
+import type { RegistryLogin } from './artifact-repository.ts';
 
 /** After those of volumes. */
 export const scheduleMigrations: readonly Migration[] = [
@@ -16,6 +18,11 @@ export const scheduleMigrations: readonly Migration[] = [
       last_error TEXT NOT NULL
     ) STRICT, WITHOUT ROWID`,
   },
+  {
+    name: 'volume/5-schedules-of-artifacts',
+    sql: `ALTER TABLE volume_schedules ADD COLUMN artifact TEXT NOT NULL DEFAULT '';
+      ALTER TABLE volume_schedules ADD COLUMN login TEXT NOT NULL DEFAULT '{}'`,
+  },
 ];
 
 /** Backups of a volume that are made by themselves. */
@@ -23,7 +30,12 @@ export interface BackupSchedule {
   readonly id: string;
   readonly volume: string;
   readonly cron: string;
+  /** empty when they are artifacts */
   readonly directory: string;
+  /** `host/repository[:tag]`; empty when they go into a directory */
+  readonly artifact: string;
+  /** for the registry, kept as environments of containers are: the database is readable by root alone */
+  readonly login: RegistryLogin;
   /** 0: all */
   readonly keep: number;
   readonly pauses: boolean;
@@ -43,12 +55,14 @@ export class ScheduleTable {
 
   insert(schedule: BackupSchedule): void {
     this.#db.run(
-      `INSERT INTO volume_schedules (id, volume, cron, directory, keep, pauses, created_at, last_run_at, last_error)
-       VALUES (?, ?, ?, ?, ?, ?, ?, NULL, '')`,
+      `INSERT INTO volume_schedules (id, volume, cron, directory, artifact, login, keep, pauses, created_at, last_run_at, last_error)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, '')`,
       schedule.id,
       schedule.volume,
       schedule.cron,
       schedule.directory,
+      schedule.artifact,
+      JSON.stringify(schedule.login),
       schedule.keep,
       schedule.pauses ? 1 : 0,
       schedule.createdAt,
@@ -69,12 +83,21 @@ export class ScheduleTable {
   }
 }
 
+const Login = v.object({
+  username: v.exactOptional(v.string()),
+  password: v.exactOptional(v.string()),
+  identityToken: v.exactOptional(v.string()),
+  registryToken: v.exactOptional(v.string()),
+});
+
 function toSchedule(row: Row): BackupSchedule {
   return {
     id: String(row['id']),
     volume: String(row['volume']),
     cron: String(row['cron']),
     directory: String(row['directory']),
+    artifact: String(row['artifact']),
+    login: v.parse(Login, JSON.parse(String(row['login']))),
     keep: Number(row['keep']),
     pauses: row['pauses'] === 1,
     createdAt: Number(row['created_at']),

@@ -39,6 +39,7 @@ export class VolumeRenamer {
   /** @throws {EngineError} `notFound`, `conflict` when the new name is taken, `invalid` when it is none. */
   async rename(from: string, to: string, { follow, ...abortable }: RenameOptions = {}): Promise<Volume> {
     const { db, table, directories, mounting, locks, events } = this.#deps;
+    if (!table.find(from)) throw volumeNotFound(from); // what is wrong first is told first
     checkVolumeName(to);
     if (from === to) throw new EngineError('invalid', `volume ${from} has this name already`);
     const [first, second] = [from, to].toSorted(); // in one order, so that two renamings never wait for each other

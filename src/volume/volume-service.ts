@@ -5,6 +5,8 @@ import { newId } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
+import { ArtifactBackups } from './artifact-backups.ts';
+import type { ArtifactRegistries } from './artifact-repository.ts';
 import { volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount, rootAttributes } from './local-options.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
@@ -46,6 +48,8 @@ export interface VolumeDeps {
   readonly mounts: VolumeMounts;
   /** drivers of other vendors */
   readonly plugins: PluginFinder;
+  /** where backups go that are artifacts */
+  readonly registries: ArtifactRegistries;
   readonly events: EventSink;
   readonly logger: Logger;
 }
@@ -75,6 +79,7 @@ export class VolumeService {
   /** work with what is in volumes */
   readonly contents: VolumeContents;
   readonly backups: VolumeBackups;
+  readonly artifacts: ArtifactBackups;
 
   constructor(deps: VolumeDeps) {
     const { db, root, jail, mounts, plugins, events, logger } = deps;
@@ -102,7 +107,9 @@ export class VolumeService {
       isRunning: deps.isRunning ?? (() => false),
       discard: path => this.#remover.delete(path),
     });
-    this.backups = new VolumeBackups({ get: name => this.get(name), contents: this.contents });
+    const access = { get: (name: string) => this.get(name), contents: this.contents };
+    this.backups = new VolumeBackups(access);
+    this.artifacts = new ArtifactBackups({ ...access, registries: deps.registries });
   }
 
   /**

@@ -82,6 +82,7 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     const left = await daemon.docker(['volume', 'rm', 'new']);
     assert.match(left.stderr, /volume is in use/);
     await docker('rm', '-f', 'runs', 'waits');
+    assert.match(await refused('volume', 'rename', 'nope', 'x'), /get nope: no such volume/);
     assert.equal(await docker('volume', 'ls', '-q'), 'new');
     await docker('volume', 'rm', 'new');
   });
@@ -100,7 +101,8 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     await docker('rm', '-f', 'user');
     assert.equal(await quai('volume', 'restore', 'one', 'monday'), 'one');
     assert.equal(await read('one'), 'first');
-    assert.match(await quai('volume', 'snapshot', '--list', 'one'), /^monday\t\d{4}-/);
+    assert.match(await quai('volume', 'snapshot', '--list', 'one'), /^NAME +CREATED AT\nmonday +\d{4}-/);
+    assert.equal(await quai('volume', 'snapshot', '--list', '-q', 'one'), 'monday');
     assert.equal(await quai('volume', 'snapshot', '--remove', 'one', 'monday'), 'monday');
     assert.match(await refused('volume', 'clone', 'one', 'two'), /volume two exists already/);
     await docker('volume', 'rm', 'one', 'two');
@@ -183,10 +185,9 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     mkdirSync(backups);
     assert.match(await refused('volume', 'schedule', 'planned', 'often', backups), /"often" is no schedule/);
     const id = await quai('volume', 'schedule', '--keep', '2', 'planned', '@hourly', backups);
-    assert.match(
-      await quai('volume', 'schedule', 'planned'),
-      new RegExp(`^${id}\\t@hourly\\t${backups}\\t\\d{4}-`),
-    );
+    const row = new RegExp(`\\n${id} +planned +@hourly +${backups} +\\d{4}-`);
+    assert.match(await quai('volume', 'schedule', 'planned'), row);
+    assert.match(await quai('volume', 'schedule'), row);
     await daemon.kill9();
     const db = new DatabaseSync(`${daemon.root}/quai.db`);
     db.prepare('UPDATE volume_schedules SET created_at = created_at - 7200000').run();
@@ -199,7 +200,7 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     await quai('volume', 'rename', 'planned', 'renamed');
     assert.match(await quai('volume', 'schedule', 'renamed'), /@hourly/);
     await quai('volume', 'schedule', '--remove', id, 'renamed');
-    assert.equal(await quai('volume', 'schedule', 'renamed'), '');
+    assert.equal(await quai('volume', 'schedule', '-q', 'renamed'), '');
     await docker('volume', 'rm', 'renamed', 'again');
   });
 

@@ -8,6 +8,8 @@ import { Plugins } from '#plugin/plugins';
 import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
+import type { ArtifactRegistries } from '#volume/artifact-repository';
+import { noRegistries } from '#volume/fake-volume-deps';
 import { VolumeService } from '#volume/volume-service';
 import { VolumeTable, volumeMigrations } from '#volume/volume-table';
 
@@ -21,7 +23,10 @@ export interface VolumeEngine extends AsyncDisposable {
 }
 
 /** Volumes on a real disk, with real threads and mounts; disposing it fails when something stays mounted. */
-export async function startVolumes(places: PluginPlaces = { sockets: [], specs: [] }): Promise<VolumeEngine> {
+export async function startVolumes(
+  places: PluginPlaces = { sockets: [], specs: [] },
+  registries: ArtifactRegistries = noRegistries,
+): Promise<VolumeEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'volumes-'));
   const db = new Database(join(folder, 'db'));
   db.migrate(volumeMigrations, silentLogger);
@@ -32,6 +37,7 @@ export async function startVolumes(places: PluginPlaces = { sockets: [], specs: 
       root: join(folder, 'volumes'),
       jail,
       mounts: linuxMounts,
+      registries,
       plugins: new Plugins({ logger: silentLogger, places }),
       events: { emit: () => undefined },
       logger: silentLogger,
