@@ -14,7 +14,7 @@ import { displayName } from '#spec/tar/byte-string';
 import { safePath } from '#spec/tar/safe-path';
 import type { SparseMap, TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
-import { hasTooManyImplicit, whiteoutOf } from '#spec/tar/whiteout';
+import { ImplicitCount, whiteoutOf } from '#spec/tar/whiteout';
 import {
   AT_FDCWD,
   chmodAt,
@@ -60,6 +60,7 @@ export class LayerExtractor implements TarSink {
   entries = 0;
   sizeBytes = 0;
   readonly #options: LayerExtractorOptions;
+  readonly #implicit = new ImplicitCount();
   /** directories known to be there */
   readonly #directories = new Set<string>(['']);
   /** their times, set at the end: every new entry changes them */
@@ -283,7 +284,7 @@ export class LayerExtractor implements TarSink {
     if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
     if (this.#makeImplicit(path)) {
       this.implicitDirectories.add(path);
-      if (hasTooManyImplicit(this.implicitDirectories.size, this.entries)) {
+      if (this.#implicit.isTooMany(path.length, this.entries)) {
         throw new EngineError('invalid', 'too many directories');
       }
     }

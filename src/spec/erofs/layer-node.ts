@@ -64,6 +64,8 @@ export class LayerDirectory extends LayerNode {
   /** name in its parent; `''` for the root */
   readonly name: string;
   readonly parent: LayerDirectory | undefined;
+  /** of {@link pathOf} */
+  readonly pathLength: number;
   /** the archive went through it without describing it */
   isImplicit = true;
   isOpaque = false;
@@ -72,6 +74,7 @@ export class LayerDirectory extends LayerNode {
     super('directory');
     this.name = name;
     this.parent = parent;
+    this.pathLength = name.length + (parent?.parent ? parent.pathLength + 1 : 0);
   }
 }
 

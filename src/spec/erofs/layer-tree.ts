@@ -3,7 +3,7 @@ import { displayName } from '../tar/byte-string.ts';
 import { safePath } from '../tar/safe-path.ts';
 import type { TarEntry } from '../tar/tar-entry.ts';
 import type { TarSink } from '../tar/tar-parser.ts';
-import { hasTooManyImplicit, whiteoutOf } from '../tar/whiteout.ts';
+import { ImplicitCount, whiteoutOf } from '../tar/whiteout.ts';
 import { LayerDirectory, LayerNode } from './layer-node.ts';
 import { keepsXattr } from './xattr-body.ts';
 
@@ -14,6 +14,9 @@ const MAX_TARGET = 4095;
 /** As the kernel: fs/namei.c. */
 const MAX_LINKS = 40;
 const MAX_TOP_LEVEL_NAMES = 64;
+/** Of all extended attributes together: they are kept outside of the heap, which has a bound of its own. */
+const MAX_XATTR_BYTES = 128 * 1024 * 1024;
+const XATTR_OVERHEAD = 64;
 
 /**
  * The file system that unpacking the archive of a layer into an empty directory would make, in memory: an entry replaces an
@@ -26,7 +29,8 @@ export class LayerTree implements TarSink {
   entries = 0;
   /** content of all files */
   sizeBytes = 0;
-  #implicit = 0;
+  readonly #implicit = new ImplicitCount();
+  #xattrBytes = 0;
 
   entry(entry: TarEntry): void {
     this.entries += 1;
@@ -55,17 +59,32 @@ export class LayerTree implements TarSink {
     const parent = this.#directory(slash < 0 ? '' : path.slice(0, slash));
     const name = path.slice(slash + 1);
     checkName(name);
-    if (entry.type === 'directory') return describe(this.#makeDirectory(parent, name), entry);
+    if (entry.type === 'directory') return this.#describe(this.#makeDirectory(parent, name), entry);
     if (entry.type === 'hardlink') return this.#hardLink(entry, path, parent, name);
     const node = LayerNode.of(entry, entry.type);
-    node.xattrs = kept(entry, node.xattrs);
+    this.#keepXattrs(node, entry);
     if (node.type === 'symlink') checkTarget(node.target);
     parent.children.set(name, node);
   }
 
   #describeRoot(entry: TarEntry): void {
     if (entry.type !== 'directory') throw new PathError('the root is no directory');
-    describe(this.root, entry);
+    this.#describe(this.root, entry);
+  }
+
+  #describe(directory: LayerDirectory, entry: TarEntry): void {
+    directory.isImplicit = false;
+    directory.describe(entry);
+    this.#keepXattrs(directory, entry);
+  }
+
+  /** A directory that is described again keeps what it had before. */
+  #keepXattrs(node: LayerNode, entry: TarEntry): void {
+    const added = [...entry.xattrs].filter(([name]) => keepsXattr(name, node.type));
+    for (const [name, value] of added) this.#xattrBytes += name.length + value.length + XATTR_OVERHEAD;
+    if (this.#xattrBytes > MAX_XATTR_BYTES) throw new PathError('too many extended attributes');
+    if (node.xattrs.size === 0 && added.length > 0) node.xattrs = new Map(added);
+    else if (node.xattrs instanceof Map) for (const [name, value] of added) node.xattrs.set(name, value);
   }
 
   /** A directory over a whiteout of the same layer hides what lower layers have in it. */
@@ -114,15 +133,16 @@ export class LayerTree implements TarSink {
   #directory(path: string): LayerDirectory {
     let directory = this.root;
     if (path === '') return directory;
+    const count = { links: 0 }; // of the whole path, as for the kernel
     for (const name of path.split('/')) {
       const next = directory.children.get(name);
       if (next instanceof LayerDirectory) directory = next;
       else if (next === undefined || next.isWhiteout) {
         checkName(name);
         directory = this.#makeDirectory(directory, name);
-        this.#implicit += 1;
-        if (hasTooManyImplicit(this.#implicit, this.entries)) throw new PathError('too many directories');
-      } else directory = this.#throughLink(directory, next, { links: 0 });
+        if (this.#implicit.isTooMany(directory.pathLength, this.entries))
+          throw new PathError('too many directories');
+      } else directory = this.#throughLink(directory, next, count);
     }
     return directory;
   }
@@ -168,24 +188,11 @@ function isInside(directory: LayerDirectory, outer: LayerNode | undefined): bool
   return false;
 }
 
-function describe(directory: LayerDirectory, entry: TarEntry): void {
-  directory.isImplicit = false;
-  directory.describe(entry);
-  directory.xattrs = kept(entry, directory.xattrs);
-}
-
 /** A whiteout concerns lower layers only: what this layer has under that name stays, a directory becomes opaque. */
 function hide(parent: LayerDirectory, name: string): void {
   const existing = parent.children.get(name);
   if (existing instanceof LayerDirectory) existing.isOpaque = true;
   else if (!existing) parent.children.set(name, LayerNode.whiteout());
-}
-
-function kept(entry: TarEntry, before: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
-  if (entry.xattrs.size === 0 || entry.type === 'hardlink') return before;
-  const type = entry.type;
-  const added = [...entry.xattrs].filter(([name]) => keepsXattr(name, type));
-  return added.length === 0 ? before : new Map([...before, ...added]);
 }
 
 /** As symlink(2). */

@@ -56,7 +56,7 @@ function recordLength(body: Buffer, offset: number): number {
 function apply(fields: PaxFields, key: string, value: Buffer): void {
   if (key.startsWith(XATTR_PREFIX)) {
     fields.xattrs ??= new Map();
-    fields.xattrs.set(key.slice(XATTR_PREFIX.length), Buffer.from(value));
+    fields.xattrs.set(key.slice(XATTR_PREFIX.length), copyOf(value));
     return;
   }
   if (key.startsWith(SPARSE_PREFIX)) {
@@ -78,6 +78,13 @@ function apply(fields: PaxFields, key: string, value: Buffer): void {
     default:
       return;
   }
+}
+
+/** With memory of its own: a piece of a shared one would keep all of that for as long as the entry is known. */
+function copyOf(value: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(value.length);
+  value.copy(copy);
+  return copy;
 }
 
 function set<K extends keyof PaxFields>(fields: PaxFields, key: K, value: PaxFields[K] | undefined): void {

@@ -6,7 +6,7 @@ type Segment = SparseMap['segments'][number];
 
 /** No file system makes files of more pieces that anyone would pack. */
 const MAX_SEGMENTS = 100_000;
-const MAX_MAP_BYTES = 4 * 1024 * 1024;
+const MAX_DIGITS = 16;
 
 const INLINE_OFFSET = 386;
 const INLINE_COUNT = 4;
@@ -57,32 +57,38 @@ export class GnuSparseReader {
 /** Collects the map of PAX sparse format 1.0: decimal numbers, one per line, in the first blocks of the content. */
 export class PaxSparseReader {
   readonly realSize: number;
-  readonly #blocks: Buffer[] = [];
+  /** how many pieces there are, then where each begins and how long it is */
+  readonly #numbers: number[] = [];
+  /** a number whose line goes on in the next block */
+  #begun = '';
+  #blocks = 0;
 
   constructor(realSize: string | undefined) {
     this.realSize = decimal(realSize ?? '');
   }
 
   get mapBytes(): number {
-    return this.#blocks.length * BLOCK_SIZE;
+    return this.#blocks * BLOCK_SIZE;
   }
 
-  /** @returns whether the map is complete. */
+  /** @returns whether the map is complete; what follows it in the block is padding. */
   addBlock(block: Buffer): boolean {
-    this.#blocks.push(Buffer.from(block));
-    if (this.mapBytes > MAX_MAP_BYTES) throw tarError('a sparse file has too many pieces');
-    const lines = this.#lines();
-    return lines.length > 1 && lines.length - 1 > 2 * decimal(lines[0] ?? '');
+    this.#blocks += 1;
+    const lines = (this.#begun + block.toString('latin1')).split('\n');
+    const begun = lines.pop() ?? '';
+    for (const line of lines) {
+      this.#numbers.push(decimal(line));
+      const [count = 0] = this.#numbers;
+      if (count > MAX_SEGMENTS) throw tarError('a sparse file has too many pieces');
+      if (this.#numbers.length > 2 * count) return true;
+    }
+    if (begun.length > MAX_DIGITS) throw tarError('malformed sparse map');
+    this.#begun = begun;
+    return false;
   }
 
   finish(storedSize: number): SparseMap {
-    const [count = 0, ...numbers] = this.#lines().slice(0, -1).map(decimal);
-    const segments = pairs(numbers.slice(0, 2 * count));
-    return checked({ realSize: this.realSize, segments }, storedSize);
-  }
-
-  #lines(): string[] {
-    return Buffer.concat(this.#blocks).toString('latin1').split('\n');
+    return checked({ realSize: this.realSize, segments: pairs(this.#numbers.slice(1)) }, storedSize);
   }
 }
 

@@ -162,6 +162,22 @@ test('a V7 name with a slash at its end is a directory', () => {
   assert.equal(read(archive(header))[0]?.type, 'directory');
 });
 
+test('a map of many pieces takes no longer than its length, and one that is too long is refused at its first line', () => {
+  const header = (map: string): Buffer =>
+    withPax(
+      sparsePax({ major: '1', minor: '0', realsize: '1000000', name: 'real' }),
+      tarEntry({ path: 'f' }, map),
+    );
+  const pieces = Array.from({ length: 90_000 }, (_, index) => `${index}\n0\n`).join('');
+  const map = `90000\n${pieces}`;
+  const begin = performance.now();
+  const [entry] = read(archive(header(map + '\0'.repeat(512 - (map.length % 512)))));
+  assert.equal(entry?.sparse?.segments.length, 90_000);
+  assert.ok(performance.now() - begin < 2000, 'not by the square');
+  assert.throws(() => read(archive(header(`100001\n${'1\n'.repeat(1000)}`))), /too many pieces/);
+  assert.throws(() => read(archive(header(`2\n${'1'.repeat(1000)}`))), /malformed sparse map/);
+});
+
 test('a sparse file comes with a map of its pieces', () => {
   const sparse = {
     realSize: 20,

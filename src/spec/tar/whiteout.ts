@@ -28,11 +28,20 @@ export function whiteoutOf(path: string): Whiteout | undefined {
 
 const MANY = 50_000;
 const MANY_PER_ENTRY = 10;
+const MANY_BYTES = 64 * 1024 * 1024;
 
-/**
- * Whether an archive goes through more directories without describing them than any tool would make it: a name of 4 KB can make
- * two thousand.
- */
-export function hasTooManyImplicit(directories: number, entries: number): boolean {
-  return directories > MANY + MANY_PER_ENTRY * entries;
+/** Directories that an archive went through without describing them. */
+export class ImplicitCount {
+  #directories = 0;
+  #bytes = 0;
+
+  /**
+   * One more. @returns whether there are more than any tool would make: a name of 4 KB can make two thousand, each of which is
+   * remembered by its whole path.
+   */
+  isTooMany(pathLength: number, entries: number): boolean {
+    this.#directories += 1;
+    this.#bytes += pathLength;
+    return this.#directories > MANY + MANY_PER_ENTRY * entries || this.#bytes > MANY_BYTES;
+  }
 }
