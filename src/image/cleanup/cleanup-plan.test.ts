@@ -100,3 +100,17 @@ test('a layer that others have frees nothing until the last of them goes', () =>
   ];
   assert.deepEqual(plan(images, { unusedDays: 30 }), ['a unused 10', 'b unused 20']);
 });
+
+test('what shares a name goes with it, or stays with it', () => {
+  const shared = { repoTags: ['app:1'] };
+  const old = image('other-platform', 90, shared);
+  const policy = { unusedDays: 30, keepLabels: ['keep'] };
+  assert.deepEqual(plan([old, image('host', 1.5, shared)], policy), []);
+  assert.deepEqual(plan([old, image('host', 0.5, shared)], { ...policy, unusedDays: 0 }), []);
+  assert.deepEqual(plan([old, image('host', 90, shared)], policy, 0, ['host']), []);
+  assert.deepEqual(plan([old, image('host', 90, { ...shared, ...labelled })], policy), []);
+  assert.deepEqual(plan([old, image('host', 40, shared)], policy), [
+    'other-platform unused 10',
+    'host unused 10',
+  ]);
+});

@@ -41,24 +41,22 @@ export function planCleanup(
   policy: CleanupPolicy,
   facts: CleanupFacts,
 ): CleanupItem[] {
-  const { now, isUsed, disk } = facts;
+  const { disk } = facts;
   const owners = new LayerOwners(images);
-  const candidates = images
-    .filter(image => !isUsed(image) && now - usedAt(image) >= DAY_MS && !isKept(image, policy.keepLabels))
-    .toSorted((one, other) => usedAt(one) - usedAt(other));
+  const candidates = removable(images, policy, facts).toSorted((one, other) => one.usedAt - other.usedAt);
   const items: CleanupItem[] = [];
   const take = (image: Image, reason: CleanupItem['reason']): void => {
     items.push({ image, reason, freedBytes: owners.release(image) });
   };
-  const left = candidates.filter(image => {
-    const reason = ageReason(image, policy, now);
-    if (reason) take(image, reason);
+  const left = candidates.filter(candidate => {
+    const reason = ageReason(candidate, policy, facts);
+    if (reason) take(candidate.image, reason);
     return !reason;
   });
   const { water } = policy;
   let used = disk.usedBytes - items.reduce((sum, { freedBytes }) => sum + freedBytes, 0);
   if (!water || used <= (disk.totalBytes * water.high) / 100) return items;
-  for (const image of left) {
+  for (const { image } of left) {
     if (used <= (disk.totalBytes * water.low) / 100) break;
     take(image, 'disk');
     used -= items.at(-1)?.freedBytes ?? 0;
@@ -66,12 +64,36 @@ export function planCleanup(
   return items;
 }
 
+/** An image that may go, and when it was last of use: as the image of its names, whichever of them is for another platform. */
+export interface Removable {
+  readonly image: Image;
+  readonly usedAt: number;
+}
+
+/** What nothing says against. Images that share a name go with it together: all of them must be old, unused and not kept. */
+export function removable(
+  images: readonly Image[],
+  { keepLabels }: Pick<CleanupPolicy, 'keepLabels'>,
+  { now, isUsed }: Pick<CleanupFacts, 'now' | 'isUsed'>,
+): Removable[] {
+  const byName = new Map<string, Image[]>();
+  for (const image of images) {
+    for (const name of image.repoTags) byName.set(name, [...(byName.get(name) ?? []), image]);
+  }
+  return images.flatMap(image => {
+    const together = [image, ...image.repoTags.flatMap(name => byName.get(name) ?? [])];
+    const lastUse = Math.max(...together.map(usedAt));
+    const mustStay = now - lastUse < DAY_MS || together.some(one => isUsed(one) || isKept(one, keepLabels));
+    return mustStay ? [] : [{ image, usedAt: lastUse }];
+  });
+}
+
 function ageReason(
-  image: Image,
+  { image, usedAt }: Removable,
   { danglingDays, unusedDays }: CleanupPolicy,
-  now: number,
+  { now }: CleanupFacts,
 ): 'dangling' | 'unused' | undefined {
-  const days = (now - usedAt(image)) / DAY_MS;
+  const days = (now - usedAt) / DAY_MS;
   if (unusedDays !== undefined && days >= unusedDays) return 'unused';
   const isDangling = image.repoTags.length === 0;
   return isDangling && danglingDays !== undefined && days >= danglingDays ? 'dangling' : undefined;

@@ -1,10 +1,12 @@
 import { statfs } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import type { Abortable } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { Image } from '../image.ts';
-import { type CleanupItem, type CleanupPolicy, planCleanup } from './cleanup-plan.ts';
+import { type CleanupItem, type CleanupPolicy, planCleanup, removable } from './cleanup-plan.ts';
+import { SteadyClock } from './steady-clock.ts';
 
 export interface ImageCleanerDeps {
   readonly policy: CleanupPolicy;
@@ -33,6 +35,7 @@ const EVERY_MS = 3600 * 1000;
 /** Removes images by the policy: once an hour, and when somebody asks. */
 export class ImageCleaner implements Disposable {
   readonly #deps: ImageCleanerDeps;
+  readonly #clock = new SteadyClock({ wallMs: Date.now, upMs: () => uptime() * 1000 });
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: ImageCleanerDeps) {
@@ -53,28 +56,40 @@ export class ImageCleaner implements Disposable {
     const { policy, list, isUsed, root } = this.#deps;
     const { blocks, bfree, bsize } = await statfs(root);
     const disk = { totalBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize };
-    const plan = planCleanup(list(), policy, { now: Date.now(), isUsed, disk });
+    const plan = planCleanup(list(), policy, { now: this.#clock.now(), isUsed, disk });
     const items = isDry ? plan : await this.#remove(plan, signal);
     const freedBytes = items.reduce((sum, item) => sum + item.freedBytes, 0);
     if (!isDry && items.length > 0) this.#announce(items, freedBytes);
     return { items, freedBytes };
   }
 
-  /** By each of its names, without force: what came into use meanwhile stays. */
   async #remove(plan: readonly CleanupItem[], signal: AbortSignal | undefined): Promise<CleanupItem[]> {
     const gone: CleanupItem[] = [];
-    for (const item of plan) {
-      const { id, repoTags } = item.image;
+    for (const item of plan) if (await this.#removeOne(item.image, signal)) gone.push(item);
+    return gone;
+  }
+
+  /**
+   * By each of its names, without force. What came into use, or under another image's name, since the plan was made stays: nothing
+   * happens between the look and the removal.
+   *
+   * @returns whether it is gone.
+   */
+  async #removeOne({ id, repoTags }: Image, signal: AbortSignal | undefined): Promise<boolean> {
+    const { policy, list, isUsed, remove } = this.#deps;
+    for (let attempts = repoTags.length + 1; ; attempts -= 1) {
+      const images = list();
+      if (!images.some(image => image.id === id)) return true; // with another one of its name
+      const facts = { now: this.#clock.now(), isUsed };
+      const found = removable(images, policy, facts).find(({ image }) => image.id === id);
+      if (!found || attempts === 0) return false;
       try {
-        for (const name of repoTags.length > 0 ? repoTags : [id]) {
-          await this.#deps.remove(name, signal ? { signal } : {});
-        }
-        gone.push(item);
+        await remove(found.image.repoTags[0] ?? id, signal ? { signal } : {});
       } catch (error) {
-        if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error;
+        if (isKind(error, 'conflict') || isKind(error, 'notFound')) return false;
+        throw error;
       }
     }
-    return gone;
   }
 
   #announce(items: readonly CleanupItem[], freedBytes: number): void {
