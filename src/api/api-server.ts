@@ -4,6 +4,7 @@ import type { ContainerService } from '#container/container-service';
 import { createHttpServer, type HttpServer } from '#http/http-server';
 import type { Route } from '#http/route';
 import { apiEdge } from './api-edge.ts';
+import { type AttestationRouteDeps, attestationRoutes } from './attestation-routes.ts';
 import { type ContainerFileApi, containerFileRoutes } from './container-file-routes.ts';
 import { containerLifecycleRoutes, type LifecycleApi } from './container-lifecycle-routes.ts';
 import { type ContainerRouteDeps, containerRoutes } from './container-routes.ts';
@@ -33,7 +34,10 @@ export interface ApiServerDeps {
     PortApi &
     ContainerFileApi &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
-  readonly images: ContainerRouteDeps['images'] & ImageRouteDeps['images'] & ImageStoreApi;
+  readonly images: ContainerRouteDeps['images'] &
+    ImageRouteDeps['images'] &
+    ImageStoreApi &
+    AttestationRouteDeps['images'];
   readonly volumes: VolumeApi & VolumeContentDeps['volumes'] & SystemRouteDeps['volumes'];
   readonly networks: NetworkRouteDeps['networks'];
   readonly plugins: PluginApi;
@@ -60,6 +64,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...containerRoutes(deps),
     ...registryRoutes(deps.registries),
     ...registryExtraRoutes(deps.registries),
+    ...attestationRoutes(deps),
     ...imageRoutes(deps),
     ...imageStoreRoutes(deps.images),
     ...volumeRoutes(deps.volumes),

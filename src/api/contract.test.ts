@@ -43,6 +43,7 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /images/json': ['/images/json'],
   'POST /images/create': ['/images/create?fromSrc=-&repo=x', 'tar'],
   'GET /images/{name}/json': ['/images/busybox:latest/json'],
+  'GET /images/{name}/attestations': ['/images/busybox/attestations?statement=1'],
   'GET /images/{name}/history': ['/images/busybox/history'],
   'POST /images/{name}/push': ['/images/busybox/push?tag=latest'],
   'POST /images/{name}/tag': ['/images/busybox/tag?repo=localhost:5000/a/b&tag=1'],

@@ -342,6 +342,14 @@ async function drain(stream: Readable): Promise<void> {
   for await (const _ of stream);
 }
 
+const fakeAttestation = {
+  descriptor: { mediaType: 'application/vnd.in-toto+json', digest: IMAGE_ID, size: 2 },
+  manifest: IMAGE_ID,
+  about: IMAGE_ID,
+  predicateType: 'https://slsa.dev/provenance/v1',
+  bytes: Buffer.from('{ "predicateType": "https://slsa.dev/provenance/v1", "n": 1.0 }'),
+};
+
 export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiServerDeps['images'] {
   const image = fakeImage();
   const find = (reference: string): Image | undefined =>
@@ -374,6 +382,8 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     check: () => Promise.resolve({ images: 1, blobs: 1, bytes: 1, findings: [] }),
     target: () => undefined,
     manifests: () => [],
+    attestations: () => Promise.resolve([fakeAttestation]),
+    attestationsAt: () => Promise.resolve([fakeAttestation]),
     remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID] }),
     ...change,
   };

@@ -6,7 +6,7 @@ import type { Repository } from '#distribution/repository';
 import { reply } from '#http/reply';
 import { type Route, type RouteRequest, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
-import { text } from '#spec/docker/lenient';
+import { flag, text } from '#spec/docker/lenient';
 import { queryFlag, queryText } from '#spec/docker/query';
 import { RegistryAuth, registryAuthOf } from '#spec/docker/registry-auth';
 import { platformInConfig } from '#spec/oci/config-platform';
@@ -21,7 +21,9 @@ const MOST_TAGS = 20_000;
 
 const NameQuery = v.object({ name: queryText });
 /** Credentials for two registries do not fit the one header. */
-const CopyRequest = goBody(v.object({ From: text, To: text, FromAuth: RegistryAuth, ToAuth: RegistryAuth }));
+const CopyRequest = goBody(
+  v.object({ From: text, To: text, FromAuth: RegistryAuth, ToAuth: RegistryAuth, Referrers: flag }),
+);
 const ManifestQuery = v.object({ name: queryText, platform: queryFlag });
 /** As registries bound them. */
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -86,6 +88,7 @@ export function registryExtraRoutes(registries: Pick<RegistryApi, 'repository' |
         emit({ status: `Copying ${body.From} to ${body.To}` });
         const digest = await registries.copy(from, to, {
           signal,
+          withReferrers: body.Referrers,
           onProgress: one => emit(progressLine(one)),
         });
         emit({ status: `Digest: ${digest}` });

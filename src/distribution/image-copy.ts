@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type Abortable, throwIfAborted } from '#base/abortable';
-import { EngineError } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { parseManifest } from '#spec/oci/manifest';
 import type { RegistryRepository } from './registry-repository.ts';
@@ -16,6 +16,8 @@ export interface CopyProgress {
 
 export interface CopyOptions extends Abortable {
   readonly onProgress?: (progress: CopyProgress) => void;
+  /** also what refers to the image and its platforms: signatures, attestations; default: the image alone */
+  readonly withReferrers?: boolean;
 }
 
 export interface CopyDeps {
@@ -28,6 +30,7 @@ export interface CopyDeps {
 /** An index of indexes of indexes is nobody's image. */
 const DEEPEST = 4;
 const MOST_MANIFESTS = 2000;
+const COSIGN_TAGS = ['sig', 'att', 'sbom'];
 const BLOBS_AT_A_TIME = 4;
 
 /**
@@ -51,7 +54,27 @@ export class ImageCopy {
     const fetched = await this.#deps.from.manifest(source, this.#abortable);
     await this.#parts(fetched, 1);
     const { descriptor, bytes } = fetched;
-    return await this.#deps.to.putManifest(target, descriptor.mediaType, bytes, this.#abortable);
+    const digest = await this.#deps.to.putManifest(target, descriptor.mediaType, bytes, this.#abortable);
+    if (this.#options.withReferrers) await this.#referrers([digest, ...this.#manifests], 1);
+    return digest;
+  }
+
+  /** What refers to manifests, and what refers to that; and cosign's tags, which do the same by their names. */
+  async #referrers(subjects: readonly Digest[], depth: number): Promise<void> {
+    const { from, to } = this.#deps;
+    for (const subject of subjects) {
+      const found = await from.referrers(subject, this.#abortable);
+      const news = found.map(({ digest }) => digest).filter(digest => !this.#manifests.has(digest));
+      for (const referrer of found) await this.#manifest(referrer, 1);
+      if (depth < DEEPEST) await this.#referrers(news, depth + 1);
+      for (const suffix of COSIGN_TAGS) {
+        const tag = `${subject.replace(':', '-')}.${suffix}`;
+        const fetched = await orNone(() => from.manifest(tag, this.#abortable));
+        if (!fetched) continue;
+        await this.#parts(fetched, 1);
+        await to.putManifest(tag, fetched.descriptor.mediaType, fetched.bytes, this.#abortable);
+      }
+    }
   }
 
   get #abortable(): Abortable {
@@ -115,6 +138,15 @@ export class ImageCopy {
       sentBytes: how === 'uploaded' ? size : 0,
       size,
     });
+  }
+}
+
+async function orNone<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isKind(error, 'notFound')) return undefined;
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import { maybe, text, textMap } from '#spec/docker/lenient';
 import { parseDocument } from '#spec/oci/json';
 import { DigestText } from '#spec/oci/manifest';
 import { getManifest, type ManifestRequest } from './manifest-request.ts';
+import { referrerTag } from './referrer-tag.ts';
 import type { Referrer } from './repository.ts';
 import { jsonPages } from './tag-pages.ts';
 
@@ -32,8 +33,9 @@ export async function listReferrers(
   artifactType: string | undefined,
 ): Promise<Referrer[]> {
   const all = (await apiReferrers(request, digest)) ?? (await taggedReferrers(request, digest));
+  // A registry may pass over what kind was asked for, and say the same twice.
   const wanted = all.filter(entry => artifactType === undefined || entry.artifactType === artifactType);
-  return wanted.slice(0, MOST_REFERRERS);
+  return [...new Map(wanted.map(entry => [entry.digest, entry])).values()].slice(0, MOST_REFERRERS);
 }
 
 async function apiReferrers(
@@ -67,7 +69,7 @@ async function taggedReferrers(
   request: ManifestRequest & { readonly repositoryPath: string },
   digest: Digest,
 ): Promise<Referrer[]> {
-  const name = digest.replace(':', '-');
+  const name = referrerTag(digest);
   try {
     const path = `${request.repositoryPath}/manifests/${name}`;
     const { bytes } = await getManifest({ ...request, path, name });

@@ -1,5 +1,6 @@
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { Digest } from '#base/ids';
+import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import { Semaphore } from '#base/semaphore';
 import type { Reference } from '#spec/reference';
@@ -73,6 +74,7 @@ export class RegistryClient implements Disposable {
   readonly #now: () => number;
   readonly #downloads: DownloadPool;
   readonly #uploads: Semaphore;
+  readonly #referrerLocks = new KeyedMutex();
   readonly #sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
 
   constructor(deps: RegistryClientDeps) {
@@ -202,6 +204,7 @@ export class RegistryClient implements Disposable {
       reference,
       downloads: this.#downloads,
       uploads: this.#uploads,
+      referrerLocks: this.#referrerLocks,
       backOff: this.#backOff,
       logger: this.#deps.logger,
     });

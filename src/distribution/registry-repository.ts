@@ -2,8 +2,10 @@ import type { Readable } from 'node:stream';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import { type Digest, digestOf, isDigest } from '#base/ids';
+import type { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import type { Semaphore } from '#base/semaphore';
+import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { Reference } from '#spec/reference';
 import type { BackOff } from './back-off.ts';
 import type { BlobSource } from './blob-download.ts';
@@ -15,6 +17,7 @@ import { getManifest, headManifest, type ManifestRequest } from './manifest-requ
 import { provenBytes } from './proven-bytes.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { listReferrers } from './referrer-list.ts';
+import { type NewReferrer, referrerOf, referrerTag, withReferrer } from './referrer-tag.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import type {
@@ -40,6 +43,8 @@ export interface RepositoryDeps {
   readonly reference: Reference;
   readonly downloads: DownloadPool;
   readonly uploads: Semaphore;
+  /** of lists of referrers that are changed by reading and writing them */
+  readonly referrerLocks: KeyedMutex;
   readonly backOff: BackOff;
   readonly logger: Logger;
 }
@@ -162,6 +167,19 @@ export class RegistryRepository implements Repository {
     bytes: Buffer,
     { signal }: Abortable = {},
   ): Promise<Digest> {
+    const referrer = referrerOf(bytes, mediaType);
+    const { digest, isListed } = await this.#put(name, mediaType, bytes, signal);
+    if (referrer && !isListed) await this.#list(referrer, signal);
+    return digest;
+  }
+
+  /** `isListed`: the registry has put what has a subject into its list of referrers. */
+  async #put(
+    name: ManifestName,
+    mediaType: string,
+    bytes: Buffer,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly digest: Digest; readonly isListed: boolean }> {
     const endpoint = this.#registry();
     const { repository } = endpoint.source;
     const response = await endpoint.send({
@@ -177,7 +195,28 @@ export class RegistryRepository implements Repository {
     const digest = digestOf(bytes);
     const stored = [response.headers['docker-content-digest'] ?? digest].flat()[0] ?? digest;
     if (stored !== digest) throw wrongDigest(`manifest ${name}`, digest, stored);
-    return digest;
+    return { digest, isListed: response.headers['oci-subject'] !== undefined };
+  }
+
+  /** For a registry that keeps no lists of referrers: they are under a tag, and up to its clients. */
+  async #list(referrer: NewReferrer, signal: AbortSignal | undefined): Promise<void> {
+    const endpoint = this.#registry();
+    const { subject, descriptor } = referrer;
+    const tag = referrerTag(subject);
+    const key = `${endpoint.source.host}/${endpoint.source.repository}:${tag}`;
+    using _lock = await this.#deps.referrerLocks.lock(key, signal ? { signal } : {});
+    try {
+      const list = await getManifest(this.#request(endpoint, tag, signal)).catch((error: unknown) => {
+        if (isKind(error, 'notFound')) return undefined;
+        throw error;
+      });
+      const bytes = withReferrer(list, referrer);
+      if (bytes) await this.#put(tag, MEDIA_TYPES.ociIndex, bytes, signal);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      const what = `${descriptor.digest} is there, but not in the list of what refers to ${subject}`;
+      throw new EngineError(error.kind, `${what}: ${error.message}`, { cause: error });
+    }
   }
 
   async *tags({ signal }: Abortable = {}): AsyncGenerator<string> {

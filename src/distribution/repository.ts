@@ -110,7 +110,11 @@ export interface Repository {
    */
   read(descriptor: ContentDescriptor, options?: Abortable): AsyncGenerator<Buffer>;
 
-  /** @throws {EngineError} `unauthorized`, `forbidden`, `invalid` as the registry says. */
+  /**
+   * One that has a subject is in the list of its referrers afterwards, also where the registry keeps no such list.
+   *
+   * @throws {EngineError} `unauthorized`, `forbidden`, `invalid` as the registry says.
+   */
   putManifest(name: ManifestName, mediaType: string, bytes: Buffer, options?: Abortable): Promise<Digest>;
 
   /** Every tag, page by page. */

@@ -21,6 +21,8 @@ import type { JailPool } from '#store/jail-pool';
 import { Leases } from '#store/leases';
 import { adoptManifests } from './adopt-manifests.ts';
 import { ArchiveSpool } from './archive-spool.ts';
+import type { Attestation } from './attestation/attestation-reader.ts';
+import { type AttestationOptions, ImageAttestations } from './attestation/image-attestations.ts';
 import { BlobTable } from './blob-table.ts';
 import { type CleanupPolicy, DEFAULT_CLEANUP } from './cleanup/cleanup-plan.ts';
 import { type CleanupOptions, type CleanupReport, ImageCleaner } from './cleanup/image-cleaner.ts';
@@ -113,6 +115,7 @@ export class ImageService {
   readonly #trust: ImageTrust;
   readonly #table: ImageTable;
   readonly #cleaner: ImageCleaner;
+  readonly #attestations: ImageAttestations;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -145,6 +148,7 @@ export class ImageService {
       remove: (reference, options) => this.remove(reference, { force: false, noPrune: false, ...options }),
       root: deps.content.root,
     });
+    this.#attestations = new ImageAttestations({ ...deps, manifests, catalog, platform });
     this.#checker = new ImageChecker({ ...deps, table, catalog, leases });
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
@@ -328,6 +332,18 @@ export class ImageService {
   /** All manifests that a reference leads to, here or not. */
   manifests(reference: string): ManifestView[] {
     return this.#views.list(reference);
+  }
+
+  /** What is said about an image that is here; read at its registry where it is not here. @throws {EngineError} */
+  async attestations(reference: string, options: AttestationOptions = {}): Promise<Attestation[]> {
+    const { platform } = options;
+    const image = this.get(reference, platform ? { platform } : {});
+    return await this.#attestations.ofImage(image, reference, options);
+  }
+
+  /** What is said about an image at its registry, also by what refers to it there. @throws {EngineError} */
+  attestationsAt(reference: Reference, options: AttestationOptions = {}): Promise<Attestation[]> {
+    return this.#attestations.atRegistry(reference, options);
   }
 
   /** Points `name:tag` at an image; the tag moves when it exists. */

@@ -7,9 +7,12 @@ import { showProgress } from '../terminal/progress.ts';
 export const copy = command({
   usage: 'image copy [OPTIONS] SOURCE TARGET',
   summary: 'Copy an image from registry to registry, all platforms, without keeping it here',
-  flags: { quiet: { type: 'bool', short: 'q', help: 'Only show the digest' } },
+  flags: {
+    quiet: { type: 'bool', short: 'q', help: 'Only show the digest' },
+    referrers: { type: 'bool', help: 'Also copy what refers to it: signatures, attestations' },
+  },
   args: { min: 2, max: 2 },
-  async run(context, { flags: { quiet }, args: [source = '', target = ''] }) {
+  async run(context, { flags: { quiet, referrers }, args: [source = '', target = ''] }) {
     const from = parseReference(source);
     const to = parseReference(target);
     const body = {
@@ -17,6 +20,7 @@ export const copy = command({
       To: canonicalReference(to),
       FromAuth: await authConfigOf(context, from.domain),
       ToAuth: await authConfigOf(context, to.domain),
+      Referrers: referrers,
     };
     let digest = '';
     const onAux = (aux: Json): void => {

@@ -12,6 +12,9 @@ export function parseExactJson(text: string): unknown {
   return JSON.parse(text, revive);
 }
 
+/** No document goes deeper that is for people; one that does would become quadratically longer. */
+const DEEPEST = 100;
+
 /**
  * Lays JSON out over lines without touching names, numbers and their order, as Go's `json.Indent` does.
  */
@@ -19,7 +22,7 @@ export function indentJson(text: string, indent: string): string {
   let result = '';
   let previous = '';
   let depth = 0;
-  const newline = (): string => `\n${indent.repeat(depth)}`;
+  const newline = (): string => `\n${indent.repeat(Math.min(depth, DEEPEST))}`;
   // one token a match: a string, a bracket or separator, or anything else up to the next of those
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/g)) {
     const isClosing = token === '}' || token === ']';
