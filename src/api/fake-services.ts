@@ -1,24 +1,17 @@
 import { type Duplex, Readable } from 'node:stream';
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
-import {
-  type ContainerId,
-  type Digest,
-  digestOf,
-  type EndpointId,
-  type ExecId,
-  type NetworkId,
-} from '#base/ids';
+import { type ContainerId, type Digest, type EndpointId, type ExecId, type NetworkId } from '#base/ids';
 import { silentLogger } from '#base/logger';
 import type { ContainerEndpoint, ContainerView, Exec, MountPoint } from '#container/container';
 import type { Image } from '#image/image';
 import type { Endpoint, Network } from '#network/network';
 import { ContainerConfig } from '#spec/docker/container-config';
 import { HostConfig } from '#spec/docker/host-config';
-import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { Volume } from '#volume/volume';
 import type { ApiServerDeps } from './api-server.ts';
 import { fakeContainerFiles } from './fake-container-files.ts';
+import { fakeRegistries } from './fake-registries.ts';
 import type { SystemInfo } from './system-info.ts';
 
 const CREATED_AT = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -386,55 +379,6 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     attestationsAt: () => Promise.resolve([fakeAttestation]),
     remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID] }),
     ...change,
-  };
-}
-
-const FAKE_CONFIG = Buffer.from(
-  '{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}',
-);
-const FAKE_MANIFEST = Buffer.from(
-  JSON.stringify({
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociManifest,
-    config: { mediaType: MEDIA_TYPES.ociConfig, digest: digestOf(FAKE_CONFIG), size: FAKE_CONFIG.length },
-    layers: [],
-  }),
-);
-
-/** A registry that has one image, and lets everybody in but the user `nobody`. */
-export function fakeRegistries(): ApiServerDeps['registries'] {
-  const unused = (): never => {
-    throw new TypeError('no route asks for this');
-  };
-  const descriptor = {
-    mediaType: MEDIA_TYPES.ociManifest,
-    digest: digestOf(FAKE_MANIFEST),
-    size: FAKE_MANIFEST.length,
-  };
-  return {
-    login: async (_server, { username }) => {
-      if (username === 'nobody') throw new EngineError('unauthorized', 'incorrect username or password');
-      return { identityToken: '' };
-    },
-    copy: async () => descriptor.digest,
-    search: async term => [
-      { name: term, description: 'a shell', starCount: 3, isOfficial: true, isAutomated: false },
-    ],
-    repository: () => ({
-      rateLimit: undefined,
-      manifest: async () => ({ descriptor, bytes: FAKE_MANIFEST }),
-      blob: async () => FAKE_CONFIG,
-      resolve: async () => descriptor,
-      download: unused,
-      hasBlob: unused,
-      upload: unused,
-      uploadStream: unused,
-      read: unused,
-      putManifest: unused,
-      tags: unused,
-      referrers: unused,
-      deleteManifest: unused,
-    }),
   };
 }
 

@@ -98,7 +98,7 @@ function attestationRow(one: Json, { truncate }: { readonly truncate: boolean })
 /** What a terminal would obey, as JSON escapes it: statements may hold some of it unescaped, and mean the same so. */
 function visible(text: string): string {
   return text.replace(
-    /[\0-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    /(?![\n\t])[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
