@@ -28,10 +28,11 @@ import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
+import { ErofsMaker, erofsProgram } from '#store/erofs-maker';
 import { JailPool } from '#store/jail-pool';
 import { Journal, journalMigrations } from '#store/journal';
+import { ProgramJail } from '#store/program-jail';
 import { repairHybrid } from '#sys/cgroup';
-import { erofsMaker, makeErofs } from '#sys/make-erofs';
 import { linuxMounts } from '#sys/mount';
 import { loadSeccompCompiler } from '#sys/seccomp';
 import { BackupSchedules } from '#volume/backup-schedules';
@@ -86,7 +87,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   const plugins = new Plugins({ logger, places: config.pluginPlaces });
   const intake = new JailPool(); // a slow download holds its thread, and nobody else's
   const rebuild = new JailPool({ size: 1 }); // idle work
-  const shared = { db, jail, intake, rebuild, streams, plugins, events, logger };
+  const shared = { db, jail, intake, rebuild, streams, plugins, programs, events, logger };
   const storage = createStorage(config, shared, () => containers);
   const networks = new NetworkService({
     ...shared,
@@ -173,6 +174,7 @@ interface Shared {
   readonly rebuild: JailPool;
   readonly streams: JailPool;
   readonly plugins: Plugins;
+  readonly programs: HostPrograms;
   readonly events: EventLog;
   readonly logger: Logger;
 }
@@ -185,7 +187,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     root: join(root, 'snapshots'),
     mounts: linuxMounts,
     format: layerFormat(join(root, 'snapshots'), storageDriver, shared.logger),
-    ...packing(shared.rebuild),
+    ...packing(root, shared),
     onTar: (diffId, { blobDigest, blobBytes, tarBytes }) =>
       blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
@@ -216,10 +218,13 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
   return { snapshots, images, volumes, registries, blobs };
 }
 
-/** Without the program layers stay as they come. */
-function packing(jail: JailPool): Pick<OverlaySnapshotterDeps, 'packing'> {
-  const program = erofsMaker();
-  return program === undefined ? {} : { packing: { jail, make: job => makeErofs(program, job) } };
+/** Without the programs layers stay as they come. */
+function packing(root: string, { rebuild, programs }: Shared): Pick<OverlaySnapshotterDeps, 'packing'> {
+  const program = erofsProgram();
+  const crun = programs.runtimes.get('crun');
+  if (program === undefined || crun === undefined) return {};
+  const maker = new ErofsMaker({ program, jail: new ProgramJail({ crun, folder: join(root, 'jails') }) });
+  return { packing: { jail: rebuild, make: job => maker.make(job) } };
 }
 
 /** @throws {EngineError} `unavailable` when EROFS is asked for and cannot be had. */

@@ -18,8 +18,13 @@ export interface LayerPackingDeps {
   readonly format: Pick<ErofsLayers, 'directory' | 'release'>;
   readonly jail: Pick<JailPool, 'run'>;
   readonly mounts: Mounts;
-  /** makes a compressed file system of a tree */
-  readonly make: (job: { from: string; to: string; signal: AbortSignal }) => Promise<void>;
+  /** Makes a compressed file system of a tree, of which it trusts nothing. @returns false when that would take more than `maxBytes`. */
+  readonly make: (job: {
+    readonly from: string;
+    readonly to: string;
+    readonly maxBytes: number;
+    readonly signal: AbortSignal;
+  }) => Promise<boolean>;
   readonly logger: Logger;
   /** smaller tars stay as they are; default 1 MiB */
   readonly minTarBytes?: number;
@@ -87,12 +92,14 @@ export class LayerPacking {
   async #pack(id: number, directory: string, signal: AbortSignal): Promise<void> {
     const { format, jail, make } = this.#deps;
     this.#abandon(directory); // of an attempt that was cut
-    const { diffId, tarBytes, apparentBytes } = await jail.run('frameLayer', { directory }, { signal });
-    if (apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
+    const frame = await jail.run('frameLayer', { directory }, { signal });
+    const { diffId, tarBytes, apparentBytes, isPrivileged } = frame;
+    // The jail of what packs it has no power over the host, and would not see what is only for those who have.
+    if (isPrivileged || apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
     const made = join(directory, `${LAYER_PACKED}.new`);
     const indexed = format.directory(id);
-    await make({ from: indexed, to: made, signal });
-    if (statSync(made).size > tarBytes * MAX_RATIO) {
+    const isMade = await make({ from: indexed, to: made, maxBytes: tarBytes, signal });
+    if (!isMade || statSync(made).size > tarBytes * MAX_RATIO) {
       this.#abandon(directory);
       return keep(directory);
     }

@@ -3,6 +3,7 @@ import { closeSync, constants, fdatasyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { LayerDirectory, type LayerNode } from '#spec/erofs/layer-node';
 import { LayerTree } from '#spec/erofs/layer-tree';
 import { latin1 } from '#spec/tar/byte-string';
 import { TarParser } from '#spec/tar/tar-parser';
@@ -22,6 +23,8 @@ export interface FrameResult {
   readonly tarBytes: number;
   /** sizes of all files as they are seen, holes included */
   readonly apparentBytes: number;
+  /** Something of it is only seen by who has power over the host: `trusted.` attributes, which opaque directories are made of. */
+  readonly isPrivileged: boolean;
 }
 
 export interface PackedInput {
@@ -45,7 +48,22 @@ export async function frameLayer({ directory }: FrameInput, shouldStop: () => bo
   const { diffId, tarBytes } = source.facts;
   await writeTarFrame(tar, tarBytes, contentsOf(tree.root), join(directory, LAYER_FRAME));
   syncFile(join(directory, LAYER_FRAME));
-  return { diffId, tarBytes, apparentBytes: tree.sizeBytes };
+  return { diffId, tarBytes, apparentBytes: tree.sizeBytes, isPrivileged: hasPrivileged(tree.root) };
+}
+
+function hasPrivileged(root: LayerDirectory): boolean {
+  const isPrivileged = (node: LayerNode): boolean =>
+    (node instanceof LayerDirectory && node.isOpaque) ||
+    [...node.xattrs.keys()].some(name => name.startsWith('trusted.'));
+  const left: LayerDirectory[] = [root];
+  for (let directory = left.pop(); directory; directory = left.pop()) {
+    if (isPrivileged(directory)) return true;
+    for (const node of directory.children.values()) {
+      if (node instanceof LayerDirectory) left.push(node);
+      else if (isPrivileged(node)) return true;
+    }
+  }
+  return false;
 }
 
 /**

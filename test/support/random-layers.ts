@@ -29,15 +29,28 @@ const NO_CONTENT = { path: '', content: '' };
 
 type Entry = TarEntryInit & { readonly content?: string };
 
-/** One to three layers of a few names, so that they get in each other's way: replaced, hidden, linked, gone through. */
-export function randomLayers(seed: number): Buffer[] {
+/**
+ * One to three layers of a few names, so that they get in each other's way: replaced, hidden, linked, gone through.
+ *
+ * @param options.isPlain without most of what needs attributes that only the host's own power shows
+ */
+export function randomLayers(
+  seed: number,
+  { isPlain = false }: { readonly isPlain?: boolean } = {},
+): Buffer[] {
   const below = randomNumbers(seed);
   return Array.from({ length: 1 + below(3) }, () => {
     const known: Known = { files: [], directories: ['usr', 'lib'] };
     const entries = Array.from({ length: 3 + below(25) }, () => randomEntry(below, known));
-    const tar = Buffer.concat([...entries.map(entry => tarEntry(entry, entry.content)), TAR_END]);
+    const wanted = isPlain ? entries.filter(({ path }) => !path.endsWith('.opq')).map(unprivileged) : entries;
+    const tar = Buffer.concat([...wanted.map(entry => tarEntry(entry, entry.content)), TAR_END]);
     return below(2) === 0 ? tar : gzipSync(tar);
   });
+}
+
+function unprivileged(entry: Entry): Entry {
+  const isPrivileged = [...(entry.xattrs?.keys() ?? [])].some(name => name.startsWith('trusted.'));
+  return isPrivileged ? { ...entry, xattrs: new Map() } : entry;
 }
 
 /** What the layer has so far, roughly: most names are made from it, so that not every layer is refused. */

@@ -50,8 +50,16 @@ export interface OciMount {
   readonly options: readonly string[];
 }
 
+export interface OciIdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
 export interface OciLinux {
   readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
   readonly devices: readonly {
     readonly path: string;
     readonly type: string;

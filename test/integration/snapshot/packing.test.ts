@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
@@ -22,20 +22,26 @@ import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { Database } from '#store/database';
+import { ErofsMaker, erofsProgram } from '#store/erofs-maker';
 import { JailPool } from '#store/jail-pool';
+import { ProgramJail } from '#store/program-jail';
 import { tarBytesOf } from '#store/tar-place';
-import { erofsMaker, makeErofs } from '#sys/make-erofs';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
 import { rootMissing } from '../../support/image-engine.ts';
 import { LAYER_TOOLS, makeRichTree } from '../../support/layer-tools.ts';
 import { randomLayers } from '../../support/random-layers.ts';
 import { describeTree } from '../../support/tree-description.ts';
 
-const program = erofsMaker() ?? '';
-const skip = rootMissing() || (program === '' ? 'mkfs.erofs is not installed (erofs-utils)' : false);
+const program = erofsProgram() ?? '';
+const CRUN = '/usr/bin/crun';
+const isMissing = program === '' || !existsSync(CRUN);
+const skip = rootMissing() || (isMissing ? 'mkfs.erofs or crun is not installed' : false);
+const jails = mkdtempSync(join(tmpdir(), 'quai-jails-'));
+after(() => rmSync(jails, { recursive: true }));
+const maker = new ErofsMaker({ program, jail: new ProgramJail({ crun: CRUN, folder: jails }) });
 const since = Math.floor(Date.now() / 1000) - 1;
 const sha256 = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-const make: LayerPackingDeps['make'] = job => makeErofs(program, job);
+const make: LayerPackingDeps['make'] = job => maker.make(job);
 const WORDS = 'words that are worth packing '.repeat(20_000);
 const TAR = Buffer.concat([
   tarEntry({ path: 'bin/', type: 'directory' }),
@@ -117,8 +123,8 @@ test('a packed layer shows the same, takes less, and gives its tar back', { skip
   assert.equal(readFileSync(join(directory, 'bin/more'), 'utf8'), WORDS);
 });
 
-/** Takes layers in, packs them, and looks before and after. @returns whether there was anything to see. */
-async function staysTheSame(layers: readonly Buffer[], what: string): Promise<boolean> {
+/** Takes layers in, packs them, and looks before and after. @returns how many were packed; undefined when they were refused. */
+async function staysTheSame(layers: readonly Buffer[], what: string): Promise<number | undefined> {
   await using engine = start();
   let parent: string | undefined;
   const diffIds: Digest[] = [];
@@ -126,7 +132,7 @@ async function staysTheSame(layers: readonly Buffer[], what: string): Promise<bo
     try {
       diffIds.push(await engine.take(`layer-${index}`, tar, parent));
     } catch (error) {
-      if (isKind(error, 'invalid')) return false; // some are made to be refused
+      if (isKind(error, 'invalid')) return undefined; // some are made to be refused
       throw error;
     }
     parent = `layer-${index}`;
@@ -137,15 +143,19 @@ async function staysTheSame(layers: readonly Buffer[], what: string): Promise<bo
   await engine.snapshots.pack();
   assert.deepEqual(look(), before, what);
   for (const diffId of diffIds) assert.equal(await tarAgain(engine, diffId), diffId, what);
-  return true;
+  return layers.filter((_, index) => filesOf(engine, `layer-${index}`).includes('layer.packed')).length;
 }
 
 test('layers of random archives stay the same when they are packed', { skip }, async () => {
-  let taken = 0;
+  let [taken, packed] = [0, 0];
   for (let seed = 1; seed <= 20; seed += 1) {
-    if (await staysTheSame(randomLayers(seed), `seed ${seed}`)) taken += 1;
+    const isPlain = seed % 3 > 0;
+    const count = await staysTheSame(randomLayers(seed, { isPlain }), `seed ${seed}`);
+    if (count !== undefined) taken += 1;
+    packed += count ?? 0;
   }
   assert.ok(taken > 4, `${taken} of 20`);
+  assert.ok(packed > 4, `${packed} layers were packed`);
 });
 
 test('so does a layer with everything in it that file systems have', { skip }, async () => {
@@ -155,10 +165,23 @@ test('so does a layer with everything in it that file systems have', { skip }, a
   try {
     mkdirSync(join(scratch, 'tree'));
     makeRichTree(join(scratch, 'tree'));
-    assert.ok(await staysTheSame([tool.pack(join(scratch, 'tree'), scratch)], tool.name));
+    rmSync(join(scratch, 'tree/etc/size-511')); // has a `trusted.` attribute: such a layer is not packed
+    rmSync(join(scratch, 'tree', 'n'.repeat(255))); // erofs-utils 1.5 fails with names of this length
+    assert.equal(await staysTheSame([tool.pack(join(scratch, 'tree'), scratch)], tool.name), 1);
   } finally {
     rmSync(scratch, { recursive: true });
   }
+});
+
+test('a layer with what only the host’s own power shows, opaque directories, stays as it is', {
+  skip,
+}, async () => {
+  await using engine = start();
+  const opaque = tarEntry({ path: 'bin/.wh..wh..opq' }, '');
+  await engine.take('layer', Buffer.concat([TAR.subarray(0, -TAR_END.length), opaque, TAR_END]));
+  engine.snapshots.layerDirectories('layer');
+  await engine.snapshots.pack();
+  assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.erofs', 'layer.kept', 'layer.tar']);
 });
 
 test('a container that uses a layer while it is packed sees no difference', { skip }, async () => {
@@ -183,11 +206,14 @@ test('a container that uses a layer while it is packed sees no difference', { sk
 test('what a program makes that shows something else never takes the place of a layer', {
   skip,
 }, async () => {
-  await using engine = start(undefined, async ({ from, to, signal }) => {
+  await using engine = start(undefined, async job => {
     const other = mkdtempSync(join(tmpdir(), 'quai-other-'));
-    writeFileSync(join(other, 'intruder'), readFileSync(join(from, 'bin/words')));
-    await makeErofs(program, { from: other, to, signal });
-    rmSync(other, { recursive: true });
+    writeFileSync(join(other, 'intruder'), readFileSync(join(job.from, 'bin/words')));
+    try {
+      return await maker.make({ ...job, from: other });
+    } finally {
+      rmSync(other, { recursive: true });
+    }
   });
   const diffId = await engine.take('layer', TAR);
   await engine.snapshots.pack();
@@ -258,7 +284,7 @@ test('packing that is called off leaves the layer as it was', { skip }, async ()
   const stop = new AbortController();
   await using engine = start(undefined, async job => {
     stop.abort();
-    await make(job);
+    return await make(job);
   });
   await engine.take('layer', TAR);
   await engine.snapshots.pack(stop.signal);

@@ -1,0 +1,139 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { OciMount, OciSpec } from '#spec/oci/runtime-spec';
+
+export interface JailedProgram {
+  /** its path on the host and in the jail */
+  readonly file: string;
+  readonly args: readonly string[];
+  /** inside → on the host: an absolute path of a file or a directory, without what is mounted below it */
+  readonly readable: ReadonlyMap<string, string>;
+  /** inside → on the host: a file that is there */
+  readonly writable: ReadonlyMap<string, string>;
+  /** Writing more into a file fails (EFBIG), and so does asking for more memory; who computes longer is killed. */
+  readonly limits: {
+    readonly fileBytes: number;
+    readonly memoryBytes: number;
+    readonly cpuSeconds: number;
+  };
+  readonly timeoutMs: number;
+}
+
+/** Where programs find their libraries, on any distribution; those that are there. */
+const LIBRARIES = ['/usr/lib', '/usr/lib64', '/lib', '/lib64', '/etc/ld.so.cache'];
+const READ_ONLY = ['bind', 'ro', 'nosuid', 'nodev'];
+const SCRATCH_BYTES = 64 * 1024 * 1024;
+/** To see files of all owners and modes, in its own root: whatever a layer has. */
+const CAPABILITIES = ['CAP_DAC_READ_SEARCH'];
+const ALL_IDS = 2 ** 32 - 1;
+const CLONE_THREAD = 0x10000;
+const ENOSYS = 38;
+
+/**
+ * What a program needs that reads files, computes, and writes one: nothing that makes processes, sockets, mounts, name spaces or
+ * devices, or that asks the kernel for more than that.
+ */
+const SYSCALLS = `
+  access faccessat faccessat2 open openat close close_range read readv pread64 preadv write writev pwrite64 pwritev lseek
+  stat lstat fstat newfstatat statx statfs fstatfs readlink readlinkat getdents getdents64 getcwd chdir
+  getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
+  ftruncate fallocate fadvise64 fsync fdatasync copy_file_range sendfile unlink unlinkat umask fcntl dup dup2 dup3 pipe pipe2 poll ppoll
+  brk mmap mprotect munmap mremap madvise
+  futex set_robust_list set_tid_address rseq sched_yield sched_getaffinity membarrier restart_syscall
+  rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack tgkill arch_prctl
+  getpid gettid getppid getuid geteuid getgid getegid getrlimit prlimit64 sysinfo uname getrandom
+  clock_gettime clock_getres clock_nanosleep gettimeofday nanosleep time times getrusage
+  execve exit exit_group
+`
+  .trim()
+  .split(/\s+/);
+
+/** The jail of a program, for an OCI runtime. */
+export function jailSpec({ file, args, readable, writable, limits }: JailedProgram): OciSpec {
+  const hasUsers = userNamespacesAllowed();
+  const ids = [{ containerID: 0, hostID: 0, size: ALL_IDS }]; // the same numbers, without their power
+  const kinds = ['mount', 'pid', 'network', 'ipc', 'uts', ...(hasUsers ? ['user'] : [])];
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0, additionalGids: [], umask: 0o077 },
+      args: [file, ...args],
+      env: ['PATH=/usr/bin', 'LC_ALL=C', 'TMPDIR=/tmp'],
+      cwd: '/',
+      capabilities: {
+        bounding: CAPABILITIES,
+        effective: CAPABILITIES,
+        permitted: CAPABILITIES,
+        inheritable: [],
+        ambient: [],
+      },
+      rlimits: [
+        rlimit('RLIMIT_FSIZE', limits.fileBytes),
+        rlimit('RLIMIT_AS', limits.memoryBytes),
+        rlimit('RLIMIT_CPU', limits.cpuSeconds),
+        rlimit('RLIMIT_CORE', 0),
+        rlimit('RLIMIT_NOFILE', 1024),
+      ],
+      noNewPrivileges: true,
+    },
+    root: { path: 'rootfs', readonly: true },
+    mounts: [
+      scratch('/dev', 65_536),
+      scratch('/tmp', SCRATCH_BYTES),
+      ...LIBRARIES.filter(path => existsSync(path)).map(path => bind(path, path, READ_ONLY)),
+      bind(file, file, READ_ONLY),
+      ...[...readable].map(([inside, path]) => bind(inside, path, [...READ_ONLY, 'noexec'])),
+      ...[...writable].map(([inside, path]) =>
+        bind(inside, path, ['bind', 'rw', 'nosuid', 'nodev', 'noexec']),
+      ),
+    ],
+    annotations: {},
+    linux: {
+      namespaces: kinds.map(type => ({ type })),
+      ...(hasUsers ? { uidMappings: ids, gidMappings: ids } : {}),
+      devices: [],
+      cgroupsPath: '',
+      resources: {},
+      sysctl: {},
+      seccomp: seccomp(),
+      maskedPaths: [],
+      readonlyPaths: [],
+      rootfsPropagation: 'private',
+    },
+  };
+}
+
+/** What is not named is as if the kernel did not know it. `clone3` hides its flags from filters; libraries then take `clone`. */
+function seccomp(): unknown {
+  const isThread = { index: 0, value: CLONE_THREAD, valueTwo: CLONE_THREAD, op: 'SCMP_CMP_MASKED_EQ' };
+  return {
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: ENOSYS,
+    syscalls: [
+      { names: SYSCALLS, action: 'SCMP_ACT_ALLOW' },
+      { names: ['clone'], action: 'SCMP_ACT_ALLOW', args: [isThread] },
+    ],
+  };
+}
+
+function rlimit(type: string, value: number): { type: string; hard: number; soft: number } {
+  return { type, hard: value, soft: value };
+}
+
+function bind(destination: string, source: string, options: readonly string[]): OciMount {
+  return { destination, type: 'bind', source, options };
+}
+
+function scratch(destination: string, bytes: number): OciMount {
+  const options = ['nosuid', 'nodev', 'noexec', 'mode=1777', `size=${bytes}`];
+  return { destination, type: 'tmpfs', source: 'tmpfs', options };
+}
+
+/** There are hosts that turn them off for everybody (user_namespaces(7)); the rest of the jail holds there too. */
+function userNamespacesAllowed(): boolean {
+  try {
+    return Number(readFileSync('/proc/sys/user/max_user_namespaces', 'utf8')) > 0;
+  } catch {
+    return false;
+  }
+}
