@@ -31,12 +31,12 @@ interface Attack extends AsyncDisposable {
   readonly canary: string;
   readonly jail: ProgramJail;
   /** Runs busybox in the jail, as a program that an image has taken over. */
-  run(
+  readonly run: (
     args: readonly string[],
     more?: Partial<typeof LIMITS> & { readonly timeoutMs?: number },
-  ): Promise<JailedEnd>;
-  shell(script: string, more?: Partial<typeof LIMITS>): Promise<JailedEnd>;
-  output(): string;
+  ) => Promise<JailedEnd>;
+  readonly shell: (script: string, more?: Partial<typeof LIMITS>) => Promise<JailedEnd>;
+  readonly output: () => string;
 }
 
 /** A tree to read, a file to write, and a canary beside them. */
