@@ -165,4 +165,8 @@ test('planNetwork() gives IPv6 to networks that do not say, when told to, but no
   assert.equal(families({ hasIpv6: false }, dual), 1);
   assert.equal(families({}, { ...dual, driver: { ...dual.driver, isOnLan: true } }), 1);
   assert.equal(families({}, context()), 1);
+  const compose = (version: string): object => ({ labels: { 'com.docker.compose.version': version } });
+  assert.equal(families(compose('1.29.2'), dual), 1, 'Compose 1 takes it for a change');
+  assert.equal(families({ ...compose('1.29.2'), hasIpv6: true }, dual), 2);
+  assert.equal(families(compose('2.26.1'), dual), 2);
 });

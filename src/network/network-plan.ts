@@ -42,7 +42,8 @@ const MAX_NAME_LENGTH = 128;
 export function planNetwork(options: NetworkCreateOptions, context: PlanContext): NetworkRecord {
   checkName(options.name);
   const hasIpv4 = options.hasIpv4 ?? true;
-  const isDualByDefault = (context.hasIpv6ByDefault ?? false) && !context.driver.isOnLan;
+  const isDualByDefault =
+    (context.hasIpv6ByDefault ?? false) && !context.driver.isOnLan && !isOfCompose1(options.labels);
   const hasIpv6 =
     (options.hasIpv6 ?? isDualByDefault) || (options.pools ?? []).some(pool => pool.subnet.includes(':'));
   if (!hasIpv4 && !hasIpv6) throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
@@ -66,6 +67,11 @@ export function planNetwork(options: NetworkCreateOptions, context: PlanContext)
   context.driver.check({ ...network, ipam: { ...ipam, pools: [] } });
   const pools = planPools(options.pools ?? [], { hasIpv4, hasIpv6 }, context);
   return { ...network, ipam: { ...ipam, pools } };
+}
+
+/** Compose 1 finds a network changed, and ends, that has IPv6 without being asked for it. */
+function isOfCompose1(labels: Readonly<Record<string, string>> = {}): boolean {
+  return labels['com.docker.compose.version']?.startsWith('1.') ?? false;
 }
 
 /** The networks that are not ours to make: `host` and `none`. */

@@ -12,6 +12,8 @@ export interface ProgramResult {
 export interface ProgramOptions {
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
+  /** its working directory; ours unless told otherwise */
+  readonly cwd?: string;
   /** then the program is killed and the result says so; 60 s unless told otherwise */
   readonly timeoutMs?: number;
 }
@@ -20,11 +22,12 @@ export interface ProgramOptions {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { input, env, timeoutMs = 60_000 }: ProgramOptions = {},
+  { input, env, cwd, timeoutMs = 60_000 }: ProgramOptions = {},
 ): Promise<ProgramResult> {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
   });

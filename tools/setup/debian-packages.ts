@@ -76,6 +76,12 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'docker-compose',
+    why: 'a foreign client that makes projects of containers in the tests',
+    isThere: () => hasProgram('docker-compose'),
+    isForTests: true,
+  },
+  {
     name: 'docker-registry',
     why: 'a registry to pull from and push to in the tests',
     isThere: () => existsSync('/usr/bin/docker-registry'),
