@@ -5,12 +5,13 @@ import { type Reply, reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text, textMap, whole } from '#spec/docker/lenient';
-import { queryText } from '#spec/docker/query';
+import { queryFlag, queryText } from '#spec/docker/query';
 import { registryAuthOf } from '#spec/docker/registry-auth';
 import type { ArtifactBackup, ArtifactBackups } from '#volume/artifact-backups';
 import type { VolumeSnapshot } from '#volume/volume';
 import type { Backup, VolumeBackups } from '#volume/volume-backups';
 import type { VolumeContents } from '#volume/volume-contents';
+import { pausedStream } from './paused-stream.ts';
 import { credentialsOf } from './registry-credentials.ts';
 import { volumeToWire } from './volume-wire.ts';
 
@@ -24,15 +25,15 @@ export interface VolumeContentDeps {
 }
 
 const TAR = 'application/x-tar';
-const CloneRequest = v.object({ Name: text, Labels: textMap });
-const SnapshotRequest = v.object({ Name: text });
+/** `Pause`: containers that run with the volume, meanwhile */
+const CloneRequest = v.object({ Name: text, Labels: textMap, Pause: flag });
+const SnapshotRequest = v.object({ Name: text, Pause: flag });
 const RestoreRequest = v.object({ Snapshot: text, Backup: text, Artifact: text });
 const BackupRequest = v.object({
   Directory: text,
   /** `host/repository[:tag]`, instead; with what the header says of who asks */
   Artifact: text,
   Keep: v.pipe(whole, v.minValue(0)),
-  /** containers that run with the volume, meanwhile */
   Pause: flag,
 });
 const PathQuery = v.object({ path: queryText });
@@ -40,6 +41,7 @@ const PathQuery = v.object({ path: queryText });
 /** What volumes can do beyond Docker's API. */
 export function volumeContentRoutes({ volumes, containers }: VolumeContentDeps): Route[] {
   const { contents } = volumes;
+  const quietly = pauserOf(containers);
   return [
     route(
       'POST',
@@ -54,38 +56,30 @@ export function volumeContentRoutes({ volumes, containers }: VolumeContentDeps):
       'POST',
       '/quai/volumes/{name}/clone',
       { body: goBody(CloneRequest) },
-      async ({ params, body, signal }) =>
+      async ({ params, body: { Name, Labels: labels, Pause }, signal }) =>
         reply.created(
-          volumeToWire(await contents.clone(params.name, body.Name, { labels: body.Labels, signal })),
+          volumeToWire(
+            await quietly(params.name, Pause, () => contents.clone(params.name, Name, { labels, signal })),
+          ),
         ),
     ),
-    route('GET', '/quai/volumes/{name}/export', {}, async ({ params, signal }) =>
-      reply.stream(TAR, await contents.pack(params.name, { signal })),
+    route(
+      'GET',
+      '/quai/volumes/{name}/export',
+      { query: v.object({ pause: queryFlag }) },
+      async ({ params: { name }, query, signal }) => {
+        const pack = () => contents.pack(name, { signal });
+        if (!query.pause) return reply.stream(TAR, await pack());
+        const whilePaused = (work: () => Promise<void>) => containers.withUsersPaused(name, work);
+        return reply.stream(TAR, await pausedStream(whilePaused, pack));
+      },
     ),
     route('POST', '/quai/volumes/{name}/import', {}, async ({ params, bytes, signal }) =>
       reply.created(volumeToWire(await contents.unpack(params.name, bytes, { signal }))),
     ),
     ...archiveRoutes(contents),
-    ...snapshotRoutes(volumes),
-    route(
-      'POST',
-      '/quai/volumes/{name}/backups',
-      { body: goBody(BackupRequest) },
-      async ({ params, body, headers, signal }) => {
-        const { Directory: directory, Artifact: artifact, Keep: keep, Pause: isPaused } = body;
-        if ((directory === '') === (artifact === '')) {
-          throw new EngineError('invalid', 'a backup goes into one Directory, or is one Artifact');
-        }
-        const options = { ...(keep > 0 && { keep }), signal };
-        const make = async () => {
-          if (artifact === '')
-            return backupToWire(await volumes.backups.make(params.name, directory, options));
-          const login = credentialsOf(registryAuthOf(headers));
-          return artifactToWire(await volumes.artifacts.make(params.name, artifact, { ...options, login }));
-        };
-        return reply.created(await (isPaused ? containers.withUsersPaused(params.name, make) : make()));
-      },
-    ),
+    ...snapshotRoutes(volumes, quietly),
+    backupRoute(volumes, quietly),
   ];
 }
 
@@ -107,7 +101,38 @@ function archiveRoutes(contents: VolumeContentDeps['volumes']['contents']): Rout
   ];
 }
 
-function snapshotRoutes({ contents, backups, artifacts }: VolumeContentDeps['volumes']): Route[] {
+type Quietly = <T>(volume: string, isPaused: boolean, work: () => Promise<T>) => Promise<T>;
+
+function pauserOf(containers: Pick<ContainerService, 'withUsersPaused'>): Quietly {
+  return async (volume, isPaused, work) =>
+    await (isPaused ? containers.withUsersPaused(volume, work) : work());
+}
+
+function backupRoute({ backups, artifacts }: VolumeContentDeps['volumes'], quietly: Quietly): Route {
+  return route(
+    'POST',
+    '/quai/volumes/{name}/backups',
+    { body: goBody(BackupRequest) },
+    async ({ params, body, headers, signal }) => {
+      const { Directory: directory, Artifact: artifact, Keep: keep, Pause: isPaused } = body;
+      if ((directory === '') === (artifact === '')) {
+        throw new EngineError('invalid', 'a backup goes into one Directory, or is one Artifact');
+      }
+      const options = { ...(keep > 0 && { keep }), signal };
+      const make = async () => {
+        if (artifact === '') return backupToWire(await backups.make(params.name, directory, options));
+        const login = credentialsOf(registryAuthOf(headers));
+        return artifactToWire(await artifacts.make(params.name, artifact, { ...options, login }));
+      };
+      return reply.created(await quietly(params.name, isPaused, make));
+    },
+  );
+}
+
+function snapshotRoutes(
+  { contents, backups, artifacts }: VolumeContentDeps['volumes'],
+  quietly: Quietly,
+): Route[] {
   return [
     route('GET', '/quai/volumes/{name}/snapshots', {}, ({ params }) =>
       reply.json({ Snapshots: contents.snapshots(params.name).map(snapshotToWire) }),
@@ -116,8 +141,10 @@ function snapshotRoutes({ contents, backups, artifacts }: VolumeContentDeps['vol
       'POST',
       '/quai/volumes/{name}/snapshots',
       { body: goBody(SnapshotRequest) },
-      async ({ params, body, signal }) =>
-        reply.created(snapshotToWire(await contents.snapshot(params.name, body.Name, { signal }))),
+      async ({ params: { name }, body: { Name, Pause }, signal }) =>
+        reply.created(
+          snapshotToWire(await quietly(name, Pause, () => contents.snapshot(name, Name, { signal }))),
+        ),
     ),
     route('DELETE', '/quai/volumes/{name}/snapshots/{snapshot}', {}, async ({ params }) => {
       await contents.removeSnapshot(params.name, params.snapshot);

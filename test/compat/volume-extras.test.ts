@@ -98,6 +98,17 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
       await refused('volume', 'restore', 'one', 'monday'),
       /cannot be replaced while containers run with it/,
     );
+    await quai('volume', 'snapshot', '--pause', 'one', 'quiet');
+    await quai('volume', 'clone', '--pause', 'one', 'three');
+    await quai('volume', 'export', '--pause', '-o', join(folder, 'quiet.tar'), 'one');
+    assert.match(readFileSync(join(folder, 'quiet.tar'), 'latin1'), /second/);
+    assert.equal(await docker('inspect', '--format', '{{.State.Status}}', 'user'), 'running');
+    const until = String(Date.now() / 1000);
+    const seen = ['--filter', 'container=user', '--format', '{{.Action}}'];
+    const actions = await docker('events', '--since', '1h', '--until', until, ...seen);
+    assert.equal(actions.match(/\bpause/g)?.length, 3, actions);
+    assert.equal(actions.match(/unpause/g)?.length, 3, actions);
+    await quai('volume', 'snapshot', '--remove', 'one', 'quiet');
     await docker('rm', '-f', 'user');
     assert.equal(await quai('volume', 'restore', 'one', 'monday'), 'one');
     assert.equal(await read('one'), 'first');
@@ -105,7 +116,8 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     assert.equal(await quai('volume', 'snapshot', '--list', '-q', 'one'), 'monday');
     assert.equal(await quai('volume', 'snapshot', '--remove', 'one', 'monday'), 'monday');
     assert.match(await refused('volume', 'clone', 'one', 'two'), /volume two exists already/);
-    await docker('volume', 'rm', 'one', 'two');
+    assert.equal(await read('three'), 'second');
+    await docker('volume', 'rm', 'one', 'two', 'three');
   });
 
   test('volume export and import', async () => {

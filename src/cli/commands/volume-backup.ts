@@ -1,14 +1,14 @@
 import { textAt } from '#client/json';
 import { command } from '../command.ts';
 import { artifactName, registryAccess } from '../volume-artifact.ts';
-import { pathOf } from './volume-path.ts';
+import { PAUSE, pathOf } from './volume-path.ts';
 
 export const backup = command({
   usage: 'volume backup [OPTIONS] VOLUME DIRECTORY|oci://HOST/REPOSITORY[:TAG]',
   summary: "Back up a volume into a directory of the engine's host, or to a registry as an OCI artifact",
   flags: {
     keep: { type: 'int', help: 'Keep this many backups of the volume there, and remove older ones' },
-    pause: { type: 'bool', help: 'Pause the containers that run with the volume meanwhile' },
+    pause: PAUSE,
   },
   args: { min: 2, max: 2 },
   async run(context, { flags, args: [volume = '', place = ''] }) {

@@ -7,7 +7,7 @@ import type { CliContext } from '../context.ts';
 import { formatHelp } from '../format/format-help.ts';
 import { type Listing, renderRows } from '../format/row-writer.ts';
 import { openFile } from './load.ts';
-import { pathOf } from './volume-path.ts';
+import { PAUSE, pathOf } from './volume-path.ts';
 
 const TAR = { 'Content-Type': 'application/x-tar' };
 
@@ -24,12 +24,13 @@ export const rename = command({
 });
 
 export const clone = command({
-  usage: 'volume clone VOLUME NEW_VOLUME',
+  usage: 'volume clone [OPTIONS] VOLUME NEW_VOLUME',
   summary: 'Make a volume with the content of another one',
-  flags: {},
+  flags: { pause: PAUSE },
   args: { min: 2, max: 2 },
-  async run({ client, print }, { args: [from = '', to = ''] }) {
-    print(textAt(await client.call('POST', pathOf(from, 'clone'), { body: { Name: to } }), 'Name'));
+  async run({ client, print }, { flags, args: [from = '', to = ''] }) {
+    const body = { Name: to, Pause: flags.pause };
+    print(textAt(await client.call('POST', pathOf(from, 'clone'), { body }), 'Name'));
     return 0;
   },
 });
@@ -37,13 +38,17 @@ export const clone = command({
 export const exportVolume = command({
   usage: 'volume export [OPTIONS] VOLUME',
   summary: 'Write the content of a volume as a tar archive',
-  flags: { output: { type: 'string', short: 'o', help: 'Write to a file, instead of STDOUT' } },
+  flags: {
+    output: { type: 'string', short: 'o', help: 'Write to a file, instead of STDOUT' },
+    pause: PAUSE,
+  },
   args: { min: 1, max: 1 },
   async run({ client, stdout }, { flags, args: [name = ''] }) {
     if (!flags.output && stdout.isTTY) {
       throw new CliError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
     }
-    const { body } = await client.stream('GET', pathOf(name, 'export'));
+    const query = { pause: flags.pause || undefined };
+    const { body } = await client.stream('GET', pathOf(name, 'export'), { query });
     if (flags.output) await pipeline(body, createWriteStream(flags.output, { mode: 0o600 }));
     else await pipeline(body, stdout, { end: false });
     return 0;
@@ -75,6 +80,7 @@ export const snapshot = command({
   flags: {
     format: { type: 'string', help: formatHelp },
     list: { type: 'bool', short: 'l', help: 'List the snapshots of the volume' },
+    pause: PAUSE,
     quiet: { type: 'bool', short: 'q', help: 'With --list: only display names' },
     remove: { type: 'bool', help: 'Remove the snapshot of this name' },
   },
@@ -92,7 +98,8 @@ export const snapshot = command({
       await client.call('DELETE', pathOf(volume, `snapshots/${encodeURIComponent(name)}`));
       print(name);
     } else {
-      print(textAt(await client.call('POST', pathOf(volume, 'snapshots'), { body: { Name: name } }), 'Name'));
+      const body = { Name: name, Pause: flags.pause };
+      print(textAt(await client.call('POST', pathOf(volume, 'snapshots'), { body }), 'Name'));
     }
     return 0;
   },

@@ -6,7 +6,7 @@ import { formatHelp } from '../format/format-help.ts';
 import type { Row } from '../format/row.ts';
 import { type Listing, renderRows } from '../format/row-writer.ts';
 import { artifactName, registryAccess } from '../volume-artifact.ts';
-import { pathOf } from './volume-path.ts';
+import { PAUSE, pathOf } from './volume-path.ts';
 
 const listing: Listing = {
   headers: {
@@ -30,7 +30,7 @@ export const schedule = command({
   flags: {
     format: { type: 'string', help: formatHelp },
     keep: { type: 'int', help: 'Keep this many backups of the volume there, and remove older ones' },
-    pause: { type: 'bool', help: 'Pause the containers that run with the volume meanwhile' },
+    pause: PAUSE,
     quiet: { type: 'bool', short: 'q', help: 'Only display IDs' },
     remove: { type: 'string', help: 'Remove the schedule with this ID' },
   },
