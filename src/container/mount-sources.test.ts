@@ -16,6 +16,8 @@ import { type MountSourceDeps, prepareMounts } from './mount-sources.ts';
 
 const ID = 'c1' as ContainerId;
 
+const noJail = { run: () => Promise.reject(new TypeError('not in this test')) };
+
 let folder: string;
 let log: string[];
 let volumes: MountMakerDeps['volumes'] & MountSourceDeps['volumes'];
@@ -74,7 +76,12 @@ describe('mount sources', () => {
     return await prepareMounts(
       { id: ID, mounts: made.mounts, hostConfig: v.parse(HostConfig, hostConfig), state },
       { rootfs: join(folder, 'rootfs') },
-      { volumes, logger: silentLogger },
+      {
+        volumes,
+        logger: silentLogger,
+        host: {},
+        jail: noJail,
+      },
     );
   }
 
@@ -180,7 +187,7 @@ describe('mount sources', () => {
       prepareMounts(
         { id: ID, mounts: mount ? [mount] : [], hostConfig, state: NEW_STATE },
         { rootfs: join(folder, 'rootfs') },
-        { volumes, logger: silentLogger },
+        { volumes, logger: silentLogger, host: {}, jail: noJail },
       );
     await assert.rejects(
       start(made.find(({ destination }) => destination === '/m')),

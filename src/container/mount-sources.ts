@@ -2,19 +2,18 @@ import { closeSync, constants, fstatSync } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
-import type { Logger } from '#base/logger';
 import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { VolumeService } from '#volume/volume-service';
 import type { Container, MountPoint } from './container.ts';
+import { labelSource, type MountLabelDeps } from './mount-label.ts';
 import { missingSource } from './mount-maker.ts';
 import { shallowFirst } from './mount-plan.ts';
 import { parseBind } from './mount-spec.ts';
 import { checkProcMount } from './proc-mounts.ts';
 
-export interface MountSourceDeps {
+export interface MountSourceDeps extends MountLabelDeps {
   readonly volumes: Pick<VolumeService, 'mount' | 'copyUp'>;
-  readonly logger: Logger;
 }
 
 export interface MountPlace {
@@ -48,7 +47,10 @@ export async function prepareMounts(
   for (const mount of container.mounts.toSorted(shallowFirst)) {
     checkProcMount(placeOf(place.rootfs, mount.destination), mount);
     const source = await prepareSource(container, { mount, place }, deps, options);
-    if (mount.type !== 'tmpfs') await checkKind(source, mount, { place, covered: prepared });
+    if (mount.type !== 'tmpfs') {
+      await checkKind(source, mount, { place, covered: prepared });
+      await labelSource(container, { ...mount, source }, deps, options);
+    }
     const isWritable = mount.isWritable && (mount.type === 'tmpfs' || !(await isReadOnly(source)));
     prepared.push({ ...mount, source, isWritable });
   }

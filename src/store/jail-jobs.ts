@@ -1,6 +1,7 @@
 import type { Digest } from '#base/ids';
 import type { ErofsIndex } from '#spec/erofs/erofs-writer';
 import type { TarLimits } from '#spec/tar/tar-parser';
+import type { RelabelResult } from '#sys/selinux';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 
@@ -131,6 +132,11 @@ export interface JailJobs {
   readonly layerChanges: { readonly input: LayerChangesInput; readonly output: FileChange[] };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
   readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
+  /** Gives a tree a label of SELinux. */
+  readonly relabel: {
+    readonly input: { readonly path: string; readonly context: string };
+    readonly output: RelabelResult;
+  };
   readonly removeTree: { readonly input: { readonly path: string }; readonly output: boolean };
 }
 

@@ -5,6 +5,7 @@ import { adoptAttributes } from '#sys/adopt-attributes';
 import { copyTree } from '#sys/copy-tree';
 import { ThreadJail } from '#sys/jail';
 import { removeTree } from '#sys/remove-tree';
+import { relabelTree } from '#sys/selinux';
 import { syncFileSystem } from '#sys/sync-fs';
 import { SysError } from '#sys/sys-error';
 import { treeUsage } from '#sys/tree-usage';
@@ -77,6 +78,7 @@ const handlers: Handlers = {
     syncFileSystem(path);
     return undefined;
   },
+  relabel: ({ path, context }, shouldStop) => relabelTree(path, context, shouldStop),
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
 };
 

@@ -4,6 +4,9 @@ import { isErrno, SysError } from './sys-error.ts';
 const cSet = declare(
   'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
 );
+const cSetFollowed = declare(
+  'int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
+);
 const cGet = declare('long lgetxattr(const char *path, const char *name, void *value, size_t size)');
 const cList = declare('long llistxattr(const char *path, void *list, size_t size)');
 const cFset = declare('int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags)');
@@ -21,6 +24,12 @@ export function setXattr(path: string | Buffer, name: string, value: Buffer): vo
 /** Sets an extended attribute of an open file. @throws {SysError} */
 export function setXattrFd(fd: number, name: string, value: Buffer): void {
   if (cFset(fd, name, value, value.length, 0) === -1) throw new SysError('fsetxattr', lastErrno(), name);
+}
+
+/** Sets an extended attribute of the file that a handle (O_PATH) names, whatever it is. @throws {SysError} */
+export function setXattrHandle(fd: number, name: string, value: Buffer): void {
+  if (cSetFollowed(`/proc/self/fd/${fd}`, name, value, value.length, 0) === -1)
+    throw new SysError('setxattr', lastErrno(), name);
 }
 
 /** `undefined` when the file has no such attribute, or its file system none at all. @throws {SysError} */

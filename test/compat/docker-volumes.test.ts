@@ -54,6 +54,31 @@ test('docker run -v HOST:CTR:ro and --mount …,readonly cannot be written to (S
   assert.equal(readFileSync(`${folder}/file`, 'utf8'), 'kept');
 });
 
+test('docker run -v …:z and :Z work, also where there is no SELinux, and inspect shows them', {
+  skip,
+}, async () => {
+  const folder = hostFolder('labelled');
+  writeFileSync(`${folder}/file`, 'read');
+  for (const mode of ['z', 'Z', 'ro,z', 'Z,ro']) {
+    assert.equal(await engine.run('-v', `${folder}:/data:${mode}`, 'busybox', 'cat', '/data/file'), 'read');
+  }
+  await engine.ok(
+    'create',
+    '--name',
+    'labelled',
+    '-v',
+    `${folder}:/a:Z`,
+    '-v',
+    'some:/b:z',
+    'busybox',
+    'true',
+  );
+  const shown = await engine.ok('inspect', '--format', '{{range .Mounts}}{{.Mode}} {{end}}', 'labelled');
+  assert.deepEqual(shown.trim().split(' ').toSorted(), ['Z', 'z']);
+  await engine.ok('rm', 'labelled');
+  await engine.ok('volume', 'rm', 'some');
+});
+
 test('docker run -v FILE:FILE binds one file; a missing source of -v becomes a folder, of --mount is refused (S071)', {
   skip,
 }, async () => {

@@ -3,6 +3,7 @@ import { arch, availableParallelism, release } from 'node:os';
 import type { HostConfig } from '#spec/docker/host-config';
 import { DEFAULT_MASKED_PATHS } from '#spec/docker/protected-paths';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
+import { selinuxFileContext as readSelinuxFileContext } from '#sys/selinux';
 import { capabilitiesOf } from './capabilities.ts';
 import { defaultUlimits } from './rlimits.ts';
 
@@ -24,6 +25,8 @@ export interface HostFacts {
   readonly networkSysctls: Readonly<Record<string, string>>;
   /** the runtime makes binds read-only with all mounts below them (`rro`) */
   readonly hasRecursiveReadOnly: boolean;
+  /** label of files that containers share; absent without SELinux */
+  readonly selinuxFileContext?: string;
 }
 
 /** Go's names, where they differ from Node's */
@@ -38,6 +41,7 @@ const NETWORK_SYSCTLS = {
 };
 
 export function readHostFacts(): HostFacts {
+  const selinuxFileContext = readSelinuxFileContext();
   const [major = 0, minor = 0] = release()
     .split('.')
     .map(part => Number.parseInt(part, 10));
@@ -57,6 +61,7 @@ export function readHostFacts(): HostFacts {
     ),
     // mount_setattr(2) with AT_RECURSIVE
     hasRecursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
+    ...(selinuxFileContext !== undefined && { selinuxFileContext }),
   };
 }
 
