@@ -5,6 +5,7 @@ import type { Command } from './command.ts';
 import type { CliContext, OutputStream } from './context.ts';
 import { accessSteps, socketFacts } from './socket-access.ts';
 import { hasCurlyQuotes } from './spelling.ts';
+import { plainLines } from './terminal/plain-text.ts';
 
 export interface Failure {
   readonly command: Command | undefined;
@@ -21,9 +22,9 @@ export function report(error: unknown, failure: Failure): number {
       'Note: the command line has curly quotes, which a shell does not take for quotes; write "..." or \'...\'.',
     );
   }
-  failure.stderr.write(`${lines.join('\n')}\n`);
+  failure.stderr.write(`${plainLines(lines.join('\n'))}\n`);
   if (failure.argv.includes('-D') || failure.argv.includes('--debug')) {
-    failure.stderr.write(`${error instanceof Error ? error.stack : ''}\n`);
+    failure.stderr.write(`${plainLines((error instanceof Error && error.stack) || '')}\n`);
   }
   if (error instanceof UsageError) return USAGE_STATUS;
   return error instanceof CliError ? error.status : 1;

@@ -7,6 +7,7 @@ import { chooseHost, targetOf } from './endpoint.ts';
 import { parseFlags } from './flag-parser.ts';
 import { globalFlags } from './global-flags.ts';
 import type { Surroundings } from './surroundings.ts';
+import { plainLines } from './terminal/plain-text.ts';
 
 /**
  * Runs one command line, without the program's name: `['run', '-it', 'debian']`.
@@ -63,7 +64,7 @@ async function openContext(
     client: new ApiClient({ transport, apiVersion: around.env['DOCKER_API_VERSION'] }),
     now: () => around.now(),
     print: text => void around.stdout.write(`${text}\n`),
-    warn: text => void around.stderr.write(`${text}\n`),
+    warn: text => void around.stderr.write(`${plainLines(text)}\n`),
   };
 }
 
@@ -85,10 +86,10 @@ const ownProcess: Surroundings = {
     return process.stdin;
   },
   get stdout() {
-    return process.stdout;
+    return guarded(process.stdout);
   },
   get stderr() {
-    return process.stderr;
+    return guarded(process.stderr);
   },
   env: process.env,
   now: Date.now,
@@ -97,15 +98,19 @@ const ownProcess: Surroundings = {
 };
 
 if (import.meta.main) {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader has gone, as in `quai ps | head -1`: nobody is left to tell.
-    process.exit(error.code === 'EPIPE' ? 141 : 1);
-  });
   const status = await main(process.argv.slice(2));
-  await flushed(process.stdout);
-  await flushed(process.stderr);
+  await flushed(guarded(process.stdout));
+  await flushed(guarded(process.stderr));
   // Not left to the event loop: a terminal or pipe that we read from would keep us.
   process.exit(status);
+}
+
+/** The reader may go, as in `quai ps | head -1`: nobody is left to tell. */
+function guarded<Stream extends NodeJS.WriteStream>(stream: Stream): Stream {
+  if (stream.listenerCount('error') === 0) {
+    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
+  }
+  return stream;
 }
 
 /** A pipe whose reader is slow takes 64 KiB at once; the rest would be lost with the process. */

@@ -178,3 +178,23 @@ test("logs sorts the streams, and passes a terminal's as it is", async () => {
   });
   assert.equal((await quai('logs web', routes(true, 'raw\r\n'))).out, 'raw\r\n');
 });
+
+const ESCAPES = '\x1b[2J\x1b]0;t\x07\u009b1m\r';
+
+for (const [line, routes] of [
+  ['stop a', { 'POST /containers/a/stop': { status: 500, body: { message: `no ${ESCAPES}` } } }],
+  ['inspect a', { 'GET /containers/a/json': { status: 500, body: { message: `no ${ESCAPES}` } } }],
+  ['diff a', { 'GET /containers/a/changes': { body: [{ Kind: 1, Path: `/x${ESCAPES}` }] } }],
+  ['top a', { 'GET /containers/a/top': { body: { Titles: ['CMD'], Processes: [[`x${ESCAPES}`]] } } }],
+  ['pull a', { 'POST /images/create': { body: Buffer.from(JSON.stringify({ status: `x${ESCAPES}` })) } }],
+  ['pull a', { 'POST /images/create': { body: Buffer.from(JSON.stringify({ error: `x${ESCAPES}` })) } }],
+  ['login -u a -p b r.org', { 'POST /auth': { status: 500, body: { message: `no ${ESCAPES}` } } }],
+  ['volume ls', { 'GET /volumes': { body: { Volumes: [], Warnings: [`no ${ESCAPES}`] } } }],
+] as const satisfies readonly (readonly [string, FakeRoutes])[]) {
+  test(`${line}: what others wrote does not reach the terminal as its commands`, async () => {
+    const { out, err } = await quai(line, routes);
+    const shown = (out + err).replaceAll('\n', '');
+    assert.match(shown, /x|no/);
+    assert.doesNotMatch(shown, /[\p{Cc}]/u, JSON.stringify(shown));
+  });
+}

@@ -1,5 +1,6 @@
 import { listAt, numberAt, textAt } from '#client/json';
 import { command } from '../command.ts';
+import { plainLine } from '../terminal/plain-text.ts';
 
 const KINDS = ['C', 'A', 'D'];
 
@@ -11,7 +12,7 @@ export const diff = command({
   async run({ client, print }, { args: [name = ''] }) {
     const changes = await client.call('GET', `/containers/${encodeURIComponent(name)}/changes`);
     for (const change of listAt(changes))
-      print(`${KINDS[numberAt(change, 'Kind')] ?? ''} ${textAt(change, 'Path')}`);
+      print(`${KINDS[numberAt(change, 'Kind')] ?? ''} ${plainLine(textAt(change, 'Path'))}`);
     return 0;
   },
 });

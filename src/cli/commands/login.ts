@@ -10,6 +10,7 @@ import { findCredential } from '../credentials/credential-finder.ts';
 import { keepCredential } from '../credentials/credential-keeper.ts';
 import { HUB_SERVER, serverOf } from '../credentials/registry-server.ts';
 import { explain } from '../error-report.ts';
+import { plainLines } from '../terminal/plain-text.ts';
 import { askHidden, askLine } from '../terminal/prompt.ts';
 
 const flags = {
@@ -99,5 +100,5 @@ async function loginWith(context: CliContext, server: string, credential: Creden
     token ? { username: credential.username, identityToken: token } : credential,
   );
   const status = textAt(answer, 'Status');
-  if (status) context.print(status);
+  if (status) context.print(plainLines(status));
 }

@@ -1,6 +1,7 @@
 import { type Json, listAt, textsAt } from '#client/json';
 import { command } from '../command.ts';
 import { alignTable } from '../format/table.ts';
+import { plainLine } from '../terminal/plain-text.ts';
 
 export const top = command({
   usage: 'top CONTAINER [ps OPTIONS]',
@@ -18,5 +19,5 @@ export const top = command({
 });
 
 function toTexts(row: Json): string[] {
-  return listAt(row).map(cell => (typeof cell === 'string' ? cell : ''));
+  return listAt(row).map(cell => (typeof cell === 'string' ? plainLine(cell) : ''));
 }

@@ -21,3 +21,9 @@ test('eventLine() does without details', () => {
     /^\S+ daemon reload x$/,
   );
 });
+
+test('eventLine() is one line that a terminal shows and does not obey', () => {
+  const Attributes = { 'a\x1b[2J': 'b\nforged \x9b1m\u202e' };
+  const line = eventLine({ Type: 'image', Action: 'pull', Actor: { ID: 'x', Attributes }, time: 5 });
+  assert.doesNotMatch(line, /[\p{Cc}\u202e]/u);
+});

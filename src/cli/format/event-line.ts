@@ -1,3 +1,4 @@
+import { plainLine } from '../terminal/plain-text.ts';
 import { localRfc3339Nano } from './human.ts';
 
 /** `2026-01-02T15:04:05.123456789+01:00 container start 0123… (image=busybox, name=web)`, as Docker prints events. */
@@ -8,7 +9,7 @@ export function eventLine(event: unknown): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => `${key}=${String(value)}`);
   const details = pairs.length > 0 ? ` (${pairs.join(', ')})` : '';
-  return `${moment(timeNano, time)}${String(Type)} ${String(Action)} ${String(ID)}${details}`;
+  return plainLine(`${moment(timeNano, time)}${String(Type)} ${String(Action)} ${String(ID)}${details}`);
 }
 
 function moment(timeNano: unknown, time: unknown): string {

@@ -33,6 +33,13 @@ test('indentJson() agrees with JSON.stringify where that loses nothing', () => {
   }
 });
 
+test('indentJson() escapes what a terminal would obey, and survives what is no JSON', () => {
+  const laidOut = indentJson(JSON.stringify({ a: 'x\x1b\u009b1m\x7f\u202e' }), ' ');
+  assert.doesNotMatch(laidOut.replaceAll('\n', ''), /[\p{Cc}\u202e]/u);
+  assert.deepEqual(JSON.parse(laidOut), { a: 'x\x1b\u009b1m\x7f\u202e' });
+  for (const text of [']]]', '}']) assert.equal(indentJson(text, '  '), text);
+});
+
 test('parseExactJson() keeps the digits of large whole numbers', () => {
   const text = '{"nano":1767366245123456789,"n":5,"s":"1767366245123456789","f":1.5}';
   const value = parseExactJson(text);

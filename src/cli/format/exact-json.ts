@@ -16,9 +16,11 @@ export function parseExactJson(text: string): unknown {
 const DEEPEST = 100;
 
 /**
- * Lays JSON out over lines without touching names, numbers and their order, as Go's `json.Indent` does.
+ * Lays JSON out over lines without touching names, numbers and their order, as Go's `json.Indent` does. What JSON allows in a
+ * text and a terminal would obey is escaped.
  */
-export function indentJson(text: string, indent: string): string {
+export function indentJson(json: string, indent: string): string {
+  const text = json.replace(/[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, escaped);
   let result = '';
   let previous = '';
   let depth = 0;
@@ -28,10 +30,15 @@ export function indentJson(text: string, indent: string): string {
     const isClosing = token === '}' || token === ']';
     const isAfterOpening = previous === '{' || previous === '[';
     if (isClosing) depth--;
+    if (depth < 0) return text; // somebody else's idea of JSON
     if (isAfterOpening !== isClosing || previous === ',') result += newline();
     result += token === ':' ? ': ' : token;
     if (token === '{' || token === '[') depth++;
     previous = token;
   }
   return result;
+}
+
+function escaped(letter: string): string {
+  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

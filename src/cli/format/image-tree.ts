@@ -1,4 +1,5 @@
 import { type Json, listAt, numberAt, textAt, textsAt } from '#client/json';
+import { plainLine } from '../terminal/plain-text.ts';
 import { humanSize } from './human.ts';
 
 /** A line of the tree: an image with all its names, or the image of one platform below it. */
@@ -56,8 +57,8 @@ function linesOf(image: Json): TreeLine[] {
 }
 
 function render({ names, cells, isUsed }: TreeLine, widths: readonly number[]): string[] {
-  const above = names.slice(0, -1).map(plain);
-  const last = plain(names.at(-1) ?? '');
+  const above = names.slice(0, -1).map(plainLine);
+  const last = plainLine(names.at(-1) ?? '');
   return [...above, row([last, ...cells, isUsed ? 'U' : ''], widths, { alignRight: true })];
 }
 
@@ -84,9 +85,4 @@ function platformText(manifest: Json): string {
 
 function shortId(id: string): string {
   return id.replace(/^sha256:/, '').slice(0, 12);
-}
-
-/** Names come from images: nothing in them moves the cursor. */
-function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ');
 }

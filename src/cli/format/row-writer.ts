@@ -1,3 +1,4 @@
+import { plainLine } from '../terminal/plain-text.ts';
 import type { Row } from './row.ts';
 import { alignTable } from './table.ts';
 
@@ -35,5 +36,5 @@ export async function renderRows(
 function cell(row: Row, name: string): string {
   const value = row[name];
   // Names and labels come from images: nothing in them moves the cursor, starts a column or a line.
-  return typeof value === 'string' ? value.replace(/[\p{Cc}]/gu, ' ') : '';
+  return typeof value === 'string' ? plainLine(value) : '';
 }

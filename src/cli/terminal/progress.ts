@@ -1,6 +1,7 @@
 import { at, isObject, type Json, textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { OutputStream } from '../context.ts';
+import { plainLine, plainLines } from './plain-text.ts';
 import { progressText } from './progress-text.ts';
 
 export interface ProgressOptions {
@@ -31,9 +32,9 @@ export async function showProgress(
     }
     if (quiet) continue;
     const stream = textAt(message, 'stream');
-    if (stream) out.write(stream);
+    if (stream) out.write(plainLines(stream));
     else if (lines) lines.show(message);
-    else if (progressText(message, 0) === '') out.write(`${lineOf(message, '')}\n`);
+    else if (progressText(message, 0) === '') out.write(`${plainLine(lineOf(message, ''))}\n`);
   }
 }
 
@@ -55,13 +56,13 @@ class LinesInPlace {
     const id = textAt(message, 'id');
     if (!id || !hasProgress(message)) {
       this.#rows.clear(); // lines above are final
-      this.#out.write(`${plain(lineOf(message, ''))}\n`);
+      this.#out.write(`${plainLine(lineOf(message, ''))}\n`);
       return;
     }
     const known = this.#rows.get(id);
     const row = known ?? this.#rows.size;
     this.#rows.set(id, row);
-    const text = cut(plain(lineOf(message, progressText(message, columns))), columns);
+    const text = cut(plainLine(lineOf(message, progressText(message, columns))), columns);
     if (known === undefined) return void this.#out.write(`${text}\x1b[K\n`);
     const up = this.#rows.size - row;
     if (up >= (this.#out.rows || USUAL_ROWS)) return; // scrolled out of reach
@@ -83,9 +84,4 @@ function lineOf(message: Json, progress: string): string {
 /** A line that wrapped would put all others out of place. */
 function cut(text: string, columns: number): string {
   return text.length < columns ? text : `${text.slice(0, Math.max(columns - 2, 0))}…`;
-}
-
-/** Registries have a say in these texts: nothing in them moves the cursor. */
-function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ');
 }
