@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { EncryptedFile } from './encrypted-file.ts';
+import { holdLock } from './lock-file.ts';
 
 interface Place extends Disposable {
   readonly own: string;
@@ -79,4 +92,51 @@ test('two writes never use one nonce', () => {
     return (JSON.parse(readFileSync(file.path, 'utf8')) as { nonce: string }).nonce;
   });
   assert.equal(new Set(nonces).size, 3);
+});
+
+test('several logins at once, with one key that is not there yet, all count', async () => {
+  using folders = place();
+  const servers = Array.from({ length: 4 }, (_, number) => `server-${number}`);
+  const source = `
+    import { EncryptedFile } from ${JSON.stringify(new URL('./encrypted-file.ts', import.meta.url).href)};
+    import { workerData, parentPort } from 'node:worker_threads';
+    const { folders, server, gate } = workerData;
+    parentPort.postMessage('ready');
+    Atomics.wait(gate, 0, 0);
+    new EncryptedFile(folders, { machineId: () => 'm' }).write(server, { username: 'me', password: 'p' });`;
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const workers = servers.map(
+    server =>
+      new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {
+        workerData: { folders: { own: folders.own, keys: folders.keys }, server, gate },
+      }),
+  );
+  const ended = workers.map(worker => once(worker, 'exit'));
+  await Promise.all(workers.map(worker => once(worker, 'message')));
+  Atomics.store(gate, 0, 1);
+  Atomics.notify(gate, 0);
+  await Promise.all(ended);
+  const found = new EncryptedFile(folders, { machineId: () => 'm' }).read();
+  assert.deepEqual([...found.keys()].toSorted(), servers);
+  assert.deepEqual(readdirSync(folders.own), ['credentials.json'], 'nothing is left beside it');
+});
+
+test('a key that was cut is replaced at the next login', () => {
+  using folders = place();
+  const file = new EncryptedFile(folders);
+  file.write('a', me);
+  writeFileSync(path.join(folders.keys, 'credentials.key'), '');
+  file.write('b', me);
+  assert.deepEqual([...file.read().keys()], ['b']);
+});
+
+test('a lock whose owner has died is taken over; one that is held is told', () => {
+  using folders = place();
+  mkdirSync(folders.own);
+  const file = path.join(folders.own, 'x.lock');
+  writeFileSync(file, '');
+  assert.throws(() => holdLock(file, { patienceMs: 30 }), { name: 'CliError', message: /another command/ });
+  utimesSync(file, 0, 0);
+  holdLock(file, { patienceMs: 1000 })[Symbol.dispose]();
+  assert.deepEqual(readdirSync(folders.own), []);
 });

@@ -1,11 +1,12 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { codeOf } from '#base/errors';
 import { isObject, objectAt, parseJson, textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import type { ConfigFolders } from './config-folder.ts';
 import type { Credential } from './credential.ts';
+import { holdLock } from './lock-file.ts';
 
 /**
  * Credentials by server, in one file that only its owner's key opens:
@@ -45,8 +46,11 @@ export class EncryptedFile {
     return found;
   }
 
-  /** Sets one server's, or removes them; the file goes with its last. */
+  /** Sets one server's, or removes them; the file goes with its last. One process at a time does it. @throws {CliError} */
   write(server: string, credential: Credential | undefined): void {
+    if (!credential && contentOf(this.path) === undefined) return;
+    mkdirSync(path.dirname(this.path), { recursive: true, mode: 0o700 });
+    using _lock = holdLock(`${this.path}.lock`);
     const all = this.#readOrStartAnew(credential !== undefined);
     if (credential) all.set(server, credential);
     else if (!all.delete(server)) return;
@@ -96,12 +100,16 @@ export class EncryptedFile {
 
   #key({ create }: { readonly create: boolean }): Buffer {
     let secret = contentOf(this.#keyPath);
-    if (secret === undefined && create) {
-      secret = randomBytes(KEY_BYTES);
-      writeSecret(this.#keyPath, secret);
-    }
+    if (secret?.length !== KEY_BYTES && create) secret = this.#newKey(secret);
     if (secret?.length !== KEY_BYTES) throw new CliError(`there is no key in ${this.#keyPath}`);
     return Buffer.from(hkdfSync('sha256', secret, this.#machineId(), 'quai credentials 1', KEY_BYTES));
+  }
+
+  /** Another process, with another configuration, may be making one: the first counts. One that was cut opens nothing, and goes. */
+  #newKey(broken: Buffer | undefined): Buffer | undefined {
+    if (broken) rmSync(this.#keyPath, { force: true });
+    writeSecret(this.#keyPath, randomBytes(KEY_BYTES), { isFirstOnly: true });
+    return contentOf(this.#keyPath);
   }
 }
 
@@ -124,15 +132,21 @@ function contentOf(file: string): Buffer | undefined {
 }
 
 /** Whole or not at all, and never readable for others, not even for a moment. */
-function writeSecret(file: string, content: string | Buffer): void {
+function writeSecret(
+  file: string,
+  content: string | Buffer,
+  { isFirstOnly = false }: { readonly isFirstOnly?: boolean } = {},
+): void {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = `${file}.${randomBytes(8).toString('hex')}.tmp`;
   try {
     writeFileSync(temporary, content, { mode: 0o600, flag: 'wx', flush: true });
     chmodSync(temporary, 0o600);
-    renameSync(temporary, file);
+    if (isFirstOnly) linkSync(temporary, file);
+    else renameSync(temporary, file);
   } catch (error) {
+    if (!isFirstOnly || codeOf(error) !== 'EEXIST') throw error;
+  } finally {
     rmSync(temporary, { force: true });
-    throw error;
   }
 }
