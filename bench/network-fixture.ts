@@ -10,11 +10,17 @@ export const WEB_PORT = 8080;
 export const PAGE_BYTES = 1024;
 
 const PROGRAMS = { busybox: '/bin/busybox', iperf3: '/usr/bin/iperf3', nginx: '/usr/sbin/nginx' };
-const NGINX_CONF = `daemon off; master_process off; pid /tmp/pid; error_log /dev/null; worker_rlimit_nofile 8192;
+/** Of one process that logs nothing. @param root holds `index.html`; @param scratch where it may write */
+export function nginxConf(root: string, scratch: string): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    kind => `${kind}_temp_path ${scratch};`,
+  );
+  return `daemon off; master_process off; pid ${scratch}/pid; error_log /dev/null; worker_rlimit_nofile 8192;
 events { worker_connections 4096; }
-http { access_log off; keepalive_requests 10000000; client_body_temp_path /tmp; proxy_temp_path /tmp; fastcgi_temp_path /tmp;
-  uwsgi_temp_path /tmp; scgi_temp_path /tmp; server { listen ${WEB_PORT}; root /www; } }
+http { access_log off; keepalive_requests 10000000; ${temporary.join(' ')}
+  server { listen ${WEB_PORT}; root ${root}; } }
 `;
+}
 
 /** Gives the engine an image of this machine's own nginx and iperf3, with the libraries they are linked to. */
 export async function loadNetworkImage(on: Target): Promise<void> {
@@ -35,7 +41,7 @@ function entries(): LayerEntry[] {
   files.set('/bin/sh', readFileSync(PROGRAMS.busybox));
   files.set('/etc/passwd', Buffer.from('root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n'));
   files.set('/etc/group', Buffer.from('root:x:0:\nnogroup:x:65534:\n'));
-  files.set('/etc/nginx.conf', Buffer.from(NGINX_CONF));
+  files.set('/etc/nginx.conf', Buffer.from(nginxConf('/www', '/tmp')));
   files.set('/www/index.html', Buffer.alloc(PAGE_BYTES, 'x'));
   return [
     { path: 'tmp', type: 'directory', mode: 0o1777 },

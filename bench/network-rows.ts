@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { promisify } from 'node:util';
 import { IPERF_PORT, NETWORK_IMAGE, WEB_PORT } from './network-fixture.ts';
+import { iperf, wrk } from './network-load.ts';
 import type { Row } from './rows.ts';
 import { docker, type Target } from './target.ts';
 
-const run = promisify(execFile);
 const SECONDS = 2;
-const CONNECTIONS = 32;
 const MANY_PORTS = 206;
 const LOOPBACK = '127.0.0.1';
 
@@ -27,24 +24,28 @@ export function networkRows(): Row[] {
     {
       ...rate('iperf3, the container’s own address', 'Gbit/s'),
       ...serving(IPERF, IPERF_PORT),
-      measure: async on => iperf(await ownAddress(on), IPERF_PORT),
+      measure: async on => iperf(await ownAddress(on), IPERF_PORT, { seconds: SECONDS }),
     },
     ...addresses.map(({ name, address }) => ({
       ...rate(`iperf3, ${name}`, 'Gbit/s'),
       ...serving(IPERF, IPERF_PORT),
-      measure: async (on: Target) => iperf(address, await publishedPort(on, IPERF_PORT)),
+      measure: async (on: Target) =>
+        iperf(address, await publishedPort(on, IPERF_PORT), { seconds: SECONDS }),
     })),
     ...addresses.flatMap(({ name, address }) => [
       {
         ...rate(`requests, keep-alive, ${name}`, '/s'),
         ...serving(NGINX, WEB_PORT),
-        measure: async (on: Target) => wrk(address, await publishedPort(on, WEB_PORT), []),
+        measure: async (on: Target) => wrk(address, await publishedPort(on, WEB_PORT), { seconds: SECONDS }),
       },
       {
         ...rate(`requests, new connections, ${name}`, '/s'),
         ...serving(NGINX, WEB_PORT),
         measure: async (on: Target) =>
-          wrk(address, await publishedPort(on, WEB_PORT), ['-H', 'Connection: close']),
+          wrk(address, await publishedPort(on, WEB_PORT), {
+            seconds: SECONDS,
+            headers: ['Connection: close'],
+          }),
       },
     ]),
     {
@@ -128,22 +129,6 @@ async function accepts(on: Target, port: number): Promise<void> {
       socket.destroy();
     }
   }
-}
-
-async function iperf(address: string, port: number): Promise<number> {
-  const args = ['-c', address, '-p', String(port), '-t', String(SECONDS), '-J'];
-  const { stdout } = await run('iperf3', args, { maxBuffer: 1 << 24 });
-  const { end }: { end: { sum_received: { bits_per_second: number } } } = JSON.parse(stdout);
-  return end.sum_received.bits_per_second / 1e9;
-}
-
-/** @throws when an answer was wrong or missing: a fast engine that loses requests is no use */
-async function wrk(address: string, port: number, options: readonly string[]): Promise<number> {
-  const url = `http://${address}:${port}/index.html`;
-  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, ...options, url]);
-  const problem = /Non-2xx.*|Socket errors: connect [1-9].*/.exec(stdout)?.[0];
-  if (problem !== undefined) throw new Error(`wrk: ${problem}`);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 
 /** The first address that is neither loopback nor a bridge's. */

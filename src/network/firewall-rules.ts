@@ -83,10 +83,14 @@ const SETS = `
   map publish6_any { type inet_proto . inet_service : ipv6_addr . inet_service; }`;
 
 /**
- * - origin: a container sends as itself, or as what the host would reach through it (a router in a container).
+ * Every packet passes some of this, so what most packets need comes first, and those of one family do not walk past the
+ * rules of the other.
+ *
  * - guard: nobody reaches the host's loopback from outside (we allow routing to it on our bridges, which answers to
  *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host, unless
- *   its network is routed, unprotected, or trusts the interface.
+ *   its network is routed, unprotected, or trusts the interface (entrance). Before connection tracking: what is
+ *   dropped leaves no trace there, and what somebody opened while our rules were away does not count.
+ * - origin: a container sends as itself (home), or as what the host would reach through it (a router in a container).
  * - publish: destination rewriting. ::1 cannot be routed, so the engine forwards it. Where the host's own firewall is
  *   to decide, what comes from outside is not rewritten: it goes to the engine's socket, past the host's input rules.
  * - shut: from an internal network nobody opens anything towards the host; neighbours must still find each other.
@@ -95,30 +99,49 @@ const SETS = `
  *   else the answer would go straight back and not be recognised.
  */
 const CHAINS = `
-  chain origin {
-    ip saddr . iifname @home4 return
-    ip saddr 0.0.0.0 return
-    meta nfproto ipv4 fib saddr . iif oif missing drop
-    ip6 saddr . iifname @home6 return
-    ip6 saddr { ::, fe80::/10 } return
-    meta nfproto ipv6 fib saddr . iif oif missing drop
-  }
   chain guard {
     type filter hook prerouting priority raw; policy accept;
     iifname "lo" accept
-    iifname @bridges jump origin
+    meta nfproto ipv6 goto guard6
+    ip saddr . iifname @home4 goto guard_home4
+    iifname @bridges jump origin4
     ip daddr 127.0.0.0/8 drop
     ip saddr 127.0.0.0/8 drop
+    ip daddr @containers4 goto entrance4
+  }
+  chain guard_home4 {
+    ip daddr 127.0.0.0/8 drop
+    ip daddr @containers4 goto entrance4
+  }
+  chain guard6 {
+    ip6 saddr . iifname @home6 goto guard_home6
+    iifname @bridges jump origin6
+    ip6 daddr @containers6 goto entrance6
+  }
+  chain guard_home6 {
+    ip6 daddr @containers6 goto entrance6
+  }
+  chain origin4 {
+    ip saddr 0.0.0.0 return
+    meta nfproto ipv4 fib saddr . iif oif missing drop
+  }
+  chain origin6 {
+    ip6 saddr { ::, fe80::/10 } return
+    meta nfproto ipv6 fib saddr . iif oif missing drop
+  }
+  chain entrance4 {
     ip daddr . iifname @home4 accept
     ip daddr @routed4 accept
     ip daddr @unprotected4 accept
     ip daddr . iifname @trusted4 accept
-    ip daddr @containers4 drop
+    drop
+  }
+  chain entrance6 {
     ip6 daddr . iifname @home6 accept
     ip6 daddr @routed6 accept
     ip6 daddr @unprotected6 accept
     ip6 daddr . iifname @trusted6 accept
-    ip6 daddr @containers6 drop
+    drop
   }
   chain publish {
     dnat ip to ip daddr . meta l4proto . th dport map @publish4
@@ -133,22 +156,22 @@ const CHAINS = `
   }
   chain input {
     type filter hook input priority filter; policy accept;
+    ct state established,related accept
     iifname @internal jump shut
   }
   chain shut {
-    ct state established,related accept
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
     drop
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    ct state established,related accept
     iifname . oifname @intra accept
     iifname @internal drop
     oifname @internal drop
     oifname @bridges jump inward
   }
   chain inward {
-    ct state established,related accept
     ct status dnat accept
     ip daddr . meta l4proto . th dport @open4 accept
     ip6 daddr . meta l4proto . th dport @open6 accept
@@ -160,13 +183,19 @@ const CHAINS = `
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
+    meta nfproto ipv6 goto postrouting6
+    ip saddr 127.0.0.0/8 goto postrouting_loopback4
     ip saddr . oifname @home4 ct status dnat masquerade
     ip saddr . oifname @home4 return
     ip saddr @routed4 return
     ip saddr @containers4 oifname @bridges masquerade
     snat ip to ip saddr map @source4
     ip saddr @masquerade4 masquerade
-    ip saddr 127.0.0.0/8 oifname @bridges masquerade
+  }
+  chain postrouting_loopback4 {
+    oifname @bridges masquerade
+  }
+  chain postrouting6 {
     ip6 saddr . oifname @home6 ct status dnat masquerade
     ip6 saddr . oifname @home6 return
     ip6 saddr @routed6 return

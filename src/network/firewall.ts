@@ -23,6 +23,8 @@ export interface FirewallDeps {
   readonly logger: Logger;
   /** called a moment after others changed rules of theirs */
   readonly onForeignChange: () => void;
+  /** called when rules are there again that somebody had removed */
+  readonly onRestored: () => void;
 }
 
 const RETRY_MS = 500;
@@ -47,12 +49,14 @@ export class Firewall implements Disposable {
   #retry: NodeJS.Timeout | undefined;
   #foreign: NodeJS.Timeout | undefined;
   readonly #onForeignChange: () => void;
+  readonly #onRestored: () => void;
 
-  constructor({ table, mode, logger, onForeignChange }: FirewallDeps) {
+  constructor({ table, mode, logger, onForeignChange, onRestored }: FirewallDeps) {
     this.#table = table;
     this.#mode = mode;
     this.#logger = logger;
     this.#onForeignChange = onForeignChange;
+    this.#onRestored = onRestored;
     this.#nft = openNftables();
   }
 
@@ -142,6 +146,7 @@ export class Firewall implements Disposable {
       // Most likely the table is gone or differs. Removals then come with the whole that is written next.
       this.#logger.warn('firewall change refused, writing the whole table', { error: messageOf(error) });
       this.#write(this.#without(before, after));
+      this.#onRestored();
     }
   }
 
@@ -186,6 +191,7 @@ export class Firewall implements Disposable {
     if (!this.#isAsserted) return;
     try {
       this.assert();
+      this.#onRestored();
     } catch (error) {
       this.#logger.error('cannot put firewall rules back, trying again', { error: messageOf(error) });
       clearTimeout(this.#retry);

@@ -52,6 +52,7 @@ import { OPEN_POLICY, type PublishingPolicy } from './publishing-policy.ts';
 import { RangeWatch } from './range-watch.ts';
 import { Sandboxes } from './sandboxes.ts';
 import { BRIDGE_POOLS, DEFAULT_POOLS, type DefaultPool } from './subnet-choice.ts';
+import { forgetFlows } from './tracked-flows.ts';
 import { ulaPrefix } from './ula-prefix.ts';
 
 export interface NetworkServiceDeps {
@@ -113,6 +114,7 @@ export class NetworkService {
       mode: publishing.firewall,
       logger,
       onForeignChange: () => forwardWarning.check(),
+      onRestored: () => this.#forgetEscapes(),
     });
     const list = (): readonly NftChain[] => firewall.chains();
     const forwardWarning = new ForwardWarning({ logger, bridge: names.defaultBridge, list });
@@ -149,17 +151,30 @@ export class NetworkService {
     this.#attachment = new Attachment(this.#parts, this.#chores);
     this.#foreign = new ForeignAttachment(this.#parts, this.#attachment);
     this.#ranges = this.#watchRanges();
-    this.#maker = new NetworkMaker({
-      parts: this.#parts,
-      chores: this.#chores,
-      pools: this.#pools.user,
-      hasIpv6ByDefault: () => this.#hasIpv6ByDefault && hostHasIpv6(),
-    });
+    this.#maker = this.#openMaker();
     this.#dns = new NameService({
       ...this.#parts,
       dnsServersOf: deps.dnsServersOf ?? (() => []),
       ...(deps.hostStub && { hostStub: deps.hostStub }),
     });
+  }
+
+  #openMaker(): NetworkMaker {
+    return new NetworkMaker({
+      parts: this.#parts,
+      chores: this.#chores,
+      pools: this.#pools.user,
+      hasIpv6ByDefault: () => this.#hasIpv6ByDefault && hostHasIpv6(),
+    });
+  }
+
+  /** What got out of internal networks while our rules were away would go on: established connections are not asked again. */
+  #forgetEscapes(): void {
+    const { conntrack, endpoints, networks } = this.#parts;
+    const internal = networks.list().filter(({ isInternal }) => isInternal);
+    for (const endpoint of internal.flatMap(({ id }) => endpoints.onNetwork(id))) {
+      this.#chores.run('forgetting connections', () => forgetFlows(conntrack, [endpoint], 'released'));
+    }
   }
 
   #watchRanges(): RangeWatch {
@@ -305,6 +320,7 @@ export class NetworkService {
   /** At start-up: re-asserts links and rules of `running`, releases what belongs to anyone else. */
   async restore(running: ReadonlySet<string>): Promise<void> {
     await restoreNetworks(this.#parts, running, { pools: this.#pools.bridge, chores: this.#chores });
+    this.#forgetEscapes();
     this.#ranges.start();
     this.#restoreNames();
     await this.#dns.restore();

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { becomeHost, eventually, NetworkFixture, port, sh, TABLE, whyNot } from './network-fixture.ts';
+import {
+  becomeHost,
+  eventually,
+  NetworkFixture,
+  port,
+  type Station,
+  sh,
+  TABLE,
+  whyNot,
+} from './network-fixture.ts';
 import { ask } from './talk.ts';
 
 const skip = whyNot() ?? false;
@@ -115,3 +124,46 @@ test('rules come back also when the kernel could not tell us all that happened',
   sh('nft flush ruleset');
   await eventually(() => sh('nft list ruleset') === before, 'and we are told of changes again', 1_000);
 });
+
+test('what got out of an internal network meanwhile does not go on', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  const lan = fixture.neighbour('10.77.4');
+  await lan.serve('lan', 7, 'udp');
+  await fixture.service.create({ name: 'cell', isInternal: true, pools: [{ subnet: '10.77.5.0/24' }] });
+  const cell = await fixture.run('cell', { networks: [{ network: 'cell' }] });
+  // Rules that keep the kernel tracking connections while ours are away, as a host's own do.
+  sh('nft "add table inet other; add chain inet other c { type filter hook input priority 0; }"');
+  sh('nft "add rule inet other c ct state established accept"');
+  // What the container may not do by itself.
+  cell.station.run('ip route add default via 10.77.5.1');
+  const arrived = counter(lan, 'udp dport 7');
+  const answered = counter(cell.station, 'udp sport 7');
+  const ask = (): Promise<string> =>
+    cell.station.ask('10.77.4.2', 7, { protocol: 'udp', from: cell.ip, fromPort: 7_001, timeoutMs: 200 });
+  assert.equal(await ask(), 'timeout');
+  assert.equal(arrived(), 0);
+
+  // Nothing is awaited until the answer is there, so the rules are not back yet.
+  sh(`nft flush table inet ${TABLE}`);
+  const asked = ask();
+  const deadline = performance.now() + 2_000;
+  while (answered() === 0) assert.ok(performance.now() < deadline, 'without rules it gets out');
+  assert.equal(await asked, `lan ${cell.ip}`);
+
+  let before = arrived();
+  for (let tries = 10; ; tries -= 1) {
+    await ask();
+    if (arrived() === before) break;
+    before = arrived();
+    assert.ok(tries > 0, 'the connection goes on although the rules are back');
+  }
+  sh('nft delete table inet other');
+});
+
+/** @returns how many packets of a kind came to a station so far */
+function counter(station: Station, kind: string): () => number {
+  station.run(
+    `nft "add table inet seen; add chain inet seen c { type filter hook prerouting priority -400; }; add rule inet seen c ${kind} counter"`,
+  );
+  return () => Number(/packets (\d+)/.exec(station.run('nft list table inet seen'))?.[1]);
+}
