@@ -5,6 +5,7 @@ import { createHttpServer, type HttpServer } from '#http/http-server';
 import type { Route } from '#http/route';
 import { apiEdge } from './api-edge.ts';
 import { type AttestationRouteDeps, attestationRoutes } from './attestation-routes.ts';
+import { type CommitApi, commitRoutes } from './commit-routes.ts';
 import { type ContainerFileApi, containerFileRoutes } from './container-file-routes.ts';
 import { containerLifecycleRoutes, type LifecycleApi } from './container-lifecycle-routes.ts';
 import { type ContainerRouteDeps, containerRoutes } from './container-routes.ts';
@@ -33,6 +34,7 @@ export interface ApiServerDeps {
     VolumeContentDeps['containers'] &
     PortApi &
     ContainerFileApi &
+    CommitApi &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
   readonly images: ContainerRouteDeps['images'] &
     ImageRouteDeps['images'] &
@@ -60,6 +62,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...containerLifecycleRoutes(deps.containers),
     ...containerStreamRoutes(deps.containers),
     ...containerFileRoutes(deps.containers),
+    ...commitRoutes(deps.containers),
     ...execRoutes(deps.containers),
     ...containerRoutes(deps),
     ...registryRoutes(deps.registries),

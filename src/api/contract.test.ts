@@ -63,6 +63,7 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /images/search': ['/images/search?term=busybox'],
   'GET /distribution/{name}/json': ['/distribution/localhost:5000/team/busybox:latest/json'],
   'POST /auth': ['/auth', { username: 'ann', password: 'secret', serveraddress: 'localhost:5000' }],
+  'POST /commit': ['/commit?container=web&repo=x&tag=1&changes=CMD+x', { Cmd: ['sh'] }],
   'POST /containers/{id}/exec': ['/containers/web/exec', { Cmd: ['true'] }],
   'POST /exec/{id}/start': [`/exec/${EXEC_ID}/start`, { Detach: true }],
   'POST /exec/{id}/resize': [`/exec/${EXEC_ID}/resize?h=1&w=1`],

@@ -269,6 +269,10 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     stop: done,
     restart: done,
     kill: done,
+    commit: async reference => {
+      inspect(reference);
+      return fakeImage();
+    },
     files: fakeContainerFiles(),
     pause: done,
     unpause: done,

@@ -19,6 +19,7 @@ import { manifestToWire, targetToWire } from './manifest-wire.ts';
 import { progressReply } from './progress-reply.ts';
 import { credentialsOf } from './registry-credentials.ts';
 import { SharedLayers } from './shared-layers.ts';
+import { withTag } from './with-tag.ts';
 
 export interface ImageRouteDeps {
   readonly images: Pick<
@@ -259,9 +260,4 @@ async function importImage(
     });
     emit({ status: id });
   });
-}
-
-function withTag(name: string, tag: string): string {
-  if (tag === '') return name;
-  return tag.includes(':') ? `${name}@${tag}` : `${name}:${tag}`;
 }

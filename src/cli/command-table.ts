@@ -45,6 +45,7 @@ export const commonCommands: readonly CommandEntry[] = [
 
 export const otherCommands: readonly CommandEntry[] = [
   entry(['attach', 'container attach'], async () => (await import('./commands/attach.ts')).attach),
+  entry(['commit', 'container commit'], async () => (await import('./commands/commit.ts')).commit),
   entry(['create', 'container create'], async () => (await import('./commands/create.ts')).create),
   entry(['diff', 'container diff'], async () => (await import('./commands/diff.ts')).diff),
   entry(['events', 'system events'], async () => (await import('./commands/events.ts')).events),
@@ -116,8 +117,6 @@ const DOCKER_CAN = 'docker';
 const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
 const AGAIN =
   'Make the container again with other options (its files outside of volumes go): quai rm -f CONTAINER, then quai run … IMAGE';
-const ARCHIVE =
-  'Meanwhile, if the image has tar:  quai exec CONTAINER tar -c --one-file-system -C / . > files.tar    quai import files.tar NAME:TAG';
 const COPY = [
   'Meanwhile, if the image has tar:  quai exec CONTAINER tar -c -C /FOLDER FILE | tar -x',
   '                                  tar -c FILE | quai exec -i CONTAINER tar -x -C /FOLDER',
@@ -135,7 +134,6 @@ export const missingCommands: Readonly<Record<string, string>> = {
   builder: BUILD,
   buildx: BUILD,
   checkpoint: '',
-  commit: ARCHIVE,
   compose: '',
   config: NO_SWARM,
   context: 'The engine is chosen by --host, QUAI_HOST or DOCKER_HOST.',
@@ -148,7 +146,6 @@ export const missingCommands: Readonly<Record<string, string>> = {
   swarm: NO_SWARM,
   trust: DOCKER_CAN,
   update: AGAIN,
-  'container commit': ARCHIVE,
   'container cp': COPY,
   'container stats': STATS,
   'container update': AGAIN,

@@ -1,3 +1,4 @@
+import { goDurationNanos } from '#spec/docker/go-duration';
 import type { FlagType } from './command.ts';
 
 /** Reads one flag value. @throws {RangeError} with the reason, when the text is not of the type. */
@@ -49,29 +50,12 @@ export function readBytes(text: string): number {
   return bytes;
 }
 
-const NANOS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
 /** Go durations, such as `1h30m` or `1.5s`, in nanoseconds. */
 export function readDuration(text: string): number {
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
-  if (!match) {
-    const hint = /^[+-]?\d+$/.test(text) ? ': missing unit (one of ns, us, ms, s, m, h)' : '';
-    throw new RangeError(`invalid duration "${text}"${hint}`);
-  }
-  let total = 0;
-  for (const [, amount, unit] of (match[2] ?? '').matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    total += Number(amount) * (NANOS[unit ?? ''] ?? 0);
-  }
-  return Math.round(total) * (match[1] === '-' ? -1 : 1);
+  const nanos = goDurationNanos(text);
+  if (nanos !== undefined) return nanos;
+  const hint = /^[+-]?\d+$/.test(text) ? ': missing unit (one of ns, us, ms, s, m, h)' : '';
+  throw new RangeError(`invalid duration "${text}"${hint}`);
 }
 
 /** `--cpus`: up to nine digits after the point, or a fraction such as `1/2`, in billionths of a CPU. */

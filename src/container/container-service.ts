@@ -2,10 +2,12 @@ import type { Abortable } from '#base/abortable';
 import { EngineError, isKind, messageOf } from '#base/errors';
 import type { ContainerId, ExecId } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
+import type { Image } from '#image/image';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import { cgroupPids } from '#sys/cgroup-control';
 import { type AttachRequest, attachToContainer, type ClientSession, type ClientStream } from './attacher.ts';
+import { type CommitRequest, commitContainer } from './committer.ts';
 import type {
   Container,
   ContainerFilter,
@@ -37,7 +39,7 @@ import { RunningCompanions } from './running-companions.ts';
 import { buildExecProcess } from './start-spec.ts';
 import { isStarting, startContainer } from './starter.ts';
 import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
-import { withUsersPaused } from './volume-hold.ts';
+import { type PauseSwitch, withUsersPaused } from './volume-hold.ts';
 import { renameVolume } from './volume-rename.ts';
 import type { WaitResult } from './waiters.ts';
 
@@ -56,6 +58,7 @@ export class ContainerService {
   readonly #companions: RunningCompanions;
   readonly #restarts: RestartScheduler;
   readonly #names = new KeyedMutex();
+  readonly #pauses: PauseSwitch = { pause: id => this.pause(id), unpause: id => this.unpause(id) };
   #exits: Disposable | undefined;
 
   constructor(deps: ContainerDeps) {
@@ -221,6 +224,15 @@ export class ContainerService {
     return { removed, freedBytes };
   }
 
+  /** Makes an image of a container as it is now. @throws `notFound`, `conflict`, `invalid`. */
+  async commit(reference: string, request: CommitRequest, options: Abortable = {}): Promise<Image> {
+    const container = this.#context.index.get(reference);
+    return await commitContainer(this.#context, container, request, {
+      ...options,
+      pauses: this.#pauses,
+    });
+  }
+
   /** Processes as `ps` shows them. @throws `conflict` when it does not run. */
   async top(reference: string, psArguments: string): Promise<ProcessList> {
     const container = this.#context.index.get(reference);
@@ -313,8 +325,7 @@ export class ContainerService {
 
   /** Runs `work` while the containers that run with a volume are paused. */
   async withUsersPaused<T>(volume: string, work: () => Promise<T>): Promise<T> {
-    const change = { pause: (id: string) => this.pause(id), unpause: (id: string) => this.unpause(id) };
-    return await withUsersPaused(this.#context, volume, change, work);
+    return await withUsersPaused(this.#context, volume, this.#pauses, work);
   }
 
   /** Whether a container, by its full ID, has a process or is about to: while it starts it has its mounts already. */

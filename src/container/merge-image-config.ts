@@ -19,7 +19,7 @@ export function mergeImageConfig(
   image: ContainerConfig | undefined,
   limits: Pick<HostConfig, 'Ulimits'> = { Ulimits: [] },
 ): MergedConfig {
-  const config = image ? merged(request, image) : request;
+  const config = image ? mergedConfig(request, image) : request;
   // `--entrypoint ""` arrives as one empty word: none, and not the image's either.
   const isReset = config.Entrypoint?.length === 1 && config.Entrypoint[0] === '';
   const final = isReset ? { ...config, Entrypoint: undefined } : config;
@@ -32,7 +32,8 @@ export function mergeImageConfig(
   return result;
 }
 
-function merged(request: ContainerConfig, image: ContainerConfig): ContainerConfig {
+/** The request with what it leaves open taken from the other. @throws {EngineError} `invalid` for too many volumes. */
+export function mergedConfig(request: ContainerConfig, image: ContainerConfig): ContainerConfig {
   if (image.Volumes.length > MOST_IMAGE_VOLUMES) {
     throw new EngineError(
       'invalid',

@@ -5,18 +5,27 @@ import type { ContainerContext } from './context.ts';
 
 const OPERATION = 'hold';
 
-/**
- * Pauses the containers that run with a volume while `work` looks at a state of it that does not move. Noted in the
- * journal, so that a crash meanwhile leaves none of them paused.
- */
+export type PauseSwitch = Readonly<Record<'pause' | 'unpause', (id: string) => Promise<void>>>;
+
+/** Pauses the containers that run with a volume while `work` looks at a state of it that does not move. */
 export async function withUsersPaused<T>(
   context: ContainerContext,
   volume: string,
-  { pause, unpause }: Readonly<Record<'pause' | 'unpause', (id: string) => Promise<void>>>,
+  change: PauseSwitch,
+  work: () => Promise<T>,
+): Promise<T> {
+  return await withPaused(context, context.volumes.usersOf(volume), change, work);
+}
+
+/** Pauses those of the containers that run. Noted in the journal, so that a crash meanwhile leaves none of them paused. */
+export async function withPaused<T>(
+  context: ContainerContext,
+  ids: readonly string[],
+  { pause, unpause }: PauseSwitch,
   work: () => Promise<T>,
 ): Promise<T> {
   await using held = new AsyncDisposableStack();
-  for (const id of context.volumes.usersOf(volume)) {
+  for (const id of ids) {
     if (context.index.find(id)?.state.status !== 'running') continue;
     const operation = context.journal.begin(OPERATION, id);
     held.defer(() => operation.end());
@@ -43,7 +52,10 @@ export function settleHold(context: ContainerContext, { id, state }: Container):
   try {
     context.runtime.resume(id);
   } catch (error) {
-    context.logger.warn('cannot resume a container that was paused for a backup', { container: id, error });
+    context.logger.warn('cannot resume a container that was paused for its files to be read', {
+      container: id,
+      error,
+    });
     return;
   }
   context.index.update(id, { state: nextState(state, { type: 'unpaused' }) });

@@ -43,6 +43,46 @@ test('applyChanges() takes several lines in one change, and leaves the given con
   assert.deepEqual(before, { Env: ['A=1'] });
 });
 
+test('applyChanges() puts in variables of the configuration, where a Dockerfile does', () => {
+  const before = { Env: ['PATH=/bin', 'HOME=/root'], Shell: ['/bin/ash', '-ec'], Cmd: ['old'] };
+  const changes = [
+    'ENV PATH=$PATH:/opt OTHER="${NONE:-x}" PLAIN=\'$PATH\'',
+    'ENV LAST $OTHER and $HOME',
+    'WORKDIR $HOME/sub',
+    'LABEL home=$HOME',
+    'ENTRYPOINT echo $HOME',
+  ];
+  assert.deepEqual(applyChanges(changes, before), {
+    Env: ['HOME=/root', 'PATH=/bin:/opt', 'OTHER=x', 'PLAIN=$PATH', 'LAST=x and /root'],
+    Shell: ['/bin/ash', '-ec'],
+    WorkingDir: '/root/sub',
+    Labels: { home: '/root' },
+    Entrypoint: ['/bin/ash', '-ec', 'echo $HOME'],
+  });
+});
+
+test('applyChanges() drops the command with its entrypoint, unless it is given too', () => {
+  const before = { Cmd: ['old'], Entrypoint: ['e'] };
+  assert.deepEqual(applyChanges(['ENTRYPOINT ["n"]'], before), { Entrypoint: ['n'] });
+  assert.deepEqual(applyChanges(['CMD ["c"]', 'ENTRYPOINT ["n"]'], before), {
+    Entrypoint: ['n'],
+    Cmd: ['c'],
+  });
+  assert.deepEqual(applyChanges(['CMD ["c"]'], before), { Entrypoint: ['e'], Cmd: ['c'] });
+});
+
+test('applyChanges() reads a health check with its options', () => {
+  const changes = ['HEALTHCHECK --interval=5s --timeout=1m30s --retries=3 --start-period=0 CMD ["a", "b"]'];
+  assert.deepEqual(applyChanges(changes).Healthcheck, {
+    Test: ['CMD', 'a', 'b'],
+    Interval: 5e9,
+    Timeout: 90e9,
+    Retries: 3,
+    StartPeriod: 0,
+  });
+  assert.deepEqual(applyChanges(['healthcheck cmd a || b']).Healthcheck, { Test: ['CMD-SHELL', 'a || b'] });
+});
+
 for (const [change, message] of [
   ['RUN x', 'run is not a valid change command'],
   ['constructor x', 'constructor is not a valid change command'],
@@ -51,7 +91,15 @@ for (const [change, message] of [
   ['LABEL a=1 b', /can't find = in "b"/],
   ['EXPOSE x', 'invalid containerPort: x'],
   ['USER a b', 'USER requires exactly one argument'],
-  ['HEALTHCHECK CMD x', /only HEALTHCHECK NONE/],
+  ['HEALTHCHECK', /requires at least one argument/],
+  ['HEALTHCHECK NONE x', 'HEALTHCHECK NONE takes no arguments'],
+  ['HEALTHCHECK CMD', 'Missing command after HEALTHCHECK CMD'],
+  ['HEALTHCHECK curl x', 'Unknown type "curl" in HEALTHCHECK (try CMD)'],
+  ['HEALTHCHECK --interval=5 CMD x', /must be a duration such as 30s/],
+  ['HEALTHCHECK --interval=-5s CMD x', 'Interval "-5s" cannot be less than 1ms'],
+  ['HEALTHCHECK --retries=x CMD x', /must be a whole number/],
+  ['HEALTHCHECK --often=1s CMD x', /there are interval, timeout, start-period, start-interval, retries/],
+  ['ENV A="x', 'ENV A="x: unexpected end of statement while looking for matching double-quote'],
 ] as const) {
   test(`applyChanges() refuses ${change}`, () => {
     assert.throws(() => applyChanges([change]), { kind: 'invalid', message });

@@ -1,4 +1,6 @@
 import { EngineError } from '#base/errors';
+import { shellWords } from '#spec/dockerfile/shell-words';
+import { healthcheckOf } from './healthcheck-change.ts';
 
 /** The `config` member of an image configuration, as written: only what is set. */
 export interface WrittenConfig {
@@ -12,49 +14,64 @@ export interface WrittenConfig {
   Labels?: Record<string, string>;
   StopSignal?: string;
   OnBuild?: string[];
-  Healthcheck?: { Test: string[] };
+  Healthcheck?: WrittenHealthcheck;
+  Shell?: readonly string[];
+  /** seconds */
+  StopTimeout?: number;
+}
+
+/** Durations in nanoseconds; what is absent is inherited, or the default. */
+export interface WrittenHealthcheck {
+  Test?: readonly string[];
+  Interval?: number;
+  Timeout?: number;
+  Retries?: number;
+  StartPeriod?: number;
+  StartInterval?: number;
 }
 
 type Change = (config: WrittenConfig, rest: string) => void;
 
 const CHANGES: Readonly<Record<string, Change>> = {
   CMD: (config, rest) => {
-    config.Cmd = commandOf(rest);
+    config.Cmd = commandOf(rest, config);
   },
   ENTRYPOINT: (config, rest) => {
-    config.Entrypoint = commandOf(rest);
+    config.Entrypoint = commandOf(rest, config);
   },
   ENV: (config, rest) => {
-    const added = pairs('ENV', rest);
+    const added = pairs('ENV', rest, config);
     const kept = (config.Env ?? []).filter(entry => !added.some(([key]) => entry.startsWith(`${key}=`)));
     config.Env = [...kept, ...added.map(([key, value]) => `${key}=${value}`)];
   },
   EXPOSE: (config, rest) => {
-    for (const port of words(rest)) config.ExposedPorts = { ...config.ExposedPorts, [portKey(port)]: {} };
+    for (const port of words('EXPOSE', rest, config))
+      config.ExposedPorts = { ...config.ExposedPorts, [portKey(port)]: {} };
   },
   LABEL: (config, rest) => {
-    config.Labels = { ...config.Labels, ...Object.fromEntries(pairs('LABEL', rest)) };
+    config.Labels = { ...config.Labels, ...Object.fromEntries(pairs('LABEL', rest, config)) };
   },
   ONBUILD: (config, rest) => {
     config.OnBuild = [...(config.OnBuild ?? []), rest];
   },
   STOPSIGNAL: (config, rest) => {
-    config.StopSignal = one('STOPSIGNAL', rest);
+    config.StopSignal = one('STOPSIGNAL', rest, config);
   },
   USER: (config, rest) => {
-    config.User = one('USER', rest);
+    config.User = one('USER', rest, config);
   },
   VOLUME: (config, rest) => {
-    for (const path of listOf(rest) ?? words(rest)) config.Volumes = { ...config.Volumes, [path]: {} };
+    for (const path of listOf(rest) ?? words('VOLUME', rest, config))
+      config.Volumes = { ...config.Volumes, [path]: {} };
   },
   WORKDIR: (config, rest) => {
-    config.WorkingDir = rest.startsWith('/')
-      ? rest
-      : `${(config.WorkingDir ?? '/').replace(/\/$/, '')}/${rest}`;
+    const path = one('WORKDIR', rest, config);
+    config.WorkingDir = path.startsWith('/')
+      ? path
+      : `${(config.WorkingDir ?? '/').replace(/\/$/, '')}/${path}`;
   },
   HEALTHCHECK: (config, rest) => {
-    if (rest.toUpperCase() !== 'NONE') throw invalid('only HEALTHCHECK NONE can be given as a change');
-    config.Healthcheck = { Test: ['NONE'] };
+    config.Healthcheck = healthcheckOf(rest, line => listOf(line));
   },
 };
 
@@ -65,6 +82,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
  */
 export function applyChanges(changes: readonly string[], config: WrittenConfig = {}): WrittenConfig {
   const result = structuredClone(config);
+  let hasCommand = false;
   for (const line of changes.flatMap(change => change.split('\n'))) {
     const text = line.trim();
     if (text === '' || text.startsWith('#')) continue;
@@ -73,13 +91,16 @@ export function applyChanges(changes: readonly string[], config: WrittenConfig =
     if (!change) throw invalid(`${keyword.toLowerCase()} is not a valid change command`); // Docker's wording
     if (rest === '') throw invalid(`${keyword.toUpperCase()} requires at least one argument`);
     change(result, rest);
+    if (change === CHANGES['CMD']) hasCommand = true;
+    // As in a Dockerfile: the arguments were for the old one.
+    if (change === CHANGES['ENTRYPOINT'] && !hasCommand) delete result.Cmd;
   }
   return result;
 }
 
 /** The exec form is a JSON list; anything else is a line for the shell. */
-function commandOf(rest: string): string[] {
-  return listOf(rest) ?? ['/bin/sh', '-c', rest];
+function commandOf(rest: string, { Shell }: WrittenConfig): string[] {
+  return listOf(rest) ?? [...(Shell?.length ? Shell : ['/bin/sh', '-c']), rest];
 }
 
 function listOf(rest: string): string[] | undefined {
@@ -94,12 +115,13 @@ function listOf(rest: string): string[] | undefined {
 }
 
 /** `KEY=value "K 2"=v`, or the old `KEY the rest`. */
-function pairs(keyword: string, rest: string): [string, string][] {
-  const found = words(rest);
-  if (!found[0]?.includes('=')) {
+function pairs(keyword: string, rest: string, config: WrittenConfig): [string, string][] {
+  const [first = ''] = /^\S+/.exec(rest) ?? [];
+  const found = words(keyword, rest, config);
+  if (!first.includes('=') && !found[0]?.includes('=')) {
     const [, key = '', value] = /^(\S+)\s+([\s\S]*)$/.exec(rest) ?? [];
     if (value === undefined) throw invalid(`${keyword} must have two arguments`);
-    return [[key, value]];
+    return [[key, words(keyword, `"${value.replaceAll('"', '\\"')}"`, config)[0] ?? '']];
   }
   return found.map(word => {
     const equals = word.indexOf('=');
@@ -109,24 +131,22 @@ function pairs(keyword: string, rest: string): [string, string][] {
   });
 }
 
-/** Splits at blanks; quotes and backslashes keep them, and are taken off. */
-function words(text: string): string[] {
-  const result: string[] = [];
-  for (const [match] of text.matchAll(/(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/g)) {
-    result.push(
-      match.replace(
-        /"((?:\\.|[^"\\])*)"|'([^']*)'|\\(.)/g,
-        (_, double?: string, single?: string, escaped?: string) =>
-          double === undefined ? (single ?? escaped ?? '') : double.replace(/\\(["\\$])/g, '$1'),
-      ),
+/** With the variables that the configuration sets. */
+function words(keyword: string, text: string, { Env = [] }: WrittenConfig): string[] {
+  try {
+    return shellWords(text, name =>
+      Env.findLast(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1),
     );
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalid(`${keyword} ${text}: ${error.message}`);
   }
-  return result;
 }
 
-function one(keyword: string, rest: string): string {
-  if (/\s/.test(rest)) throw invalid(`${keyword} requires exactly one argument`);
-  return rest;
+function one(keyword: string, rest: string, config: WrittenConfig): string {
+  const [value = '', ...others] = words(keyword, rest, config);
+  if (others.length > 0) throw invalid(`${keyword} requires exactly one argument`);
+  return value;
 }
 
 function portKey(port: string): string {

@@ -31,6 +31,7 @@ import type { Image } from './image.ts';
 import { ImageAdder, type PreparedImage } from './image-adder.ts';
 import { ImageCatalog, type PlatformChoice } from './image-catalog.ts';
 import { ImageChecker, type ImageCheckOptions, type ImageCheckReport } from './image-check.ts';
+import { type CommitRequest, ImageCommitter } from './image-committer.ts';
 import { emitImageEvent } from './image-events.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import { importedImage } from './image-import.ts';
@@ -97,6 +98,11 @@ export interface SquashOptions extends Abortable {
   readonly from?: string;
 }
 
+export interface CommitOptions extends Abortable {
+  /** `name[:tag]`; absent: an image without a name */
+  readonly reference?: string;
+}
+
 /** Tags and manifests, layers into snapshots. */
 export class ImageService {
   readonly #deps: ImageServiceDeps;
@@ -109,6 +115,7 @@ export class ImageService {
   readonly #saver: ImageSaver;
   readonly #views: ManifestViews;
   readonly #squasher: ImageSquasher;
+  readonly #committer: ImageCommitter;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
   readonly #checker: ImageChecker;
@@ -153,6 +160,7 @@ export class ImageService {
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
     this.#squasher = new ImageSquasher({ ...deps, table, catalog, intake, leases });
+    this.#committer = new ImageCommitter({ ...deps, table, intake, leases });
     this.#puller = new ImagePuller({
       ...deps,
       table,
@@ -221,6 +229,21 @@ export class ImageService {
     const squashed = await this.#squasher.squash(this.get(reference), { ...name, from }, signal);
     await this.#deps.db.synced();
     return squashed;
+  }
+
+  /**
+   * Makes an image of another one and of what a container of it wrote.
+   *
+   * @throws {EngineError} `conflict` when the image is gone; `invalid` for a bad name.
+   */
+  async commit(
+    request: Omit<CommitRequest, 'tag'>,
+    { signal = NEVER, reference }: CommitOptions = {},
+  ): Promise<Image> {
+    const tag = reference === undefined ? {} : { tag: taggable(reference) };
+    const image = await this.#committer.commit({ ...request, ...tag }, signal);
+    await this.#deps.db.synced();
+    return image;
   }
 
   /**

@@ -9,12 +9,13 @@ import type { JailPool } from '#store/jail-pool';
 import type { Leases } from '#store/leases';
 import { imageNotFound } from './errors.ts';
 import type { Image } from './image.ts';
-import type { NewImage, StagedBlob } from './image-adder.ts';
+import type { NewImage } from './image-adder.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { emitImageEvent } from './image-events.ts';
 import { stageLayer } from './image-import.ts';
 import type { ImageIntake } from './image-intake.ts';
 import type { ImageTable, LayerRecord } from './image-table.ts';
+import { keptLayer } from './kept-layer.ts';
 import { squashedConfig } from './squashed-config.ts';
 import { squashedTar } from './squashed-layers.ts';
 
@@ -116,17 +117,4 @@ export class ImageSquasher {
 
 function sizeOf(layers: readonly LayerRecord[]): number {
   return layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
-/** A layer that is in the store already: nothing is read or written of it. */
-function keptLayer({ blobDigest, blobBytes, mediaType }: LayerRecord): NewImage['layers'][number] {
-  const done = async (): Promise<void> => undefined;
-  const blob: StagedBlob = {
-    digest: blobDigest,
-    sizeBytes: blobBytes,
-    path: '/dev/null',
-    flush: done,
-    publish: done,
-  };
-  return { blob, mediaType };
 }

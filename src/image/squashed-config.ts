@@ -41,6 +41,6 @@ export function squashedConfig(config: Buffer, { kept, layers, diffIds, source }
   );
 }
 
-function withoutBlank(entry: Readonly<Record<string, string>>): object {
+export function withoutBlank(entry: Readonly<Record<string, string>>): object {
   return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== ''));
 }

@@ -1,10 +1,9 @@
 import { EngineError } from '#base/errors';
 import { displayName } from '#spec/tar/byte-string';
-import { readDirectory, statFd } from '#sys/at';
-import { getXattr, listXattrs } from '#sys/xattr';
+import { readDirectory } from '#sys/at';
 import type { FileChange, LayerChangesInput } from './jail-jobs.ts';
 import { isMountStub } from './mount-stubs.ts';
-import { isDirectory, isWhiteout, OpenDirectories, statIfThere } from './stack-directories.ts';
+import { isAlike, isDirectory, isWhiteout, OpenDirectories, statIfThere } from './stack-directories.ts';
 
 /** Each level costs a descriptor for each layer that has it. */
 const MAX_DEPTH = 1000;
@@ -85,23 +84,6 @@ class ChangeFinder {
     }
     this.changes.splice(at, 0, { path: displayName(place), kind });
   }
-}
-
-/** What takes place in a directory changes its times and size, but not what it is. */
-function isAlike({ fds: [one] }: OpenDirectories, { fds: [other] }: OpenDirectories): boolean {
-  if (one === undefined || other === undefined) return false;
-  const [own, before] = [statFd(one), statFd(other)];
-  const isSame = own.mode === before.mode && own.uid === before.uid && own.gid === before.gid;
-  return isSame && xattrsOf(one) === xattrsOf(other);
-}
-
-function xattrsOf(fd: number): string {
-  const path = `/proc/self/fd/${fd}/.`;
-  const names = listXattrs(path).filter(name => !name.startsWith('trusted.overlay.'));
-  return names
-    .toSorted(byCode)
-    .map(name => `${name}=${getXattr(path, name)?.toString('base64') ?? ''}`)
-    .join('\n');
 }
 
 function textOf(name: Buffer): string {

@@ -1,7 +1,17 @@
 import { closeSync, constants } from 'node:fs';
-import { type FileStat, openAt, openSubdirectory, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG, statAt } from '#sys/at';
+import {
+  type FileStat,
+  openAt,
+  openSubdirectory,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  statAt,
+  statFd,
+} from '#sys/at';
 import { isErrno } from '#sys/sys-error';
-import { getXattr } from '#sys/xattr';
+import { getXattr, listXattrs } from '#sys/xattr';
 
 const { O_DIRECTORY, O_RDONLY } = constants;
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
@@ -82,6 +92,23 @@ export function isDirectory({ mode }: FileStat): boolean {
 
 export function isEmptyFile({ mode, size }: FileStat): boolean {
   return (mode & S_IFMT) === S_IFREG && size === 0;
+}
+
+/** What takes place in a directory changes its times and size, but not what it is. */
+export function isAlike({ fds: [one] }: OpenDirectories, { fds: [other] }: OpenDirectories): boolean {
+  if (one === undefined || other === undefined) return false;
+  const [own, before] = [statFd(one), statFd(other)];
+  const isSame = own.mode === before.mode && own.uid === before.uid && own.gid === before.gid;
+  return isSame && xattrsOf(one) === xattrsOf(other);
+}
+
+function xattrsOf(fd: number): string {
+  const path = `/proc/self/fd/${fd}/.`;
+  const names = listXattrs(path).filter(name => !name.startsWith('trusted.overlay.'));
+  return names
+    .toSorted()
+    .map(name => `${name}=${getXattr(path, name)?.toString('base64') ?? ''}`)
+    .join('\n');
 }
 
 /** Somebody may put something else in its place at any time. */

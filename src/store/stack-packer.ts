@@ -3,7 +3,7 @@ import { displayName } from '#spec/tar/byte-string';
 import { readDirectory } from '#sys/at';
 import type { PackLayersInput } from './jail-jobs.ts';
 import { isMountStub } from './mount-stubs.ts';
-import { isDirectory, isWhiteout, OpenDirectories, statIfThere } from './stack-directories.ts';
+import { isAlike, isDirectory, isWhiteout, OpenDirectories, statIfThere } from './stack-directories.ts';
 import { TreePacker } from './tree-packer.ts';
 
 /** Each level costs a descriptor for each layer that has it. */
@@ -28,6 +28,8 @@ class StackPacker {
   readonly #packer: TreePacker;
   readonly #form: PackLayersInput['form'];
   readonly #shouldStop: () => boolean;
+  /** open directories, from the outermost in, that are only written when something in them is */
+  readonly #pending: { readonly fd: number; readonly path: string }[] = [];
 
   constructor(packer: TreePacker, form: PackLayersInput['form'], shouldStop: () => boolean) {
     this.#packer = packer;
@@ -40,9 +42,9 @@ class StackPacker {
     if (depth > MAX_DEPTH) throw new EngineError('invalid', `"${displayName(path)}" is too deep`);
     const [top] = own.fds;
     if (top === undefined) return; // it has vanished
-    // As Docker's archives of root file systems: whoever unpacks one has a directory for it.
-    if (path !== '' || this.#form !== 'root') this.#packer.directoryEntry(top, path);
-    if (own.hidesBelow && below.fds.length > 0) this.#packer.mark(inside(path, '.wh..wh..opq'));
+    this.#pending.push({ fd: top, path });
+    if (this.#isToldAnyway(own, below, path)) this.#tell();
+    if (own.hidesBelow && below.fds.length > 0) this.#mark(inside(path, '.wh..wh..opq'));
     using none = new OpenDirectories();
     const visible = own.hidesBelow ? none : below;
     const seen = new Set<string>();
@@ -54,10 +56,34 @@ class StackPacker {
         this.#entry(own, visible, { fd, name, path: inside(path, text), parent: path, text }, depth);
       }
     }
+    if (this.#pending.at(-1)?.fd === top) this.#pending.pop();
   }
 
   end(): void {
     this.#packer.end();
+  }
+
+  #isToldAnyway(own: OpenDirectories, below: OpenDirectories, path: string): boolean {
+    switch (this.#form) {
+      case 'layer':
+        return true;
+      case 'root': // as Docker's archives of root file systems: whoever unpacks one has a directory for it
+        return path !== '';
+      case 'changes':
+        return !isAlike(own, below);
+    }
+  }
+
+  /** Writes the directories on the way that nothing was said about yet. */
+  #tell(): void {
+    for (const { fd, path } of this.#pending.splice(0)) {
+      if (path !== '' || this.#form !== 'root') this.#packer.directoryEntry(fd, path);
+    }
+  }
+
+  #mark(name: string): void {
+    this.#tell();
+    this.#packer.mark(name);
   }
 
   #entry(own: OpenDirectories, below: OpenDirectories, entry: StackEntry, depth: number): void {
@@ -65,11 +91,14 @@ class StackPacker {
     const stat = statIfThere(fd, name);
     if (!stat) return;
     if (isWhiteout(stat)) {
-      if (below.visible(name)) this.#packer.mark(inside(parent, `${WHITEOUT}${text}`));
+      if (below.visible(name)) this.#mark(inside(parent, `${WHITEOUT}${text}`));
       return;
     }
     if (this.#isLeftOut(below, entry)) return;
-    if (!isDirectory(stat)) return this.#packer.entry(fd, name, path, depth + 1);
+    if (!isDirectory(stat)) {
+      this.#tell();
+      return this.#packer.entry(fd, name, path, depth + 1);
+    }
     using directories = own.below(name);
     using lower = below.below(name);
     this.directory(directories, lower, path, depth + 1);

@@ -1,0 +1,128 @@
+import type { Abortable } from '#base/abortable';
+import { applyChanges, type WrittenConfig } from '#image/config-changes';
+import type { Image } from '#image/image';
+import type { ContainerConfig } from '#spec/docker/container-config';
+import type { Container } from './container.ts';
+import { type ContainerContext, emitContainerEvent } from './context.ts';
+import { checkReadable, findChanges, packChanges } from './layer-access.ts';
+import { mergedConfig } from './merge-image-config.ts';
+import { type PauseSwitch, withPaused } from './volume-hold.ts';
+
+export interface CommitRequest {
+  /** `name[:tag]`; absent: an image without a name */
+  readonly reference?: string;
+  readonly author: string;
+  readonly comment: string;
+  /** Dockerfile instructions */
+  readonly changes: readonly string[];
+  /** what the image shall say, over what the container does */
+  readonly config?: ContainerConfig;
+  /** while its files are read */
+  readonly isPaused: boolean;
+}
+
+/**
+ * Makes an image of a container: a layer of what it wrote over those of its image, with the container's configuration.
+ *
+ * @throws {EngineError} `invalid` for a bad change or name, before the container is paused; `conflict`.
+ */
+export async function commitContainer(
+  context: ContainerContext,
+  container: Container,
+  { reference, author, comment, changes, config, isPaused }: CommitRequest,
+  { pauses, ...options }: Abortable & { readonly pauses: PauseSwitch },
+): Promise<Image> {
+  checkReadable(container, 'commit');
+  const written = imageConfig(container.config, config, changes);
+  const image = await context.images.commit(
+    {
+      source: container.imageId,
+      author,
+      comment,
+      createdBy: (container.config.Cmd ?? []).join(' '),
+      config: written,
+      readLayer: store =>
+        withPaused(context, isPaused ? [container.id] : [], pauses, async () => {
+          const found = await findChanges(container, context, options);
+          if (found.length > 0) await store(packChanges(container, context, options));
+        }),
+    },
+    { ...options, ...(reference === undefined ? {} : { reference }) },
+  );
+  emitContainerEvent(context, container, 'commit', {
+    comment,
+    imageID: image.id,
+    imageRef: image.repoTags[0] ?? '',
+  });
+  return image;
+}
+
+/** As moby (daemon/commit.go): changes over what the request says, and what is left open is the container's. */
+function imageConfig(
+  own: ContainerConfig,
+  request: ContainerConfig | undefined,
+  changes: readonly string[],
+): WrittenConfig {
+  const changed = applyChanges(changes, toWritten(request ?? own));
+  return {
+    ...toWritten(mergedConfig(toContainerConfig(request ?? own, changed), own)),
+    ...onBuildOf(changed),
+  };
+}
+
+function onBuildOf({ OnBuild }: WrittenConfig): Pick<WrittenConfig, 'OnBuild'> {
+  return OnBuild?.length ? { OnBuild } : {};
+}
+
+/** What an image says of its containers: what is set. What is one container's own, such as its host name, is left out. */
+function toWritten(config: ContainerConfig): WrittenConfig {
+  const { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal } = config;
+  const { OnBuild, Healthcheck, Shell, StopTimeout } = config;
+  return {
+    ...(User && { User }),
+    ...(ExposedPorts.length > 0 && { ExposedPorts: setOf(ExposedPorts) }),
+    ...(Env.length > 0 && { Env }),
+    ...(Entrypoint && { Entrypoint }),
+    ...(Cmd && { Cmd }),
+    ...(Volumes.length > 0 && { Volumes: setOf(Volumes) }),
+    ...(WorkingDir && { WorkingDir }),
+    ...(Object.keys(Labels).length > 0 && { Labels }),
+    ...(StopSignal && { StopSignal }),
+    ...(OnBuild?.length && { OnBuild }),
+    ...(Healthcheck && { Healthcheck: withoutZeros(Healthcheck) }),
+    ...(Shell?.length && { Shell }),
+    ...(StopTimeout !== undefined && { StopTimeout }),
+  };
+}
+
+function toContainerConfig(base: ContainerConfig, written: WrittenConfig): ContainerConfig {
+  const { ExposedPorts = {}, Volumes = {}, Healthcheck } = written;
+  return {
+    ...base,
+    User: written.User ?? '',
+    ExposedPorts: Object.keys(ExposedPorts),
+    Env: written.Env ?? [],
+    Entrypoint: written.Entrypoint,
+    Cmd: written.Cmd,
+    Volumes: Object.keys(Volumes),
+    WorkingDir: written.WorkingDir ?? '',
+    Labels: written.Labels ?? {},
+    StopSignal: written.StopSignal ?? '',
+    Healthcheck: Healthcheck && {
+      Test: [...(Healthcheck.Test ?? [])],
+      Interval: Healthcheck.Interval ?? 0,
+      Timeout: Healthcheck.Timeout ?? 0,
+      Retries: Healthcheck.Retries ?? 0,
+      StartPeriod: Healthcheck.StartPeriod ?? 0,
+      StartInterval: Healthcheck.StartInterval ?? 0,
+    },
+  };
+}
+
+function withoutZeros({ Test, ...numbers }: NonNullable<ContainerConfig['Healthcheck']>) {
+  return { Test, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== 0)) };
+}
+
+function setOf(keys: readonly string[]): Record<string, object> {
+  return Object.fromEntries(keys.map(key => [key, {}]));
+}
