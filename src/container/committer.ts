@@ -1,6 +1,7 @@
 import type { Abortable } from '#base/abortable';
-import { applyChanges, type WrittenConfig } from '#image/config-changes';
+import { applyChanges } from '#image/config-changes';
 import type { Image } from '#image/image';
+import type { WrittenConfig } from '#image/written-config';
 import type { ContainerConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';

@@ -1,7 +1,7 @@
 import type { Digest } from '#base/ids';
 import { parseImageConfig } from '#spec/oci/image-config';
-import type { WrittenConfig } from './config-changes.ts';
 import { withoutBlank } from './squashed-config.ts';
+import type { WrittenConfig } from './written-config.ts';
 
 export interface CommitFacts {
   readonly author: string;

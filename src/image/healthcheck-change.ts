@@ -1,6 +1,6 @@
 import { EngineError } from '#base/errors';
 import { goDurationNanos } from '#spec/docker/go-duration';
-import type { WrittenHealthcheck } from './config-changes.ts';
+import type { WrittenHealthcheck } from './written-config.ts';
 
 const DURATIONS = {
   interval: 'Interval',
