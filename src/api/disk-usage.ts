@@ -10,7 +10,7 @@ import { volumeToWire } from './volume-wire.ts';
 export interface DiskUsageDeps {
   readonly containers: Pick<ContainerService, 'list' | 'sizes' | 'usersOfImage'>;
   readonly images: Pick<ImageService, 'list' | 'find'>;
-  readonly volumes: Pick<VolumeService, 'list' | 'usage' | 'usersOf'>;
+  readonly volumes: Pick<VolumeService, 'list' | 'sizes' | 'usersOf'>;
 }
 
 export const DISK_USAGE_TYPES = ['container', 'image', 'volume', 'build-cache'] as const;
@@ -104,10 +104,12 @@ async function containerUsage(deps: DiskUsageDeps, { version, signal }: DiskUsag
 }
 
 async function volumeUsage({ volumes }: DiskUsageDeps, { signal }: DiskUsageRequest): Promise<Usage> {
+  const all = volumes.list();
+  const sizes = await volumes.sizes(all, { signal });
   const measured = [];
-  for (const volume of volumes.list()) {
+  for (const volume of all) {
     // Docker's −1: not known, as it is on no disk of the engine's
-    const size = (await volumes.usage(volume.name, { signal })) ?? UNKNOWN_SIZE;
+    const size = sizes.get(volume.name)?.sizeBytes ?? UNKNOWN_SIZE;
     const users = volumes.usersOf(volume.name).length;
     const item = { ...volumeToWire(volume), UsageData: { RefCount: users, Size: size } };
     measured.push({ item, size, isActive: users > 0 });

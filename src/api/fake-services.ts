@@ -414,7 +414,8 @@ export function fakeVolumes(change: Partial<ApiServerDeps['volumes']> = {}): Api
     remove: () => Promise.resolve(),
     prune: () => Promise.resolve({ removed: ['data'], freedBytes: 5 }),
     usersOf: () => [CONTAINER_ID],
-    usage: () => Promise.resolve(5),
+    sizes: async () =>
+      new Map([[volume.name, { sizeBytes: 5, inodes: 1, measuredAt: CREATED_AT, tookMs: 0 }]]),
     contents: fakeContents(volume),
     backups: {
       make: () => Promise.reject(new TypeError('not in this fake')),

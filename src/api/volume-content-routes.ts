@@ -8,9 +8,11 @@ import { flag, text, textMap, whole } from '#spec/docker/lenient';
 import { queryFlag, queryText } from '#spec/docker/query';
 import { registryAuthOf } from '#spec/docker/registry-auth';
 import type { ArtifactBackup, ArtifactBackups } from '#volume/artifact-backups';
+import type { MeasuredSize } from '#volume/size-table';
 import type { VolumeSnapshot } from '#volume/volume';
 import type { Backup, VolumeBackups } from '#volume/volume-backups';
 import type { VolumeContents } from '#volume/volume-contents';
+import type { VolumeService } from '#volume/volume-service';
 import { pausedStream } from './paused-stream.ts';
 import { credentialsOf } from './registry-credentials.ts';
 import { volumeToWire } from './volume-wire.ts';
@@ -18,6 +20,8 @@ import { volumeToWire } from './volume-wire.ts';
 export interface VolumeContentDeps {
   readonly volumes: {
     readonly contents: Pick<VolumeContents, keyof VolumeContents>;
+    readonly list: VolumeService['list'];
+    readonly sizes: VolumeService['sizes'];
     readonly backups: Pick<VolumeBackups, keyof VolumeBackups>;
     readonly artifacts: Pick<ArtifactBackups, keyof ArtifactBackups>;
   };
@@ -77,6 +81,10 @@ export function volumeContentRoutes({ volumes, containers }: VolumeContentDeps):
     route('POST', '/quai/volumes/{name}/import', {}, async ({ params, bytes, signal }) =>
       reply.created(volumeToWire(await contents.unpack(params.name, bytes, { signal }))),
     ),
+    route('GET', '/quai/volume-sizes', {}, async ({ signal }) => {
+      const sizes = await volumes.sizes(volumes.list(), { signal });
+      return reply.json({ Sizes: [...sizes].map(sizeToWire) });
+    }),
     ...archiveRoutes(contents),
     ...snapshotRoutes(volumes, quietly),
     backupRoute(volumes, quietly),
@@ -171,6 +179,11 @@ function snapshotRoutes(
       },
     ),
   ];
+}
+
+/** `MeasuredAt` is when that was so: of a large volume it may be a while ago. */
+function sizeToWire([name, { sizeBytes, inodes, measuredAt }]: [string, MeasuredSize]) {
+  return { Name: name, Size: sizeBytes, Inodes: inodes, MeasuredAt: new Date(measuredAt).toISOString() };
 }
 
 function snapshotToWire({ name, volume, createdAt }: VolumeSnapshot) {

@@ -64,7 +64,7 @@ function plainTrees(log: string[]): TreeJail {
       cpSync(source, target, { recursive: true });
       return true;
     },
-    diskUsage: async () => 100,
+    usage: async () => ({ sizeBytes: 100, allocatedBytes: 0, inodes: 1 }),
     sync: async () => void log.push('sync'),
     pack: () => Readable.from([]),
     extract: () => Promise.reject(new TypeError('not in this fake')),

@@ -2,7 +2,7 @@ import type { JailPool } from '#store/jail-pool';
 import type { Mounts } from '#sys/mount';
 
 /** Work on trees that containers write to, done where nothing in them leads out. */
-export type TreeJail = Pick<JailPool, 'copyTree' | 'diskUsage' | 'removeTree' | 'pack' | 'extract' | 'sync'>;
+export type TreeJail = Pick<JailPool, 'copyTree' | 'usage' | 'removeTree' | 'pack' | 'extract' | 'sync'>;
 
 /** Mounting, as far as volumes need it. */
 export type VolumeMounts = Pick<Mounts, 'mount' | 'unmount' | 'isMounted'>;

@@ -36,6 +36,8 @@ export interface VolumeContentsDeps {
   readonly jail: TreeJail;
   /** whether a container, by ID, is running or paused */
   readonly isRunning: (containerId: string) => boolean;
+  /** a volume has other content now */
+  readonly onReplaced: (name: string) => void;
   /** deletes in the background */
   readonly discard: (path: string) => void;
 }
@@ -229,6 +231,7 @@ export class VolumeContents {
     this.#refuseGone(volume);
     this.#refuseInUse(volume);
     this.#deps.directories.exchange(work.place, volume.name);
+    this.#deps.onReplaced(volume.name);
   }
 
   #refuseInUse({ name }: Volume): void {

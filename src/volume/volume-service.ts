@@ -9,6 +9,7 @@ import { ArtifactBackups } from './artifact-backups.ts';
 import type { ArtifactRegistries } from './artifact-repository.ts';
 import { volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount, rootAttributes } from './local-options.ts';
+import { type MeasuredSize, SizeTable } from './size-table.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import { VolumeBackups } from './volume-backups.ts';
@@ -19,6 +20,7 @@ import { checkVolumeName } from './volume-name.ts';
 import { type PluginFinder, type RemoteVolume, VolumePlugins } from './volume-plugins.ts';
 import { VolumeRemover } from './volume-remover.ts';
 import { type RenameOptions, VolumeRenamer } from './volume-renamer.ts';
+import { VolumeSizes } from './volume-sizes.ts';
 import { VolumeTable } from './volume-table.ts';
 
 export interface VolumeCreateOptions {
@@ -69,7 +71,7 @@ export class VolumeService {
   readonly #directories: VolumeDirectories;
   readonly #locks = new KeyedMutex();
   readonly #db: Database;
-  readonly #jail: TreeJail;
+  readonly #sizes: VolumeSizes;
   readonly #events: EventSink;
   readonly #logger: Logger;
   readonly #remover: VolumeRemover;
@@ -86,7 +88,11 @@ export class VolumeService {
     this.#db = db;
     this.#table = new VolumeTable(db);
     this.#directories = new VolumeDirectories(root);
-    this.#jail = jail;
+    this.#sizes = new VolumeSizes({
+      table: new SizeTable(db),
+      measure: path => jail.usage(path),
+      logger,
+    });
     this.#events = events;
     this.#logger = logger;
     this.#directories.prepare();
@@ -106,6 +112,7 @@ export class VolumeService {
       volumes: this,
       isRunning: deps.isRunning ?? (() => false),
       discard: path => this.#remover.delete(path),
+      onReplaced: name => this.#sizes.forget(name),
     });
     const access = { get: (name: string) => this.get(name), contents: this.contents };
     this.backups = new VolumeBackups(access);
@@ -247,6 +254,7 @@ export class VolumeService {
     if (users.length > 0) throw volumeInUse(name, users);
     if (volume.driver !== LOCAL_DRIVER) return await this.#removeRemote(volume, options);
     this.#table.deleteForRemoval(name); // point of no return: the caller's signal no longer counts
+    this.#sizes.forget(name);
     this.#emit('destroy', name, { driver: volume.driver });
     this.#remover.remove(name);
   }
@@ -272,7 +280,9 @@ export class VolumeService {
 
   /** Gives a volume another name, also while containers use it. @throws as {@link VolumeRenamer.rename}. */
   async rename(name: string, newName: string, options: RenameOptions = {}): Promise<Volume> {
-    return await this.#renamer.rename(name, newName, options);
+    const renamed = await this.#renamer.rename(name, newName, options);
+    this.#sizes.renamed(name, newName);
+    return renamed;
   }
 
   /** A row for a directory that was made ready; the caller holds the lock of the name. */
@@ -340,7 +350,7 @@ export class VolumeService {
   /** @returns bytes freed; `undefined` when somebody was quicker to take it, or to remove it. */
   async #removeIfUnused(name: string, options: Abortable): Promise<number | undefined> {
     try {
-      const bytes = (await this.usage(name, options)) ?? 0;
+      const bytes = (await this.sizes([this.get(name)], options)).get(name)?.sizeBytes ?? 0;
       await this.remove(name, options);
       return bytes;
     } catch (error) {
@@ -349,11 +359,11 @@ export class VolumeService {
     }
   }
 
-  /** Bytes of content in the volume's directory; `undefined` where these are not on a disk of ours. */
-  async usage(name: string, options: Abortable = {}): Promise<number | undefined> {
-    const volume = this.get(name);
-    const isOurs = volume.driver === LOCAL_DRIVER && localMount(name, volume.options) === undefined;
-    return isOurs ? await this.#jail.diskUsage(volume.mountpoint, options) : undefined;
+  /** What the directories of volumes have, by name; those are left out that are not on a disk of ours. */
+  async sizes(volumes: readonly Volume[], options: Abortable = {}): Promise<Map<string, MeasuredSize>> {
+    const ours = volumes.filter(isDirectoryOfOurs);
+    const sizes = await this.#sizes.of(ours, options);
+    return new Map(sizes.map((size, index) => [ours[index]?.name ?? '', size]));
   }
 
   /**
@@ -402,6 +412,10 @@ export class VolumeService {
   #emit(action: string, id: string, attributes: Readonly<Record<string, string>>): void {
     this.#events.emit({ type: 'volume', action, actor: { id, attributes } });
   }
+}
+
+function isDirectoryOfOurs({ name, driver, options }: Volume): boolean {
+  return driver === LOCAL_DRIVER && localMount(name, options) === undefined;
 }
 
 function labelsOf(labels: Readonly<Record<string, string>>, isAnonymous: boolean): Volume['labels'] {

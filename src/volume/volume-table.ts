@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { mapOf } from '#spec/docker/lenient';
 import type { Database, Migration, Row } from '#store/database';
 import { scheduleMigrations } from './schedule-table.ts';
+import { sizeMigrations } from './size-table.ts';
 import type { Volume, VolumeSnapshot } from './volume.ts';
 
 export const volumeMigrations: readonly Migration[] = [
@@ -52,6 +53,7 @@ export const volumeMigrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID`,
   },
   ...scheduleMigrations,
+  ...sizeMigrations,
 ];
 
 const TextMap = mapOf(v.string());
