@@ -2,11 +2,12 @@ import { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
 import { EngineError, type ErrorKind } from '#base/errors';
 import { Semaphore } from '#base/semaphore';
 import { createPipe } from '#sys/descriptors';
+import { startThread } from '#sys/thread';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import {
@@ -234,7 +235,7 @@ export class JailPool implements AsyncDisposable {
       warm.worker.ref();
       return warm.worker;
     }
-    const worker = new Worker(ENTRY, {
+    const worker = startThread(ENTRY, {
       name: 'quai-jail',
       trackUnmanagedFds: false,
       stdin: false,

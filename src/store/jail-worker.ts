@@ -8,6 +8,7 @@ import { removeTree } from '#sys/remove-tree';
 import { relabelTree } from '#sys/selinux';
 import { syncFileSystem } from '#sys/sync-fs';
 import { SysError } from '#sys/sys-error';
+import { threadLoaded } from '#sys/thread';
 import { treeUsage } from '#sys/tree-usage';
 import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-source.ts';
 import { findGzipRecipe, rebuildGzip } from './gzip-recipe.ts';
@@ -34,6 +35,7 @@ import { packTree } from './tree-packer.ts';
  */
 const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
+threadLoaded();
 const jail = new ThreadJail();
 
 type ShouldStop = () => boolean;

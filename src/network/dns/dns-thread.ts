@@ -1,7 +1,8 @@
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import { endThread, startThread } from '#sys/thread';
 import type { DnsOrder, DnsReport, DnsThreadData, NamedNetwork, NamedSandbox } from './dns-orders.ts';
 
 export interface HostStub {
@@ -91,7 +92,7 @@ export class DnsThread implements AsyncDisposable {
     this.#isClosed = true;
     clearTimeout(this.#restart);
     for (const id of this.#waiting.keys()) this.#settle(id);
-    void this.#worker?.terminate();
+    if (this.#worker) void endThread(this.#worker);
     this.#worker = undefined;
   }
 
@@ -102,7 +103,7 @@ export class DnsThread implements AsyncDisposable {
       worker.once('exit', () => ended.resolve());
       this.#isClosed = true;
       this.#order({ kind: 'close' });
-      const timer = setTimeout(() => void worker.terminate(), CLOSE_LIMIT_MS);
+      const timer = setTimeout(() => void endThread(worker), CLOSE_LIMIT_MS);
       await ended.promise;
       clearTimeout(timer);
       this.#worker = undefined;
@@ -115,14 +116,14 @@ export class DnsThread implements AsyncDisposable {
     this.#restart = undefined;
     this.#orders = new Int32Array(new SharedArrayBuffer(4));
     // It is what was made in the line above.
-    const workerData: DnsThreadData = { orders: this.#orders.buffer as SharedArrayBuffer };
-    const worker = new Worker(ENTRY, {
+    const data: DnsThreadData = { orders: this.#orders.buffer as SharedArrayBuffer };
+    const options = {
       name: 'quai-dns',
-      workerData,
       trackUnmanagedFds: true, // the name spaces it holds are let go of, however it ends
       stdin: false,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
-    });
+    };
+    const worker = startThread(ENTRY, options, data);
     this.#worker = worker;
     worker.unref();
     worker.on('message', (report: DnsReport) => this.#hear(report));

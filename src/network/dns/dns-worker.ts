@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { messageOf } from '#base/errors';
+import { threadLoaded } from '#sys/thread';
 import { ipBytes, parseIp } from '../ip-address.ts';
 import {
   type DnsAnswer,
@@ -35,7 +36,7 @@ const REFUSED: DnsAnswer = { rcode: RCODE.refused, records: [] };
 if (!parentPort) throw new RangeError('this module is the entry of a worker thread');
 const port: MessagePort = parentPort;
 // The engine's own thread starts this one, with these.
-const given = new Int32Array((workerData as DnsThreadData).orders);
+const given = new Int32Array((threadLoaded() as DnsThreadData).orders);
 const book = new NameBook();
 const sandboxes = new Map<string, Sandbox>();
 const forwarder = new Forwarder({ exchange });
