@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { type DaemonConfig, loadDaemonConfig } from './daemon-config.ts';
 
 function load(...args: readonly string[]): DaemonConfig {
-  const config = loadDaemonConfig(args, false);
+  const config = loadDaemonConfig(args, { logFormat: 'json' });
   assert.ok(!('usage' in config));
   return config;
 }
@@ -78,4 +78,22 @@ test('loadDaemonConfig() refuses what it does not know, and says what is wrong',
     [['--config', '/nonexistent'], /cannot read the configuration file "\/nonexistent"/],
   ];
   for (const [args, message] of cases) assert.throws(() => load(...args), { kind: 'invalid', message });
+});
+
+test('loadDaemonConfig() finds the machine’s own configuration, not for an engine with another root', context => {
+  const surroundings = {
+    logFormat: 'journal',
+    defaultConfig: configFile(context, { group: 'staff' }),
+  } as const;
+  const loaded = (...args: readonly string[]) => {
+    const config = loadDaemonConfig(args, surroundings);
+    assert.ok(!('usage' in config));
+    return config;
+  };
+  assert.equal(loaded().group, 'staff');
+  assert.equal(loaded().logFormat, 'journal');
+  assert.equal(loaded('--root', '/tmp/a').group, 'quai');
+  assert.equal(loaded('--config', configFile(context, { group: 'wheel' })).group, 'wheel');
+  const missing = loadDaemonConfig([], { logFormat: 'json', defaultConfig: '/nowhere/daemon.json' });
+  assert.ok(!('usage' in missing), 'it need not be there');
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
@@ -18,6 +18,12 @@ export const DEFAULT_HOST = 'unix:///run/quai.sock';
 
 /** A fork bomb stays a matter of its own container; more than most programs ever need. */
 const DEFAULT_PIDS_LIMIT = 2048;
+
+/** The machine's own engine finds its configuration there; one with another root has to be told. */
+export const DEFAULT_CONFIG = '/etc/quai/daemon.json';
+
+const LOG_FORMATS = ['json', 'human', 'journal'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -40,7 +46,7 @@ const ConfigFile = v.strictObject({
   hosts: v.optional(v.pipe(v.array(host), v.minLength(1))),
   group: v.optional(v.string()),
   pidfile: v.optional(absolutePath),
-  'log-format': v.optional(v.picklist(['json', 'human'])),
+  'log-format': v.optional(v.picklist(LOG_FORMATS)),
   'log-level': v.optional(v.picklist(LOG_LEVELS)),
   'default-runtime': v.optional(v.picklist(['crun', 'runc'])),
   'init-path': v.optional(absolutePath),
@@ -73,7 +79,7 @@ export interface DaemonConfig {
   readonly group: string;
   /** where the engine writes its process ID while it runs */
   readonly pidFile: string | undefined;
-  readonly logFormat: 'json' | 'human';
+  readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
   readonly defaultRuntime: 'crun' | 'runc';
   readonly initPath: string | undefined;
@@ -109,12 +115,14 @@ The engine, in the foreground.
 
 Options:
       --config FILE          JSON file with these options by their long names; instead of host: hosts, a list
+                             (default without --root: ${DEFAULT_CONFIG}, if it is there)
       --root DIR             Where images, volumes and the database are kept (default ${DEFAULT_ROOT})
       --run-dir DIR          Where run-time files are kept, a tmpfs (default /run/quai; with another root /run/quai-KEY)
   -H, --host unix://PATH     Socket to listen on, may be given several times (default ${DEFAULT_HOST})
       --group NAME           Group that may use the socket, if it exists (default quai)
       --pidfile FILE         Where the process ID stands while the engine runs (default: nowhere)
-      --log-format FORMAT    json or human (default: human on a terminal, otherwise json)
+      --log-format FORMAT    ${LOG_FORMATS.join(', ')} (default: human on a terminal, journal where systemd keeps what is
+                             printed, otherwise json)
       --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
       --default-runtime NAME crun or runc (default crun)
       --init-path FILE       Program for --init containers
@@ -169,6 +177,14 @@ const FLAGS = {
   help: { type: 'boolean' },
 } as const;
 
+/** What the configuration depends on besides its flags and its file. */
+export interface ConfigSurroundings {
+  /** unless the configuration says another */
+  readonly logFormat: LogFormat;
+  /** read when it is there and neither `--config` nor `--root` is given */
+  readonly defaultConfig?: string;
+}
+
 /**
  * Reads flags and the file they may name, and checks the whole before anything starts.
  *
@@ -177,10 +193,11 @@ const FLAGS = {
  */
 export function loadDaemonConfig(
   args: readonly string[],
-  isTerminal: boolean,
+  surroundings: ConfigSurroundings,
 ): DaemonConfig | { readonly usage: string } {
-  const { help, config: file, host: hosts, ...flags } = parseFlags(args);
+  const { help, config, host: hosts, ...flags } = parseFlags(args);
   if (help) return { usage: USAGE };
+  const file = config ?? (flags.root === undefined ? ifThere(surroundings.defaultConfig) : undefined);
   const fromFile = file === undefined ? {} : readConfigFile(file);
   const parsed = v.safeParse(ConfigFile, { ...fromFile, ...flags, ...(hosts ? { hosts } : {}) });
   if (!parsed.success) {
@@ -188,9 +205,17 @@ export function loadDaemonConfig(
       issue =>
         `${v.getDotPath(issue) ?? 'configuration'}: ${issue.type === 'strict_object' ? noSuchOption() : issue.message}`,
     );
-    throw new EngineError('invalid', `the daemon's configuration is not valid: ${problems.join('; ')}`);
+    const source = file === undefined ? '' : ` (flags, and the file ${file})`;
+    throw new EngineError(
+      'invalid',
+      `the daemon's configuration is not valid: ${problems.join('; ')}${source}`,
+    );
   }
-  return withDefaults(parsed.output, isTerminal);
+  return withDefaults(parsed.output, surroundings);
+}
+
+function ifThere(path: string | undefined): string | undefined {
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 function noSuchOption(): string {
@@ -218,7 +243,10 @@ function readConfigFile(path: string): object {
   }
 }
 
-function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boolean): DaemonConfig {
+function withDefaults(
+  given: v.InferOutput<typeof ConfigFile>,
+  { logFormat }: ConfigSurroundings,
+): DaemonConfig {
   parseLogConfig({ Type: '', Config: given['log-opts'] ?? {} }); // a typo is told now, not with each container
   const root = resolve(given.root ?? DEFAULT_ROOT);
   const instanceKey =
@@ -229,7 +257,7 @@ function withDefaults(given: v.InferOutput<typeof ConfigFile>, isTerminal: boole
     hosts: given.hosts ?? [DEFAULT_HOST],
     group: given.group ?? 'quai',
     pidFile: given.pidfile,
-    logFormat: given['log-format'] ?? (isTerminal ? 'human' : 'json'),
+    logFormat: given['log-format'] ?? logFormat,
     logLevel: given['log-level'] ?? 'info',
     defaultRuntime: given['default-runtime'] ?? 'crun',
     initPath: given['init-path'],

@@ -30,6 +30,21 @@ test('the JSON format has level, message and fields, and no secrets', () => {
   });
 });
 
+test('the journal format leaves the time to the journal, and tells the priority', () => {
+  const { out, lines } = capture();
+  const logger = createLogger(out, { format: 'journal', level: 'debug', now });
+  logger.debug('d');
+  logger.info('ready', { hosts: ['unix:///a'], root: '/r' });
+  logger.warn('w');
+  logger.error('cannot', { error: 'two\nlines' });
+  assert.deepEqual(lines, [
+    '<7>d',
+    '<6>ready hosts=["unix:///a"] root=/r',
+    '<4>w',
+    '<3>cannot error=two\\nlines',
+  ]);
+});
+
 test('the human format is one line, and quiet below its level', () => {
   const { out, lines } = capture();
   const logger = createLogger(out, { format: 'human', level: 'warn', now });

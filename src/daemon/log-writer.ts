@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { LogFields, Logger } from '#base/logger';
-import type { LogLevel } from './daemon-config.ts';
+import type { LogFormat, LogLevel } from './daemon-config.ts';
 
 const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 /** Fields that could hold a secret are dropped here, not by care of the callers. */
@@ -15,18 +15,18 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 const LONGEST_VALUE = 8192;
 
 export interface LogWriterOptions {
-  readonly format: 'json' | 'human';
+  readonly format: LogFormat;
   readonly level: LogLevel;
   readonly now?: () => Date;
 }
 
-/** Writes log lines, one JSON object or one readable line each. */
+/** Writes log lines, one JSON object or one readable line each. The journal has the time already, and wants a priority. */
 export function createLogger(
   out: Writable,
   { format, level, now = () => new Date() }: LogWriterOptions,
 ): Logger {
   const threshold = ORDER.indexOf(level);
-  const line = format === 'json' ? jsonLine : humanLine;
+  const line = LINES[format];
   const at =
     (lineLevel: LogLevel) =>
     (message: string, fields: LogFields = {}): void => {
@@ -36,15 +36,26 @@ export function createLogger(
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
+const LINES = { json: jsonLine, human: humanLine, journal: journalLine } as const;
+const PRIORITIES = { debug: 7, info: 6, warn: 4, error: 3 } as const satisfies Record<LogLevel, number>;
+
 function jsonLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
   return printable(JSON.stringify({ time: time.toISOString(), level, message, ...fields }));
 }
 
 function humanLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
-  const details = Object.entries(fields).map(
-    ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  return printable(`${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${message}${details.join('')}`);
+  return printable(`${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${message}${details(fields)}`);
+}
+
+/** sd-daemon(3): `<N>` in front of a line is its priority, as syslog(3) counts them. */
+function journalLine(_time: Date, level: LogLevel, message: string, fields: LogFields): string {
+  return printable(`<${PRIORITIES[level]}>${message}${details(fields)}`);
+}
+
+function details(fields: LogFields): string {
+  return Object.entries(fields)
+    .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join('');
 }
 
 function cleaned(fields: LogFields): LogFields {

@@ -5,13 +5,19 @@ import { MemoryKeeper } from './memory-keeper.ts';
 
 const MB = 1024 * 1024;
 
+interface Step {
+  readonly rss: number;
+  readonly cpuMs: number;
+}
+
 /** Looks once for each pair of memory and processor time. @returns at which looks memory was given back */
-async function looks(steps: readonly { readonly rss: number; readonly cpuMs: number }[]): Promise<number[]> {
+async function looks(steps: readonly Step[], started: number[] = []): Promise<number[]> {
   let at = -1;
   const released: number[] = [];
   using keeper = new MemoryKeeper(silentLogger, {
     rss: () => (released.at(-1) === at ? 100 : (steps[at]?.rss ?? 0)) * MB,
     cpuMicros: () => (steps[at]?.cpuMs ?? 0) * 1000,
+    releaseStart: async () => void started.push(at),
     release: async () => void released.push(at),
   });
   for (at = 0; at < steps.length; at += 1) await keeper.look();
@@ -38,4 +44,16 @@ test('little memory is not worth it, and the least there was is what counts', as
   ];
   assert.deepEqual(await looks(small), []);
   assert.deepEqual(await looks([...small, { rss: 125, cpuMs: 30 }]), [3]);
+});
+
+test('what the start needed is given back once, as soon as nothing goes on', async () => {
+  const started: number[] = [];
+  const steps = [
+    { rss: 100, cpuMs: 400 },
+    { rss: 100, cpuMs: 800 },
+    { rss: 100, cpuMs: 810 },
+    { rss: 100, cpuMs: 820 },
+  ];
+  assert.deepEqual(await looks(steps, started), []);
+  assert.deepEqual(started, [2]);
 });

@@ -1,0 +1,103 @@
+import { writeFileSync } from 'node:fs';
+import { isKind, messageOf } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { type DaemonConfig, DEFAULT_CONFIG, type LogFormat, loadDaemonConfig } from './daemon-config.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { createLogger } from './log-writer.ts';
+import { MemoryKeeper } from './memory-keeper.ts';
+import { ensureOwnFolder } from './own-folder.ts';
+import { isJournal, type ServiceManager, serviceManager } from './service-manager.ts';
+import type { StopSignals } from './stop-signals.ts';
+
+/** How long running clean-up may take before the engine leaves anyway; the next start finishes it. */
+const SHUTDOWN_MS = 8_000;
+
+/** Exit statuses as sysexits.h names them: service managers show the name, and need not try again what cannot work. */
+const EXIT = { failed: 1, softwareBug: 70, tryLater: 75, wrongConfig: 78 } as const;
+
+/** `quai daemon`: the engine in the foreground, until SIGTERM or SIGINT. */
+export async function runDaemon(args: readonly string[], signals: StopSignals): Promise<void> {
+  const logFormat = defaultLogFormat();
+  let logger = createLogger(process.stderr, { format: logFormat, level: 'info' });
+  const manager = serviceManager(process.env['NOTIFY_SOCKET'], logger);
+  delete process.env['NOTIFY_SOCKET']; // what the engine starts has nothing to tell
+  let config: ReturnType<typeof loadDaemonConfig>;
+  try {
+    config = loadDaemonConfig(args, { logFormat, defaultConfig: DEFAULT_CONFIG });
+  } catch (error) {
+    manager.status(`Cannot start: ${messageOf(error).split('\n')[0]}`);
+    if (logFormat === 'journal') logger.error('the engine cannot start', { error });
+    else process.stderr.write(`quai daemon: ${messageOf(error)}\n`);
+    process.exit(EXIT.wrongConfig);
+  }
+  if ('usage' in config) {
+    process.stdout.write(`${config.usage}\n`);
+    return;
+  }
+  if (process.getuid?.() !== 0) {
+    process.stderr.write('quai daemon: the engine needs root: start it with sudo, or as a system service\n');
+    process.exit(EXIT.failed);
+  }
+  logger = createLogger(process.stderr, { format: config.logFormat, level: config.logLevel });
+  await run(config, { logger, manager, signals });
+}
+
+interface Surroundings {
+  readonly logger: Logger;
+  readonly manager: ServiceManager;
+  readonly signals: StopSignals;
+}
+
+async function run(config: DaemonConfig, { logger, manager, signals }: Surroundings): Promise<void> {
+  // A bug must not leave a half-working engine: state is journaled and containers do not depend on it, so it ends and is restarted.
+  process.on('uncaughtException', error => {
+    logger.error('the engine ends because of an unexpected error', { error });
+    process.exit(EXIT.softwareBug);
+  });
+  process.umask(0o022);
+  nameThisProcess();
+  signals.begin();
+  let engine: Engine;
+  try {
+    manager.status('Starting');
+    ensureOwnFolder(config.root);
+    engine = await startEngine(config, logger);
+  } catch (error) {
+    logger.error('the engine cannot start', { error });
+    manager.status(`Cannot start: ${messageOf(error)}`);
+    process.exit(exitStatusOf(error));
+  }
+  manager.ready(`Serving ${config.hosts.join(', ')}`);
+  new MemoryKeeper(logger); // for as long as the engine lives
+  signals.handle(signal => {
+    logger.info('the engine stops; containers run on', { signal });
+    manager.stopping('Stopping; containers run on');
+    const late = setTimeout(() => process.exit(0), SHUTDOWN_MS);
+    engine.close().then(
+      () => {
+        clearTimeout(late);
+        manager.status('Stopped; containers run on');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        logger.error('the engine did not stop cleanly', { error });
+        process.exit(EXIT.failed);
+      },
+    );
+  });
+}
+
+/** What `ps` and `systemctl status` call it; the arguments stay as they are. See proc_pid_comm(5). */
+function nameThisProcess(): void {
+  writeFileSync('/proc/self/comm', 'quai');
+}
+
+function defaultLogFormat(): LogFormat {
+  if (process.stderr.isTTY) return 'human';
+  return isJournal(process.env['JOURNAL_STREAM']) ? 'journal' : 'json';
+}
+
+function exitStatusOf(error: unknown): number {
+  if (isKind(error, 'conflict')) return EXIT.tryLater;
+  return isKind(error, 'invalid') ? EXIT.wrongConfig : EXIT.failed;
+}
