@@ -32,6 +32,7 @@ import type {
 import type { RuntimeContext } from './runtime-context.ts';
 import { assertId, RuntimeLayout, type RuntimeProgram } from './runtime-layout.ts';
 import { gatePath, openCrunGate, openRuncGate } from './start-gate.ts';
+import { SupervisorGroup } from './supervisor-group.ts';
 import { Supervisors } from './supervisors.ts';
 
 export interface ConmonRuntimeDeps {
@@ -68,6 +69,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
       exits: new ExitFiles(layout.exits, logger),
       sealed: new SealedPrograms(),
       cgroups,
+      supervisorGroup: new SupervisorGroup({ cgroups, logger }),
       logger,
     };
     adoptOrphans();
@@ -175,6 +177,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   [Symbol.dispose](): void {
     this.#supervisors[Symbol.dispose]();
     this.#context.sealed[Symbol.dispose]();
+    this.#context.supervisorGroup[Symbol.dispose]();
   }
 
   /** The record with its process, also when the engine that created it ended before it could note that down. */

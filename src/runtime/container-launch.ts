@@ -57,8 +57,10 @@ export async function launchContainer(
   });
   const supervised = withHandle(record, 'supervisor', conmon.pid);
   context.records.put(supervised);
+  const moved = context.supervisorGroup.take(conmon.pid);
   const known = withHandle(supervised, 'process', await containerPid(conmon, options));
   context.records.put(known);
+  await moved;
   return { record: known, conmon };
 }
 

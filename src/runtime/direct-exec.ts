@@ -51,6 +51,7 @@ export async function launchDirectExec(
   const { child, streams, pidReader } = startRuntime(context, options, bundle);
   try {
     const trouble = noteSupervisor(child.pid, bundle);
+    void context.supervisorGroup.take(child.pid);
     const pid = await startedPid({ child, pidReader }, options);
     if (pid === undefined) throw await failure(child, streams, options);
     const process = findProcess(pid);

@@ -96,6 +96,7 @@ function startAlone(context: RuntimeContext, options: ExecOptions, bundle: strin
     bundle,
     hasTerminal,
   });
+  void context.supervisorGroup.take(conmon.pid);
   return { conmon, connect: () => Promise.resolve(undefined) };
 }
 
@@ -109,6 +110,7 @@ function startGated(context: RuntimeContext, options: ExecOptions, bundle: strin
     writeSync(start.writer.number, '+');
     const args = [...execArguments(context, options, bundle), '--exec-attach'];
     const conmon = startConmon(context.programs, args, { bundle, hasTerminal, gate });
+    void context.supervisorGroup.take(conmon.pid);
     const connect = async (): Promise<AttachedStreams | undefined> => {
       using door = start.writer;
       try {

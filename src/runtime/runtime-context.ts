@@ -5,6 +5,7 @@ import type { ConmonPrograms } from './conmon-process.ts';
 import type { ContainerRecords } from './container-records.ts';
 import type { ExitFiles } from './exit-files.ts';
 import type { RuntimeLayout } from './runtime-layout.ts';
+import type { SupervisorGroup } from './supervisor-group.ts';
 
 /** What the parts of the runtime share. */
 export interface RuntimeContext {
@@ -15,6 +16,7 @@ export interface RuntimeContext {
   /** what the runtimes are started from */
   readonly sealed: SealedPrograms;
   readonly cgroups: CgroupSupport;
+  readonly supervisorGroup: SupervisorGroup;
   readonly logger: Logger;
 }
 

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { sharedFixture } from './image-archive.ts';
 import { runProgram } from './programs.ts';
 
@@ -7,6 +7,19 @@ const DEBOOTSTRAP = '/usr/sbin/debootstrap';
 const MIRROR = 'http://deb.debian.org/debian';
 const SUITE = 'bookworm';
 const MINUTES = 60_000;
+
+/** What systemd and our own engine need: the machine in which the unit is tested. */
+const MACHINE_PACKAGES = [
+  ...['systemd', 'systemd-sysv', 'dbus', 'procps', 'iproute2', 'kmod', 'ca-certificates', 'libatomic1'],
+  ...['crun', 'runc', 'conmon', 'nftables', 'libnftables1', 'libseccomp2', 'tini', 'erofs-utils'],
+  'busybox-static',
+];
+
+/** Units that would change the kernel's settings or take its terminals: both are the host's, also in a container. */
+const MASKED_UNITS = [
+  ...['systemd-sysctl.service', 'systemd-modules-load.service', 'getty.target', 'console-getty.service'],
+  ...['dev-hugepages.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'e2scrub_reap.service'],
+];
 
 /** Why tests that need a Debian image cannot run here. */
 export const cannotMakeDebian: string | false = existsSync(DEBOOTSTRAP)
@@ -19,16 +32,33 @@ export const cannotMakeDebian: string | false = existsSync(DEBOOTSTRAP)
  *
  * @returns undefined when the packages cannot be reached.
  */
-export async function makeDebianTar(): Promise<string | undefined> {
-  const tar = sharedFixture(`debian-${SUITE}.tar`);
+export function makeDebianTar(): Promise<string | undefined> {
+  return makeTar(`debian-${SUITE}.tar`, []);
+}
+
+/** The same with systemd, and with everything that the engine needs of a machine except itself and its Node. */
+export function makeDebianMachineTar(): Promise<string | undefined> {
+  return makeTar(`debian-machine-${SUITE}.tar`, MACHINE_PACKAGES, folder => {
+    for (const unit of MASKED_UNITS) symlinkSync('/dev/null', join(folder, 'etc/systemd/system', unit));
+  });
+}
+
+async function makeTar(
+  name: string,
+  packages: readonly string[],
+  prepare: (folder: string) => void = () => undefined,
+): Promise<string | undefined> {
+  const tar = sharedFixture(name);
   if (existsSync(tar)) return tar;
   mkdirSync(dirname(tar), { recursive: true });
   const folder = `${tar}.${process.pid}`;
+  const include = packages.length > 0 ? [`--include=${packages.join(',')}`] : [];
   try {
-    const made = await runProgram(DEBOOTSTRAP, ['--variant=minbase', SUITE, folder, MIRROR], {
+    const made = await runProgram(DEBOOTSTRAP, ['--variant=minbase', ...include, SUITE, folder, MIRROR], {
       timeoutMs: 10 * MINUTES,
     });
     if (made.code !== 0) return undefined;
+    prepare(folder);
     const args = ['-C', folder, '--exclude=./var/cache/apt/archives/*.deb', '-cf', `${folder}.tar`, '.'];
     const packed = await runProgram('tar', args, { timeoutMs: 2 * MINUTES });
     if (packed.code !== 0) throw new Error(`cannot pack the Debian image: ${packed.stderr}`);
