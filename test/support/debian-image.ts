@@ -10,16 +10,13 @@ const MINUTES = 60_000;
 
 /** What systemd and our own engine need: the machine in which the unit is tested. */
 const MACHINE_PACKAGES = [
-  ...['systemd', 'systemd-sysv', 'dbus', 'procps', 'iproute2', 'kmod', 'ca-certificates', 'libatomic1'],
-  ...['crun', 'runc', 'conmon', 'nftables', 'libnftables1', 'libseccomp2', 'tini', 'erofs-utils'],
-  'busybox-static',
+  'systemd,systemd-sysv,dbus,procps,iproute2,kmod,ca-certificates,libatomic1,busybox-static,erofs-utils',
+  'crun,runc,conmon,nftables,libnftables1,libseccomp2,tini',
 ];
 
 /** Units that would change the kernel's settings or take its terminals: both are the host's, also in a container. */
-const MASKED_UNITS = [
-  ...['systemd-sysctl.service', 'systemd-modules-load.service', 'getty.target', 'console-getty.service'],
-  ...['dev-hugepages.mount', 'sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'e2scrub_reap.service'],
-];
+const MASKED_UNITS =
+  'systemd-sysctl.service systemd-modules-load.service getty.target console-getty.service e2scrub_reap.service dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount';
 
 /** Why tests that need a Debian image cannot run here. */
 export const cannotMakeDebian: string | false = existsSync(DEBOOTSTRAP)
@@ -39,7 +36,8 @@ export function makeDebianTar(): Promise<string | undefined> {
 /** The same with systemd, and with everything that the engine needs of a machine except itself and its Node. */
 export function makeDebianMachineTar(): Promise<string | undefined> {
   return makeTar(`debian-machine-${SUITE}.tar`, MACHINE_PACKAGES, folder => {
-    for (const unit of MASKED_UNITS) symlinkSync('/dev/null', join(folder, 'etc/systemd/system', unit));
+    for (const unit of MASKED_UNITS.split(' '))
+      symlinkSync('/dev/null', join(folder, 'etc/systemd/system', unit));
   });
 }
 

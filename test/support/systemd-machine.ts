@@ -12,7 +12,7 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const NAME = 'machine';
 const BOOT_MS = 90_000;
 /** As a clone lies on a machine whose administrator followed the README. */
-const CLONE = '/opt/quai';
+const CLONE = `${REPOSITORY}:/opt/quai:ro`;
 
 /** Why systemd cannot be booted in a container here. */
 export function cannotBootSystemd(): string | false {
@@ -39,12 +39,10 @@ export class SystemdMachine implements AsyncDisposable {
     const machine = new SystemdMachine(await startDaemon());
     try {
       await machine.#onHost('import', tar, 'debian-machine');
-      await machine.#onHost(
-        ...['run', '-d', '--name', NAME, '--hostname', NAME, '--privileged', '--cgroupns', 'private'],
-        ...['--tmpfs', '/run', '--tmpfs', '/tmp', '--env', 'container=docker'],
-        ...['--stop-signal', 'SIGRTMIN+3', '-v', '/var/lib/quai', '-v', `${REPOSITORY}:${CLONE}:ro`],
-        ...['debian-machine', '/sbin/init'],
-      );
+      const isolation = ['--privileged', '--cgroupns', 'private', '--stop-signal', 'SIGRTMIN+3'];
+      const mounts = ['--tmpfs', '/run', '--tmpfs', '/tmp', '-v', '/var/lib/quai', '-v', CLONE];
+      const names = ['--name', NAME, '--hostname', NAME, '--env', 'container=docker'];
+      await machine.#onHost('run', '-d', ...names, ...isolation, ...mounts, 'debian-machine', '/sbin/init');
       await machine.#booted();
       return machine;
     } catch (error) {
