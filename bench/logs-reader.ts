@@ -17,6 +17,7 @@ const PLAIN: LogQuery = {
   hasTimestamps: false,
   isFollowing: false,
   isRaw: false,
+  sharesFrames: true,
 };
 const QUERIES: Readonly<Record<string, LogQuery>> = {
   frames: PLAIN,

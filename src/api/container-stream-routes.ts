@@ -86,12 +86,20 @@ const LogsQuery = v.object({
   tail: queryText,
 });
 
+/**
+ * Docker gives each line of a log a frame of its own, and clients count on it: docker-py yields frames as lines, others cut eight
+ * bytes off each line. The command lines only join what the frames hold, ten times as fast when those are few.
+ */
+function readsFramesAsStream(userAgent = ''): boolean {
+  return /^(?:Docker-Client\/|quai-cli)/.test(userAgent);
+}
+
 function logsRoute(containers: ContainerStreamApi): Route {
   return route(
     'GET',
     '/containers/{id}/logs',
     { query: LogsQuery },
-    ({ params: { id }, query, version, signal }) => {
+    ({ params: { id }, query, headers, version, signal }) => {
       if (!query.stdout && !query.stderr) {
         throw new EngineError('invalid', 'Bad parameters: you must choose at least one stream');
       }
@@ -107,6 +115,7 @@ function logsRoute(containers: ContainerStreamApi): Route {
           isFollowing: query.follow,
           hasTimestamps: query.timestamps,
           hasDetails: query.details,
+          sharesFrames: readsFramesAsStream(headers['user-agent']),
           // Clients send 0 for "not given".
           ...(sinceNanos ? { sinceNanos } : {}),
           ...(untilNanos ? { untilNanos } : {}),

@@ -103,5 +103,5 @@ async function writeLogs(connection: Duplex, logs: AsyncIterable<Buffer>): Promi
 }
 
 function logRequest({ stdout, stderr }: AttachRequest): LogRequest {
-  return { stdout, stderr, isFollowing: false, hasTimestamps: false, hasDetails: false };
+  return { stdout, stderr, isFollowing: false, hasTimestamps: false, hasDetails: false, sharesFrames: false };
 }

@@ -179,4 +179,6 @@ export interface LogRequest {
   readonly isFollowing: boolean;
   readonly hasTimestamps: boolean;
   readonly hasDetails: boolean;
+  /** neighbouring lines may share a frame of the stream */
+  readonly sharesFrames: boolean;
 }

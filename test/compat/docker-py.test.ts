@@ -87,3 +87,11 @@ print(isinstance(client.df(), dict), client.info()['OSType'])
 `);
   assert.equal(output, 'True py-data\npy-net\nTrue\nTrue linux\n');
 });
+
+test('docker-py: each line of a log comes by itself, as Docker sends it', { skip: skipPython }, async () => {
+  const output = await python(`
+lines = client.containers.run('busybox', ['sh', '-c', 'echo hello; echo world'], stream=True)
+print(list(lines))
+`);
+  assert.equal(output, "[b'hello\\n', b'world\\n']\n");
+});

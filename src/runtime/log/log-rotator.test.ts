@@ -81,7 +81,14 @@ test('LogRotator catches up with a log that was renamed by an engine that then d
   writer.write(line('after'));
 
   assert.equal(reopened, 1);
-  const query = { stdout: true, stderr: true, hasTimestamps: false, isFollowing: false, isRaw: true };
+  const query = {
+    stdout: true,
+    stderr: true,
+    hasTimestamps: false,
+    isFollowing: false,
+    isRaw: true,
+    sharesFrames: false,
+  };
   let text = '';
   for await (const chunk of readLogs(path, query, { ended: Promise.resolve() })) text += chunk.toString();
   assert.equal(text, 'before\nbetween\nafter\n');
@@ -112,7 +119,14 @@ test('a follower reads every line once while a busy log rotates', async () => {
   using rotator = new LogRotator({ logger: silentLogger });
   rotator.add('c', { path, maxSizeBytes: 20_000, maxFiles: 100, reopen: () => writer.reopen() });
   const ended = Promise.withResolvers<void>();
-  const query = { stdout: true, stderr: true, hasTimestamps: false, isFollowing: true, isRaw: true };
+  const query = {
+    stdout: true,
+    stderr: true,
+    hasTimestamps: false,
+    isFollowing: true,
+    isRaw: true,
+    sharesFrames: false,
+  };
   const reading = (async () => {
     let text = '';
     for await (const chunk of readLogs(path, query, { ended: ended.promise })) text += chunk.toString();

@@ -1,13 +1,13 @@
 import type { Abortable } from '#base/abortable';
 import { RecordAnnotator } from './annotate-records.ts';
 import { ChangeWatcher } from './change-watcher.ts';
-import { compactRecords } from './compact-records.ts';
+import { compactRecords, type Framing } from './compact-records.ts';
 import { findTail } from './find-tail.ts';
 import { closeFiles, type LogFile, openLogFiles, openNextFile } from './log-files.ts';
 import { RecordFilter } from './record-filter.ts';
 import { RecordReader } from './record-reader.ts';
 
-export interface LogQuery {
+export interface LogQuery extends Framing {
   readonly stdout: boolean;
   readonly stderr: boolean;
   /** nanoseconds since 1970, both inclusive */
@@ -19,8 +19,6 @@ export interface LogQuery {
   /** text before each line (`--details`); absent: none */
   readonly details?: string;
   readonly isFollowing: boolean;
-  /** text as it is, else Docker's frames */
-  readonly isRaw: boolean;
 }
 
 export interface ReadLogsOptions extends Abortable {
@@ -175,7 +173,7 @@ class LogCursor implements AsyncDisposable {
   *#convert(records: Buffer): Generator<Buffer, void, undefined> {
     const { output, length, isPast } = this.#annotator
       ? this.#annotator.annotate(records, records.length)
-      : { output: records, ...compactRecords(records, records.length, this.#filter, this.#query.isRaw) };
+      : { output: records, ...compactRecords(records, records.length, this.#filter, this.#query) };
     this.#isPast = isPast;
     if (length > 0) yield output.subarray(0, length);
   }

@@ -7,7 +7,14 @@ import { type LogQuery, readLogs } from '#runtime/log/read-logs';
 import { RuntimeFixture, whyNot } from './runtime-fixture.ts';
 
 const skip = whyNot() ?? false;
-const QUERY: LogQuery = { stdout: true, stderr: true, hasTimestamps: false, isFollowing: false, isRaw: true };
+const QUERY: LogQuery = {
+  stdout: true,
+  stderr: true,
+  hasTimestamps: false,
+  isFollowing: false,
+  isRaw: true,
+  sharesFrames: false,
+};
 const LINES = 20_000;
 const ROUNDS = 8;
 
