@@ -1,8 +1,8 @@
 import { orAborted, sleep, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
-import type { Digest } from '#base/ids';
+import { type Digest, newId } from '#base/ids';
+import type { KeyedSemaphore } from '#base/keyed-semaphore';
 import type { Logger } from '#base/logger';
-import type { Semaphore } from '#base/semaphore';
 import type { ContentStore } from '#store/content-store';
 import { BufferTurnover } from '#sys/garbage';
 import { type BackOff, delayMs } from './back-off.ts';
@@ -20,8 +20,8 @@ export interface BlobDownloadDeps {
   readonly partial: PartialBlobs;
   readonly backOff: BackOff;
   readonly logger: Logger;
-  /** Requests for content at a time, of all downloads together: others to the same registry must get through. */
-  readonly connections: Semaphore;
+  /** Requests for content at a time to each host: others to the same registry must get through. */
+  readonly connections: KeyedSemaphore;
 }
 
 /** A place to fetch from, and under which name. */
@@ -47,13 +47,17 @@ const PROGRESS_BYTES = 64 * 1024;
 /** One blob on its way into the content store, for everybody who wants it. */
 export class BlobDownload {
   readonly #descriptor: ContentDescriptor;
+  readonly #route: string;
+  readonly #writer = newId<string>();
   readonly #deps: BlobDownloadDeps;
   readonly #listeners = new Set<Listener>();
   #blob: PartialBlob | undefined;
   #hash: GrowthHash | undefined;
 
-  constructor(descriptor: ContentDescriptor, deps: BlobDownloadDeps) {
+  /** @param route names the sources: who comes by another writes into another file */
+  constructor(descriptor: ContentDescriptor, route: string, deps: BlobDownloadDeps) {
     this.#descriptor = descriptor;
+    this.#route = route;
     this.#deps = deps;
   }
 
@@ -67,7 +71,7 @@ export class BlobDownload {
   /** Fetches what is missing from one source after the other, proves it, and puts it into the content store. */
   async run(sources: readonly BlobSource[], signal: AbortSignal): Promise<void> {
     const { digest } = this.#descriptor;
-    await using blob = await this.#deps.partial.open(this.#descriptor);
+    await using blob = await this.#deps.partial.open(this.#descriptor, this.#route);
     this.#blob = blob;
     this.#hash = this.#isHashed() ? undefined : new GrowthHash(blob);
     for (const listener of this.#listeners) this.#introduce(listener, blob);
@@ -95,7 +99,7 @@ export class BlobDownload {
   }
 
   #introduce({ target, onProgress }: Listener, blob: PartialBlob): void {
-    target.begin?.(blob.path);
+    target.begin?.(blob.path, this.#writer);
     if (blob.availableBytes > 0) target.advance(blob.availableBytes);
     if (blob.receivedBytes > 0) onProgress?.(blob.receivedBytes);
   }
@@ -169,7 +173,8 @@ export class BlobDownload {
     for (let failures = 0; part.received < part.length; ) {
       const before = part.received;
       try {
-        await this.#deps.connections.run(() => this.#request(source, context), { signal });
+        const { host } = source.endpoint.source;
+        await this.#deps.connections.run(host, () => this.#request(source, context), { signal });
       } catch (error) {
         throwIfAborted(signal);
         if (error instanceof NoPartsError) throw error;

@@ -1,49 +1,67 @@
 import type { Abortable } from '#base/abortable';
-import { Semaphore } from '#base/semaphore';
+import { isKind } from '#base/errors';
+import { KeyedSemaphore } from '#base/keyed-semaphore';
 import { SingleFlight } from '#base/single-flight';
 import { BlobDownload, type BlobDownloadDeps, type BlobSource, type Listener } from './blob-download.ts';
 import type { ContentDescriptor } from './repository.ts';
 
-/** Fewer than the connections that one host may have. */
+/** To one host, and fewer than the connections that one may have. */
 const CONNECTIONS = 12;
+/** So many registries at a time before they hold each other up. */
+const REGISTRIES = 8;
 
-/** Downloads of the whole engine: equal ones are one, and so many go at a time. */
+/**
+ * Downloads of the whole engine. Equal ones from the same registry are one. What comes from another has a download and places of its
+ * own, so that a registry that stalls, or sends something else, is the trouble of those alone who want something from it.
+ */
 export class DownloadPool {
   readonly #deps: BlobDownloadDeps;
-  readonly #slots: Semaphore;
+  readonly #slots: KeyedSemaphore;
   readonly #flights = new SingleFlight<void>();
   /** the download of each flight */
   readonly #current = new Map<string, BlobDownload>();
   /** ends, whether somebody waits or not: a cancelled one has the file open until then */
   readonly #ends = new Map<string, Promise<void>>();
 
+  /** @param deps.slots blobs at a time from one registry */
   constructor(deps: Omit<BlobDownloadDeps, 'connections'> & { readonly slots: number }) {
-    this.#deps = { ...deps, connections: new Semaphore(CONNECTIONS) };
-    this.#slots = new Semaphore(deps.slots);
+    this.#deps = { ...deps, connections: places(CONNECTIONS) };
+    this.#slots = places(deps.slots);
   }
 
-  /** Downloads a blob, or listens to a download under way; it is cancelled when its last listener leaves. */
+  /**
+   * Downloads a blob, or listens to a download under way; it is cancelled when its last listener leaves. When somebody else's fails, for
+   * he may have asked for less or as somebody else, this one goes on with its own.
+   */
   async run(
     descriptor: ContentDescriptor,
     sources: readonly BlobSource[],
     listener: Listener,
     options: Abortable = {},
   ): Promise<void> {
-    const key = keyOf(descriptor);
-    const flight = this.#flights.run(
-      key,
-      signal => {
-        const download = new BlobDownload(descriptor, this.#deps);
-        this.#current.set(key, download); // synchronously: it is there below
-        return this.#launch(key, download, sources, signal);
-      },
-      options,
-    );
-    const listening = this.#current.get(key)?.listen(listener);
-    try {
-      await flight;
-    } finally {
-      listening?.[Symbol.dispose]();
+    const route = routeOf(sources);
+    const key = `${descriptor.digest} ${descriptor.size} ${route}`;
+    for (;;) {
+      let isMine = false;
+      const flight = this.#flights.run(
+        key,
+        signal => {
+          isMine = true;
+          const download = new BlobDownload(descriptor, route, this.#deps);
+          this.#current.set(key, download); // synchronously: it is there below
+          return this.#launch({ key, route, download, sources, signal });
+        },
+        options,
+      );
+      const listening = this.#current.get(key)?.listen(listener);
+      try {
+        return await flight;
+      } catch (error) {
+        // What it said before is void when the content was wrong.
+        if (isMine || options.signal?.aborted || isKind(error, 'dataLoss')) throw error;
+      } finally {
+        listening?.[Symbol.dispose]();
+      }
     }
   }
 
@@ -57,16 +75,11 @@ export class DownloadPool {
     while (this.#ends.size > 0) await Promise.all(this.#ends.values());
   }
 
-  async #launch(
-    key: string,
-    download: BlobDownload,
-    sources: readonly BlobSource[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #launch({ key, route, download, sources, signal }: Launch): Promise<void> {
     const before = this.#ends.get(key);
     const work = (async () => {
       await before;
-      await this.#slots.run(() => download.run(sources, signal), { signal });
+      await this.#slots.run(route, () => download.run(sources, signal), { signal });
     })();
     const end = work.catch(() => undefined); // whoever waits has the error from the flight
     this.#ends.set(key, end);
@@ -79,6 +92,18 @@ export class DownloadPool {
   }
 }
 
-function keyOf({ digest, size }: ContentDescriptor): string {
-  return `${digest} ${size}`;
+interface Launch {
+  readonly key: string;
+  readonly route: string;
+  readonly download: BlobDownload;
+  readonly sources: readonly BlobSource[];
+  readonly signal: AbortSignal;
+}
+
+function routeOf(sources: readonly BlobSource[]): string {
+  return sources.map(({ endpoint }) => endpoint.source.host).join();
+}
+
+function places(perRegistry: number): KeyedSemaphore {
+  return new KeyedSemaphore({ perKey: perRegistry, overall: perRegistry * REGISTRIES });
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -36,24 +37,38 @@ const PART_NOTE_BYTES = 54;
  *
  *   <root>/<hex>-<size>        the bytes, with holes
  *   <root>/<hex>-<size>.json   which of them are there: never more than is in the file
+ *   <root>/<hex>-<size>-<route>   the same, of who came by another way while somebody wrote to the first
  *
  * What came is proved by the digest of the whole in the end, so a wrong note costs time, and nothing else.
  */
 export class PartialBlobs {
   readonly #root: string;
+  /** paths that are open */
+  readonly #open = new Set<string>();
 
   constructor(root: string) {
     this.#root = root;
     mkdirSync(root, { recursive: true, mode: 0o700 });
   }
 
-  /** One at a time for each digest and size. */
-  async open({ digest, size }: ContentDescriptor): Promise<PartialBlob> {
-    const path = this.#path(digest, size);
+  /** One at a time for each digest, size and route. */
+  async open({ digest, size }: ContentDescriptor, route: string): Promise<PartialBlob> {
+    const first = this.#path(digest, size);
+    const path = this.#open.has(first) ? `${first}-${shortHash(route)}` : first;
+    this.#open.add(path);
+    try {
+      return await this.#openPath(path, size, () => void this.#open.delete(path));
+    } catch (error) {
+      this.#open.delete(path);
+      throw error;
+    }
+  }
+
+  async #openPath(path: string, size: number, onClose: () => void): Promise<PartialBlob> {
     const parts = (await savedParts(path, size)) ?? freshParts(size);
     const isResumed = parts.some(part => part.received > 0);
     const handle = await open(path, isResumed ? 'r+' : 'w+', 0o600);
-    const blob = new PartialBlob({ path, size, parts, isResumed, handle });
+    const blob = new PartialBlob({ path, size, parts, isResumed, handle, onClose });
     if (size > SMALL_BYTES) await blob.note();
     return blob;
   }
@@ -63,6 +78,7 @@ export class PartialBlobs {
     const size = statSync(file, { throwIfNoEntry: false })?.size;
     if (size === undefined) return;
     const path = this.#path(digest, size);
+    if (this.#open.has(path)) return; // somebody else is on the way to the same
     // The note first: it is never believed without the file, and the digest proves both.
     writeFileSync(`${path}.json`, JSON.stringify({ size, parts: [[0, size, size]] }), { mode: 0o600 });
     renameSync(file, path);
@@ -91,6 +107,7 @@ interface PartialBlobParts {
   /** some of it came in an earlier attempt */
   readonly isResumed: boolean;
   readonly handle: FileHandle;
+  readonly onClose: () => void;
 }
 
 export class PartialBlob implements AsyncDisposable {
@@ -99,11 +116,13 @@ export class PartialBlob implements AsyncDisposable {
   parts: Part[];
   isResumed: boolean;
   readonly #handle: FileHandle;
+  readonly #onClose: () => void;
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void> = Promise.resolve();
   #isGone = false;
 
-  constructor({ path, size, parts, isResumed, handle }: PartialBlobParts) {
+  constructor({ path, size, parts, isResumed, handle, onClose }: PartialBlobParts) {
+    this.#onClose = onClose;
     this.path = path;
     this.size = size;
     this.parts = parts;
@@ -170,6 +189,7 @@ export class PartialBlob implements AsyncDisposable {
     clearTimeout(this.#timer);
     await this.#handle.close();
     await this.#save().catch(() => undefined); // then more of it is fetched again
+    this.#onClose();
   }
 
   /** Notes what there is, and by that keeps room for later notes. */
@@ -226,6 +246,10 @@ async function savedParts(path: string, size: number): Promise<Part[] | undefine
   } catch {
     return undefined; // none, or cut: it begins anew
   }
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 function lengthOf(parts: readonly Part[]): number {

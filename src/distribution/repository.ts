@@ -18,8 +18,11 @@ export interface FetchedManifest {
 
 /** Who reads a blob while it is downloaded. The calls come in this order; none may throw. */
 export interface DownloadTarget {
-  /** Once: the file that grows. It is moved into the content store at the end; what has it open keeps it. */
-  begin?(path: string): void;
+  /**
+   * The file that grows. It is moved into the content store at the end; what has it open keeps it. Comes again when somebody else's attempt
+   * failed and the target's own begins: mostly with the same file, as far as it came, and always with another `writer`.
+   */
+  begin?(path: string, writer: string): void;
   /** The first `availableBytes` are in the file and stay as they are; it only grows. */
   advance(availableBytes: number): void;
   /**

@@ -22,6 +22,8 @@ export class ArrivingBlob implements StagedBlob {
   readonly #verdict = Promise.withResolvers<Digest>();
   readonly #download: Promise<void>;
   #file: GrowingFile | undefined;
+  /** Whoever reads may have bytes of an earlier attempt: what he finds says nothing about the file. */
+  #isMixed = false;
 
   constructor(descriptor: ContentDescriptor, { repository, content, onProgress, signal }: ArrivingBlobDeps) {
     this.digest = descriptor.digest;
@@ -59,16 +61,27 @@ export class ArrivingBlob implements StagedBlob {
 
   #target(): DownloadTarget {
     return {
-      begin: path => {
-        this.#file = new GrowingFile(path);
-        this.#begun.resolve(this.#file);
-      },
+      begin: (path, writer) => this.#begin(path, writer),
       advance: availableBytes => {
         this.#file?.advance(availableBytes);
         if (availableBytes === this.sizeBytes) this.#file?.complete();
       },
-      digest: () => this.#verdict.promise,
+      digest: async () => {
+        const digest = await this.#verdict.promise; // in any case: the file stays where it is until it has been read
+        if (this.#isMixed) throw new EngineError('cancelled', 'the download began again');
+        return digest;
+      },
     };
+  }
+
+  #begin(path: string, writer: string): void {
+    if (this.#file) {
+      this.#isMixed = true;
+      if (this.#file.path === path) return; // it goes on
+      this.#file.fail();
+    }
+    this.#file = new GrowingFile(path, { writer });
+    this.#begun.resolve(this.#file);
   }
 
   /** Nobody read it: then the download hashes it by itself. */

@@ -14,24 +14,33 @@ type Work = (signal: AbortSignal) => Promise<TakenLayer>;
 export class LayerIntake {
   readonly #deps: LayerIntakeDeps;
   readonly #flights = new SingleFlight<TakenLayer | undefined>();
-  /** everything under way, by name */
-  readonly #pending = new Map<string, Promise<unknown>>();
+  /** everything under way, by name and key */
+  readonly #pending = new Map<string, Map<string, Promise<unknown>>>();
 
   constructor(deps: LayerIntakeDeps) {
     this.#deps = deps;
   }
 
-  /** Runs `work` unless the layer is there or another call does it. When that one fails, this one goes on with its own. */
-  async ensure(name: string, work: Work, options: Abortable = {}): Promise<TakenLayer | undefined> {
+  /**
+   * Runs `work` unless the layer is there or another call does it. When that one fails, this one goes on with its own. What
+   * is still on its way is shared by those who wait for the same bytes alone: others may never be whole, and prove nothing.
+   */
+  async ensure(
+    name: string,
+    { archive }: Pick<LayerSource, 'archive'>,
+    work: Work,
+    options: Abortable = {},
+  ): Promise<TakenLayer | undefined> {
+    const key = typeof archive === 'string' ? '' : archive.writer;
     for (;;) {
       if (this.#deps.hasCommitted(name)) return undefined;
       let isMine = false;
       try {
         return await this.#flights.run(
-          name,
+          `${name} ${key}`,
           signal => {
             isMine = true;
-            return this.#launch(name, work, signal);
+            return this.#launch(name, key, work, signal);
           },
           options,
         );
@@ -44,27 +53,40 @@ export class LayerIntake {
   /** Waits for the layer below, if it is on its way. */
   async parentOf(parent: string | undefined, signal: AbortSignal): Promise<void> {
     const pending = parent === undefined ? undefined : this.#pending.get(parent);
-    if (pending) await orAborted(pending, signal);
+    if (pending) await orAborted(firstOf([...pending.values()]), signal);
   }
 
   /** Waits for work that nobody waits for any more too. */
   async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending.values());
+    while (this.#pending.size > 0) {
+      await Promise.allSettled([...this.#pending.values()].flatMap(work => [...work.values()]));
+    }
   }
 
-  async #launch(name: string, work: Work, signal: AbortSignal): Promise<TakenLayer | undefined> {
+  async #launch(name: string, key: string, work: Work, signal: AbortSignal): Promise<TakenLayer | undefined> {
+    const pending = this.#pending.get(name) ?? new Map<string, Promise<unknown>>();
+    this.#pending.set(name, pending);
     // One that was cancelled may still be clearing up.
-    const before = this.#pending.get(name);
+    const before = pending.get(key);
     const running = (async () => {
       await Promise.allSettled([before]);
       return this.#deps.hasCommitted(name) ? undefined : await work(signal);
     })();
-    this.#pending.set(name, running);
+    pending.set(key, running);
     try {
       return await running;
     } finally {
-      if (this.#pending.get(name) === running) this.#pending.delete(name);
+      if (pending.get(key) === running) pending.delete(key);
+      if (pending.size === 0 && this.#pending.get(name) === pending) this.#pending.delete(name);
     }
+  }
+}
+
+async function firstOf(work: readonly Promise<unknown>[]): Promise<void> {
+  try {
+    await Promise.any(work);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
   }
 }
 

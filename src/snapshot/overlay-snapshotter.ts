@@ -99,7 +99,8 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     source: LayerSource,
     options?: Abortable,
   ): Promise<TakenLayer | undefined> {
-    return this.#intake.ensure(name, signal => this.#addLayer(name, parent, source, signal), options);
+    const add = (signal: AbortSignal) => this.#addLayer(name, parent, source, signal);
+    return this.#intake.ensure(name, source, add, options);
   }
 
   prepare(key: string, parent: string | undefined): void {
@@ -236,6 +237,10 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     try {
       const { taken, usage } = await this.#formats[format].take(id, source, parents, signal);
       await this.#directories.publish(id, { isSynced: format === 'erofs' });
+      if (this.hasCommitted(name)) {
+        this.#discard(id); // it came by another way meanwhile
+        return taken;
+      }
       const below = parent === undefined ? undefined : this.#committed(parent).id;
       this.#table.insert({
         id,

@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import { newId } from '#base/ids';
 
 /** Places in the shared memory: a counter that moves with every change, what became of the file, bytes (64 bits). */
 const SEQUENCE = 0;
@@ -19,13 +20,16 @@ const FAILED = 2;
  */
 export class GrowingFile {
   readonly path: string;
+  /** The same for all that show the bytes of one writer; never that of another, though the path may be. */
+  readonly writer: string;
   /** what a thread needs for a {@link GrowthReader} */
   readonly shared = new SharedArrayBuffer(SHARED_BYTES);
   readonly #cells = new Int32Array(this.shared, 0, 2);
   readonly #bytes = new BigInt64Array(this.shared, BYTES_OFFSET, 1);
 
-  constructor(path: string) {
+  constructor(path: string, { writer = newId<string>() }: { readonly writer?: string } = {}) {
     this.path = path;
+    this.writer = writer;
   }
 
   /** Bytes from the start that can be read. */

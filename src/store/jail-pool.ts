@@ -10,6 +10,7 @@ import { createPipe } from '#sys/descriptors';
 import { startThread } from '#sys/thread';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
+import { GrowthReader } from './growing-file.ts';
 import {
   type ExtractInput,
   type ExtractResult,
@@ -169,8 +170,37 @@ export class JailPool implements AsyncDisposable {
     input: JailJobs[N]['input'],
     { signal }: Abortable = {},
   ): Promise<JailJobs[N]['output']> {
-    const slots = isStreaming(input) ? this.#streamSlots : this.#slots;
-    return slots.run(() => this.#runNow(job, input, signal), signal ? { signal } : {});
+    const work = (): Promise<JailJobs[N]['output']> => this.#runNow(job, input, signal);
+    const growth = growthOf(input);
+    if (growth) return await this.#runStreaming(growth, work, signal);
+    return await this.#slots.run(work, signal ? { signal } : {});
+  }
+
+  /** What has ended while it waited for a place is work like any other: it is not held up by what may never come. */
+  async #runStreaming<T>(
+    growth: SharedArrayBuffer,
+    work: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const hasEnded = new AbortController();
+    let isWaiting = true;
+    const stop = (): boolean => !isWaiting || signal?.aborted === true;
+    const ended = new GrowthReader(growth).more(Number.POSITIVE_INFINITY, stop);
+    const onEnd = (): void => hasEnded.abort();
+    ended.then(onEnd, onEnd); // when it does not come, the work says so
+    const begun = (): Promise<T> => {
+      isWaiting = false;
+      return work();
+    };
+    const either = signal ? AbortSignal.any([signal, hasEnded.signal]) : hasEnded.signal;
+    try {
+      return await this.#streamSlots.run(begun, { signal: either });
+    } catch (error) {
+      if (!isWaiting || !hasEnded.signal.aborted) throw error;
+      return await this.#slots.run(begun, signal ? { signal } : {});
+    } finally {
+      isWaiting = false;
+    }
   }
 
   /** Stops what is under way, and waits until all threads have ended. */
@@ -272,8 +302,9 @@ export class JailPool implements AsyncDisposable {
   }
 }
 
-function isStreaming(input: JailJobs[JailJobName]['input']): boolean {
-  return 'archive' in input && input.archive.growth !== undefined;
+/** Of an archive that is still on its way. */
+function growthOf(input: JailJobs[JailJobName]['input']): SharedArrayBuffer | undefined {
+  return 'archive' in input ? input.archive.growth : undefined;
 }
 
 function archiveInput(archive: string | ArchiveInput): ArchiveInput {

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import type { EmitLine } from '#image/pull-progress';
+import { parseReference } from '#spec/reference';
+import { filesOf, NOTHING } from '../integration/image/leftovers.ts';
+import { type BuiltImage, buildImage, ociManifest, sha256 } from '../support/image-archive.ts';
+import { type ImageEngine, rootMissing, startImageEngine } from '../support/image-engine.ts';
+import { until } from '../support/until.ts';
+
+const skip = rootMissing();
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const CONTENT_BYTES = 1_500_000;
+/** More than there are places for connections, blobs or threads, of one host or of all. */
+const MANY = 20;
+
+/** What becomes of a layer on its way. */
+type Manner = 'whole' | 'stalls' | 'wrong' | 'missing';
+
+/** Registries with one image, which has the same name at all of them. */
+class TestRegistry implements AsyncDisposable {
+  /** by name of the repository */
+  mannerOf: (name: string) => Manner = () => 'whole';
+  /** layers that were asked for and stay where they are */
+  readonly stalled = new Set<ServerResponse>();
+  readonly #answers = new Map<string, Buffer>();
+  readonly #server: Server;
+
+  private constructor(image: BuiltImage) {
+    const manifest = ociManifest(image, '+gzip');
+    for (const name of ['1', sha256(manifest)]) this.#answers.set(`manifests/${name}`, manifest);
+    for (const bytes of [image.configJson, ...image.blobs.map(blob => blob.bytes)])
+      this.#answers.set(`blobs/${sha256(bytes)}`, bytes);
+    this.#server = createServer((request, response) => {
+      const [, name = '', path = ''] = /^\/v2\/([a-z]+)\/(.*)$/.exec(request.url ?? '') ?? [];
+      const bytes = this.#answers.get(path);
+      if (!bytes) return void response.writeHead(request.url === '/v2/' ? 200 : 404).end('{}');
+      this.#answer(response, bytes, { name, path, isHead: request.method === 'HEAD' });
+    });
+  }
+
+  static async with(image: BuiltImage, manner: Manner = 'whole'): Promise<TestRegistry> {
+    const registry = new TestRegistry(image);
+    registry.mannerOf = () => manner;
+    registry.#server.listen(0, '127.0.0.1');
+    await once(registry.#server, 'listening');
+    return registry;
+  }
+
+  pull(
+    engine: ImageEngine,
+    {
+      name = 'image',
+      signal,
+      emit = () => undefined,
+    }: { name?: string; signal?: AbortSignal; emit?: EmitLine } = {},
+  ): Promise<void> {
+    const address = this.#server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const reference = parseReference(`127.0.0.1:${address.port}/${name}:1`);
+    return engine.images.pull(reference, emit, signal ? { signal } : {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #answer(
+    response: ServerResponse,
+    bytes: Buffer,
+    { name, path, isHead }: { name: string; path: string; isHead: boolean },
+  ): void {
+    const isLayer = path.startsWith('blobs/') && bytes.length > CONTENT_BYTES / 2;
+    const manner = isLayer ? this.mannerOf(name) : 'whole';
+    if (manner === 'missing') return void response.writeHead(404).end('{}');
+    const type = path.startsWith('manifests/') ? MANIFEST : 'application/octet-stream';
+    response.writeHead(200, { 'content-type': type, 'content-length': bytes.length });
+    if (isHead || manner === 'whole') return void response.end(isHead ? undefined : bytes);
+    const half = bytes.subarray(0, bytes.length / 2);
+    if (manner === 'wrong')
+      return void response.end(Buffer.concat([half, Buffer.alloc(bytes.length - half.length, 7)]));
+    response.write(half, () => this.stalled.add(response));
+  }
+}
+
+function imageOf(layers: number): BuiltImage {
+  const layer = () => [{ path: 'noise', content: randomBytes(CONTENT_BYTES) }];
+  return buildImage({ tags: [], layers: Array.from({ length: layers }, layer), compress: 'gzip' });
+}
+
+/** What is wanted must not need the time that a stalled connection is given. */
+const SOON = 10_000;
+
+test('a pull goes on beside one of the same image from a registry that has stalled', { skip }, async () => {
+  const image = imageOf(2);
+  await using slow = await TestRegistry.with(image, 'stalls');
+  await using good = await TestRegistry.with(image);
+  await using engine = startImageEngine();
+  const leaving = new AbortController();
+  const waiting = slow.pull(engine, { signal: leaving.signal });
+  await until('both layers have stalled', () => slow.stalled.size === 2);
+
+  await good.pull(engine, { signal: AbortSignal.timeout(SOON) });
+  assert.equal(engine.images.list()[0]?.id, image.configDigest);
+  leaving.abort();
+  await assert.rejects(waiting, { kind: 'cancelled' });
+  assert.equal(engine.images.list()[0]?.id, image.configDigest);
+  assert.deepEqual((await engine.images.check()).findings, []);
+});
+
+test('a registry that sends something else spoils nothing for those who pull the same from another', {
+  skip,
+}, async () => {
+  const image = imageOf(2);
+  await using evil = await TestRegistry.with(image, 'wrong');
+  await using good = await TestRegistry.with(image);
+  for (const first of [evil, good]) {
+    await using engine = startImageEngine();
+    const pulls = (first === evil ? [evil, good] : [good, evil]).map(registry => registry.pull(engine));
+    const [one, other] = await Promise.allSettled(pulls);
+    const [ofEvil, ofGood] = first === evil ? [one, other] : [other, one];
+    assert.equal(ofGood?.status, 'fulfilled', String(ofGood?.status === 'rejected' && ofGood.reason));
+    assert.notEqual(ofEvil, undefined); // it may have found everything there already
+    for (const { bytes } of image.blobs)
+      assert.equal(
+        await engine.content.read(sha256(bytes), { maxBytes: 10 ** 7 }).then(sha256),
+        sha256(bytes),
+      );
+    assert.deepEqual((await engine.images.check()).findings, []);
+  }
+});
+
+test('a registry that stalls holds its own places, and nobody else’s', { skip }, async () => {
+  const [much, other] = [imageOf(MANY), imageOf(3)];
+  await using slow = await TestRegistry.with(much, 'stalls');
+  await using good = await TestRegistry.with(other);
+  await using engine = startImageEngine();
+  const leaving = new AbortController();
+  const waiting = [1, 2, 3].map(n => slow.pull(engine, { name: 'abc'.slice(n - 1), signal: leaving.signal }));
+  await until('as many have stalled as there are places', () => slow.stalled.size >= 6);
+
+  await good.pull(engine, { signal: AbortSignal.timeout(SOON) });
+  assert.equal(engine.images.list()[0]?.id, other.configDigest);
+  leaving.abort();
+  for (const result of await Promise.allSettled(waiting)) assert.equal(result.status, 'rejected');
+  for (const { id } of engine.images.list()) await engine.images.remove(id, { force: true, noPrune: false });
+  assert.deepEqual(await filesOf(engine), NOTHING);
+});
+
+test('who waited for somebody else’s download goes on with his own when that fails', { skip }, async () => {
+  const image = imageOf(1);
+  await using registry = await TestRegistry.with(image, 'stalls');
+  await using engine = startImageEngine();
+  const first = registry.pull(engine, { name: 'first' });
+  await until('the layer has stalled', () => registry.stalled.size === 1);
+  registry.mannerOf = name => (name === 'first' ? 'missing' : 'whole');
+  let isListening = false;
+  const second = registry.pull(engine, {
+    name: 'second',
+    emit: line => (isListening ||= 'status' in line && line.status === 'Downloading'),
+  });
+  await until('the second listens to the download of the first', () => isListening);
+  for (const response of registry.stalled) response.destroy();
+  await assert.rejects(first, /not found|unknown|404/i);
+  await second;
+  assert.equal(engine.images.list()[0]?.id, image.configDigest);
+});
