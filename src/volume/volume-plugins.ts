@@ -33,6 +33,8 @@ const LISTING_MS = 3000;
 /** A driver may itself only be starting when containers do, such as at boot. */
 const START_WAIT_MS = 15_000;
 const MAX_LISTED = 100_000;
+/** Drivers that are asked whose a volume is. */
+const MOST_ASKED = 64;
 const MAX_PATH = 4095;
 
 const Nothing = v.object({});
@@ -82,13 +84,27 @@ export class VolumePlugins {
     return findIn(await this.#driver(`get ${name}`, driver, abortable), name, abortable);
   }
 
-  /** The driver in use that has a volume of this name. */
+  /**
+   * The driver that has a volume of this name, also one that this engine has not used yet: a volume that another host made must not be
+   * taken for a new one of ours. Each is asked for a short time only.
+   */
   async findOwner(name: string, abortable: Abortable): Promise<string | undefined> {
-    for (const driver of this.#plugins.activeNames(CAPABILITY)) {
-      const found = await this.find(driver, name, abortable).catch(() => undefined); // it may be another's
-      if (found) return driver;
+    const names = [...this.#plugins.activeNames(CAPABILITY), ...this.#plugins.announcedNames()];
+    const drivers = [...new Set(names)].slice(0, MOST_ASKED);
+    const owners = await Promise.all(
+      drivers.map(async driver => ((await this.#has(driver, name, abortable)) ? driver : undefined)),
+    );
+    return owners.find(owner => owner !== undefined);
+  }
+
+  async #has(driver: string, name: string, abortable: Abortable): Promise<boolean> {
+    const limits = { ...abortable, timeoutMs: LISTING_MS, patienceMs: 0 };
+    try {
+      return (await findIn(await this.#plugins.get(driver, CAPABILITY, limits), name, limits)) !== undefined;
+    } catch (error) {
+      if (isKind(error, 'cancelled')) throw error;
+      return false; // it may be another's
     }
-    return undefined;
   }
 
   /** @returns the host path. `id` is given again to {@link unmount}. */
@@ -169,11 +185,15 @@ export class VolumePlugins {
 }
 
 /** Drivers say in words that they do not know a volume, so that every refusal means it (as Docker takes it). */
-async function findIn(plugin: Plugin, name: string, abortable: Abortable): Promise<RemoteVolume | undefined> {
+async function findIn(
+  plugin: Plugin,
+  name: string,
+  limits: Abortable & { readonly timeoutMs?: number; readonly patienceMs?: number },
+): Promise<RemoteVolume | undefined> {
   try {
     const { Volume: found } = await plugin.call('VolumeDriver.Get', { Name: name }, Found, {
-      ...abortable,
       timeoutMs: SHORT_MS,
+      ...limits,
     });
     return found && found.Name !== '' ? toRemote(found) : undefined;
   } catch (error) {

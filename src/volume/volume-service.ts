@@ -132,8 +132,9 @@ export class VolumeService {
     using _lock = await this.#locks.lock(name, abortable);
     const known = this.#table.find(name);
     if (known) return this.#reuse(known, options);
-    // As Docker: a name without a driver may be that of a volume which one of the drivers in use has.
-    const driver = options.driver || (await this.#plugins.findOwner(name, abortable)) || LOCAL_DRIVER;
+    // As Docker: a name without a driver may be that of a volume which one of the drivers has.
+    const owner = isAnonymous || options.driver ? undefined : await this.#plugins.findOwner(name, abortable);
+    const driver = options.driver || owner || LOCAL_DRIVER;
     const volume =
       driver === LOCAL_DRIVER
         ? this.#createLocal(name, isAnonymous, options)

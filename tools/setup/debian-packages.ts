@@ -112,6 +112,12 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'glusterfs-client',
+    why: 'a distributed file system for volumes in the tests',
+    isThere: () => hasProgram('glusterfsd'),
+    isForTests: true,
+  },
+  {
     name: 'openssl',
     why: 'makes the certificates of the tests',
     isThere: () => hasProgram('openssl'),

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
+import { CloudDisks, cloudDisksMissing } from '../support/cloud-disks.ts';
+import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
+import { GlusterStorage, glusterMissing, isMounted, unmount } from '../support/gluster-storage.ts';
+import { MountingDriver, type VolumeStorage } from '../support/mounting-driver.ts';
+import { until } from '../support/until.ts';
+
+const skip = cannotRunContainers || cannotRunDocker;
+const HOSTS = ['left', 'right'] as const;
+
+/** An engine with a driver of its own: what a machine of a cluster is. */
+interface Host {
+  readonly daemon: TestDaemon;
+  readonly driver: MountingDriver;
+  docker(...words: string[]): Promise<string>;
+  refused(...words: string[]): Promise<string>;
+}
+
+async function startHost(folder: string, driverName: string, storage: VolumeStorage): Promise<Host> {
+  const driver = await MountingDriver.start(join(folder, 'run', `${driverName}.sock`), storage);
+  const config = { 'plugin-sockets': [join(folder, 'run')], 'plugin-specs': [] };
+  const daemon = await startBusyboxDaemon({ config });
+  return {
+    daemon,
+    driver,
+    async docker(...words) {
+      const { code, stdout, stderr } = await daemon.docker(words);
+      assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
+      return stdout.trim();
+    },
+    async refused(...words) {
+      const { code, stderr } = await daemon.docker(words);
+      assert.notEqual(code, 0, words.join(' '));
+      return stderr.trim();
+    },
+  };
+}
+
+async function stopHosts(hosts: readonly Host[]): Promise<void> {
+  for (const { daemon } of hosts) await daemon[Symbol.asyncDispose]();
+  for (const { driver } of hosts) await driver[Symbol.asyncDispose]();
+}
+
+describe('volumes of a distributed file system, on two hosts', { skip: skip || glusterMissing }, () => {
+  let folder: string;
+  let storage: GlusterStorage;
+  const hosts: Host[] = [];
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'quai-distributed-'));
+    storage = await GlusterStorage.start(join(folder, 'storage'));
+    for (const host of HOSTS) {
+      const top = join(folder, host, 'mounted');
+      mkdirSync(join(folder, host));
+      await storage.mount(top);
+      const volumes: VolumeStorage = {
+        names: () => readdirSync(top).filter(name => !name.startsWith('.')),
+        create: async name => {
+          mkdirSync(join(top, name));
+        },
+        remove: async name => rmSync(join(top, name), { recursive: true }),
+        attach: async name => join(top, name),
+        detach: async () => undefined,
+      };
+      hosts.push(await startHost(join(folder, host), 'spread', volumes));
+    }
+  });
+  after(async () => {
+    await stopHosts(hosts);
+    for (const host of HOSTS) {
+      const top = join(folder, host, 'mounted');
+      if (isMounted(top)) await unmount(top);
+    }
+    await storage?.[Symbol.asyncDispose]();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('containers of both hosts share one volume at once; its files are spread over the servers (S164, S181)', async () => {
+    const [left, right] = hosts;
+    assert.ok(left && right);
+    await left.docker('volume', 'create', '-d', 'spread', 'shared');
+    assert.match(await right.docker('volume', 'ls'), /spread +shared/);
+    await left.docker('run', '-d', '--name', 'writer', '-v', 'shared:/data', 'busybox', 'sleep', '1000');
+    await right.docker('run', '-d', '--name', 'reader', '-v', 'shared:/data', 'busybox', 'sleep', '1000');
+    const many = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo $i > /data/f$i; done';
+    await left.docker('exec', 'writer', 'sh', '-c', many);
+    assert.equal(await right.docker('exec', 'reader', 'sh', '-c', 'cat /data/f* | sort -n | tail -1'), '16');
+    await right.docker('exec', 'reader', 'sh', '-c', 'echo answer > /data/f1 && rm /data/f2');
+    assert.equal(await left.docker('exec', 'writer', 'cat', '/data/f1'), 'answer');
+    await left.docker('exec', 'writer', 'sh', '-c', '! test -e /data/f2');
+    const parts = [0, 1].map(index => readdirSync(join(storage.brick(index), 'shared')).length);
+    assert.ok(
+      parts.every(count => count > 0),
+      `files on the servers: ${parts.join()}`,
+    );
+
+    // A process that dies with its host goes on elsewhere.
+    await left.docker('rm', '-f', 'writer');
+    assert.equal(
+      await right.docker('run', '--rm', '-v', 'shared:/again', 'busybox', 'cat', '/again/f1'),
+      'answer',
+    );
+    await right.docker('rm', '-f', 'reader');
+    await until('both drivers have it back', () =>
+      hosts.every(({ driver }) => driver.usersOf('shared') === 0),
+    );
+    await left.docker('volume', 'rm', 'shared');
+    assert.equal(existsSync(join(storage.brick(0), 'shared')), false);
+  });
+
+  test('what volumes can do without a container, they can on it, too', async () => {
+    const [left, right] = hosts;
+    assert.ok(left && right);
+    await left.docker('volume', 'create', '-d', 'spread', 'content');
+    await left.docker('run', '--rm', '-v', 'content:/data', 'busybox', 'sh', '-c', 'echo far > /data/file');
+    const copy = await left.daemon.quai(['volume', 'clone', 'content', 'near']);
+    assert.equal(copy.code, 0, copy.stderr);
+    assert.equal(await left.docker('run', '--rm', '-v', 'near:/data', 'busybox', 'cat', '/data/file'), 'far');
+    await left.docker('volume', 'rm', 'near', 'content');
+  });
+});
+
+describe('volumes that are disks of a cloud, on two hosts', { skip: skip || cloudDisksMissing }, () => {
+  let folder: string;
+  const hosts: Host[] = [];
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'quai-disks-'));
+    const disks = new CloudDisks(join(folder, 'disks'));
+    for (const host of HOSTS) hosts.push(await startHost(join(folder, host), 'disk', disks.on(host)));
+  });
+  after(async () => {
+    await stopHosts(hosts);
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('a disk is made, formatted, attached to one host at a time, and moves with its data to the other (S182)', async () => {
+    const [left, right] = hosts;
+    assert.ok(left && right);
+    await left.docker('volume', 'create', '-d', 'disk', '-o', 'size=16', 'data');
+    const write = 'mount | grep " /data " | cut -d" " -f1,5; echo kept > /data/file';
+    await left.docker('run', '-d', '--name', 'first', '-v', 'data:/data', 'busybox', 'sleep', '1000');
+    assert.match(await left.docker('exec', 'first', 'sh', '-c', write), /^\/dev\/loop\d+ ext4$/);
+    await left.docker('run', '--rm', '-v', 'data:/data', 'busybox', 'test', '-e', '/data/file');
+    assert.match(
+      await right.refused('run', '--rm', '-v', 'data:/data', 'busybox', 'true'),
+      /disk data is attached to left/,
+    );
+    assert.match(
+      await left.docker(
+        'exec',
+        'first',
+        'sh',
+        '-c',
+        'dd if=/dev/zero of=/data/big bs=1M count=20 2>&1; true',
+      ),
+      /No space left on device/, // it is as large as it was asked to be
+    );
+    await left.docker('exec', 'first', 'rm', '/data/big');
+
+    await left.daemon.kill9(); // the disk stays where its container runs
+    await left.daemon.start();
+    assert.equal(await left.docker('exec', 'first', 'cat', '/data/file'), 'kept');
+    await left.docker('rm', '-f', 'first');
+    await until('it is detached', () => left.driver.usersOf('data') === 0);
+    assert.equal(
+      await right.docker('run', '--rm', '-v', 'data:/data', 'busybox', 'cat', '/data/file'),
+      'kept',
+    );
+    await until('it is detached', () => right.driver.usersOf('data') === 0);
+    await right.docker('volume', 'rm', 'data');
+    assert.deepEqual(
+      readdirSync(join(folder, 'disks')).filter(name => name.endsWith('.disk')),
+      [],
+    );
+  });
+});

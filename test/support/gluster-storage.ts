@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { runProgram } from './programs.ts';
+import { freePort } from './registry.ts';
+import { until } from './until.ts';
+
+const SERVER = '/usr/sbin/glusterfsd';
+const CLIENT = '/usr/sbin/glusterfs';
+const SERVERS = 2;
+
+/** Why tests with a distributed file system cannot run here. */
+export const glusterMissing: string | false = !existsSync(SERVER)
+  ? `needs ${SERVER}: Debian's package glusterfs-client brings it`
+  : existsSync('/dev/fuse')
+    ? false
+    : 'needs /dev/fuse';
+
+/**
+ * For tests: a distributed file system, GlusterFS, of two servers on the loopback that have a part of the files each. Mounted by its own
+ * client through FUSE, as often as one likes. Dispose it with `await using`.
+ */
+export class GlusterStorage implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #children: ChildProcess[] = [];
+  #ports: number[] = [];
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async start(folder: string): Promise<GlusterStorage> {
+    const storage = new GlusterStorage(folder);
+    mkdirSync(folder, { recursive: true });
+    for (let index = 0; index < SERVERS; index += 1) await storage.#startServer(index);
+    return storage;
+  }
+
+  /** where a server has its part */
+  brick(index: number): string {
+    return join(this.#folder, `brick${index}`);
+  }
+
+  /** Mounts it at a directory; `umount` there ends the client. */
+  async mount(target: string): Promise<void> {
+    mkdirSync(target, { recursive: true });
+    const clients = this.#ports.map((port, index) =>
+      volume(`server${index}`, 'protocol/client', {
+        'transport-type': 'tcp',
+        'remote-host': '127.0.0.1',
+        'remote-port': String(port),
+        'remote-subvolume': 'brick',
+      }),
+    );
+    const names = this.#ports.map((_, index) => `server${index}`);
+    const file = `${target}.vol`;
+    writeFileSync(file, [...clients, volume('spread', 'cluster/distribute', {}, names)].join(''));
+    // What the other host has written is to be seen at once.
+    this.#spawn(CLIENT, file, ['--attribute-timeout=0', '--entry-timeout=0', target]);
+    const above = statSync(join(target, '..')).dev;
+    await until('the file system is mounted', () => statSync(target).dev !== above);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+    }
+  }
+
+  async #startServer(index: number): Promise<void> {
+    const directory = this.brick(index);
+    mkdirSync(directory);
+    const port = await freePort();
+    const layers = [
+      volume('store', 'storage/posix', { directory }),
+      volume('locks', 'features/locks', {}, ['store']),
+      volume('brick', 'performance/io-threads', {}, ['locks']),
+      volume(
+        'server',
+        'protocol/server',
+        {
+          'transport-type': 'tcp',
+          'transport.socket.bind-address': '127.0.0.1',
+          'transport.socket.listen-port': String(port),
+          'auth.addr.brick.allow': '127.0.0.1',
+        },
+        ['brick'],
+      ),
+    ];
+    const file = join(this.#folder, `brick${index}.vol`);
+    writeFileSync(file, layers.join(''));
+    this.#spawn(SERVER, file);
+    await until(`server ${index} answers`, () => answers(port));
+    this.#ports = [...this.#ports, port];
+  }
+
+  #spawn(program: string, file: string, words: readonly string[] = []): void {
+    const log = `${file}.log`;
+    const child = spawn(program, ['-N', '-f', file, '-l', log, ...words], { stdio: 'ignore' });
+    this.#children.push(child);
+  }
+}
+
+/** Takes down what {@link GlusterStorage.mount} mounted. */
+export async function unmount(target: string): Promise<void> {
+  const { code, stderr } = await runProgram('/usr/bin/umount', [target]);
+  if (code !== 0) throw new Error(`umount ${target}: ${stderr}`);
+}
+
+export function isMounted(target: string): boolean {
+  return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${target} `);
+}
+
+function volume(
+  name: string,
+  type: string,
+  options: Readonly<Record<string, string>>,
+  below: readonly string[] = [],
+): string {
+  const lines = Object.entries(options).map(([key, value]) => `  option ${key} ${value}\n`);
+  const parts = below.length > 0 ? `  subvolumes ${below.join(' ')}\n` : '';
+  return `volume ${name}\n  type ${type}\n${lines.join('')}${parts}end-volume\n`;
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
