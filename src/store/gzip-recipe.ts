@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { pipeline, Readable } from 'node:stream';
-import { crc32, createDeflateRaw } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { GoDeflate, type GoLevel } from '#spec/gzip/go-deflate';
@@ -13,8 +12,8 @@ import { type TarPlace, tarBytesOf } from './tar-place.ts';
 export interface GzipRecipe {
   /** everything before the compressed bytes, as hexadecimal digits */
   readonly header: string;
-  readonly compressor: 'go' | 'zlib';
-  readonly level: number;
+  readonly compressor: 'go';
+  readonly level: GoLevel;
 }
 
 export interface FindRecipeInput {
@@ -33,7 +32,6 @@ export interface RebuildInput {
 
 type Compressor = Omit<GzipRecipe, 'header'>;
 
-const READ_BYTES = 256 * 1024;
 /** What Docker's engine copies at a time; Go's output depends on it, rarely. */
 const GO_WRITE_BYTES = 32 * 1024;
 const TRAILER_BYTES = 8;
@@ -41,11 +39,15 @@ const MAX_HEADER_BYTES = 4096;
 /** Idle work, beside everything else. */
 const NICE = 19;
 
-/** Most likely first: what Docker, BuildKit and most others compress with by default. A wrong one shows within the first blocks. */
-const COMPRESSORS: readonly Compressor[] = [
-  ...[6, 9, 5, 7, 8, 4].map(level => ({ compressor: 'go', level }) as const),
-  ...[6, 9, 1, 2, 3, 4, 5, 7, 8].map(level => ({ compressor: 'zlib', level }) as const),
-];
+/**
+ * Most likely first: what Docker, BuildKit and most others compress with by default. A wrong one shows within the first blocks.
+ *
+ * Only what is made by code of our own: zlib's output is another one with every second version of Node (and not that of anybody
+ * else's zlib), so that an upgrade of the engine would lose what only zlib can make again.
+ */
+const COMPRESSORS: readonly Compressor[] = [6, 9, 5, 7, 8, 4].map(
+  level => ({ compressor: 'go', level: level as GoLevel }), // the levels that there are
+);
 
 /** Finds a recipe by making the whole blob again and comparing each byte. @returns `undefined` when there is none. */
 export async function findGzipRecipe(
@@ -96,7 +98,7 @@ async function makes(
 }
 
 async function* rebuilt(
-  { header, compressor, level }: GzipRecipe,
+  { header, level }: GzipRecipe,
   { tar, tarBytes }: { readonly tar: TarPlace; readonly tarBytes: number },
   shouldStop: () => boolean,
 ): AsyncGenerator<Buffer> {
@@ -112,9 +114,7 @@ async function* rebuilt(
     trailer.writeUInt32LE(tarBytes % 2 ** 32, 4);
   }
   yield Buffer.from(header, 'hex');
-  if (compressor === 'go')
-    yield* goDeflated(content(), level as GoLevel); // the candidates are such
-  else yield* zlibDeflated(content(), level);
+  yield* goDeflated(content(), level);
   yield trailer;
 }
 
@@ -134,18 +134,6 @@ async function* goDeflated(content: AsyncIterable<Buffer>, level: GoLevel): Asyn
   }
   deflate.finish();
   yield* taken();
-}
-
-async function* zlibDeflated(content: AsyncIterable<Buffer>, level: number): AsyncGenerator<Buffer> {
-  const source = Readable.from(copied(content), { objectMode: false });
-  const deflate = createDeflateRaw({ level, memLevel: 8, chunkSize: READ_BYTES });
-  // The error comes out of the iteration.
-  for await (const bytes of pipeline(source, deflate, () => undefined)) yield bytes as Buffer; // no encoding is set
-}
-
-/** A stream keeps chunks while the next is asked for. */
-async function* copied(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  for await (const bytes of content) yield Buffer.from(bytes);
 }
 
 /** RFC 1952, 2.3. @returns `undefined` for something else, or one that is very long. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { TAR_END, type TarEntryInit, tarEntry } from '#spec/tar/tar-writer';
+import { goGzip } from './go-gzip.ts';
 
 /** One entry of a layer; `content` only for files. */
 export type LayerEntry = TarEntryInit & { readonly content?: Buffer | string };
@@ -16,7 +17,7 @@ export interface TestImage {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly architecture?: string;
   readonly os?: string;
-  readonly compress?: 'none' | 'gzip' | 'zstd';
+  readonly compress?: 'none' | 'gzip' | 'go' | 'zstd';
 }
 
 export const HOST_ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
@@ -54,9 +55,12 @@ export function buildImage(image: TestImage): BuiltImage {
       })),
     }),
   );
-  const pack = { none: (tar: Buffer) => tar, gzip: (tar: Buffer) => gzipSync(tar), zstd: zstdCompressSync }[
-    image.compress ?? 'none'
-  ];
+  const pack = {
+    none: (tar: Buffer) => tar,
+    gzip: (tar: Buffer) => gzipSync(tar),
+    go: goGzip,
+    zstd: zstdCompressSync,
+  }[image.compress ?? 'none'];
   const blobs = tars.map(tar => {
     const bytes = pack(tar);
     return { digest: sha256(bytes), bytes };
@@ -104,7 +108,7 @@ export function ociArchive(
       RepoTags: image.tags,
       Layers: built.blobs.map(({ digest }) => blobPath(digest)),
     });
-    const suffix = { none: '', gzip: '+gzip', zstd: '+zstd' }[image.compress ?? 'none'];
+    const suffix = { none: '', gzip: '+gzip', go: '+gzip', zstd: '+zstd' }[image.compress ?? 'none'];
     const manifest = ociManifest(built, suffix);
     blobs.set(sha256(manifest), manifest);
     return {

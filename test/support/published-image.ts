@@ -34,7 +34,7 @@ export async function publish(
     await putBlob(host, repository, bytes);
   }
   const entries = built.map(({ image, parts }) => {
-    const suffix = { none: '', gzip: '+gzip', zstd: '+zstd' }[image.compress ?? 'gzip'];
+    const suffix = { none: '', gzip: '+gzip', go: '+gzip', zstd: '+zstd' }[image.compress ?? 'gzip'];
     return { image, manifest: ociManifest(parts, suffix) };
   });
   const [first] = entries;

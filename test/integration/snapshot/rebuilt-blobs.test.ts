@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Digest } from '#base/ids';
 import { silentLogger } from '#base/logger';
 import { layerBlobMigrations } from '#snapshot/layer-blob-table';
@@ -12,12 +12,12 @@ import type { LayerFormatName } from '#snapshot/layer-format';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
-import { GoDeflate } from '#spec/gzip/go-deflate';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { linuxMounts } from '#sys/mount';
+import { goGzip } from '../../support/go-gzip.ts';
 import { rootMissing } from '../../support/image-engine.ts';
 import { randomNumbers } from '../../support/random-layers.ts';
 
@@ -33,21 +33,9 @@ function tarOfWords(): Buffer {
   return Buffer.concat([tarEntry({ path: 'words' }, words), tarEntry({ path: 'f' }, 'x'), TAR_END]);
 }
 
-/** As Go's gzip.Writer, which Docker compresses layers with. */
-function goGzip(bytes: Buffer): Buffer {
-  const parts: Buffer[] = [Buffer.from('1f8b08000000000000ff', 'hex')];
-  const deflate = new GoDeflate(6, made => void parts.push(Buffer.from(made)));
-  for (let at = 0; at < bytes.length; at += 32_768) deflate.write(bytes.subarray(at, at + 32_768));
-  deflate.finish();
-  const trailer = Buffer.alloc(8);
-  trailer.writeUInt32LE(crc32(bytes), 0);
-  trailer.writeUInt32LE(bytes.length, 4);
-  return Buffer.concat([...parts, trailer]);
-}
-
-/** A gzip file whose header has a name, made by zlib at another level than usual. */
+/** A gzip file whose header has a name. */
 function namedGzip(bytes: Buffer): Buffer {
-  const plain = gzipSync(bytes, { level: 9 });
+  const plain = goGzip(bytes);
   const header = Buffer.from(plain.subarray(0, 10));
   header[3] = 8;
   return Buffer.concat([header, Buffer.from('layer.tar\0'), plain.subarray(10)]);
@@ -106,8 +94,7 @@ async function read(blobs: RebuiltBlobs, digest: Digest): Promise<Buffer> {
 
 for (const [what, compress] of [
   ["Go's gzip", goGzip],
-  ['zlib', (bytes: Buffer): Buffer => gzipSync(bytes)],
-  ['zlib with a name in the header', namedGzip],
+  ["Go's gzip with a name in the header", namedGzip],
 ] as const) {
   test(`a blob made by ${what} is kept once, as its tar, and comes out the same`, { skip }, async () => {
     await using engine = start();
@@ -135,6 +122,7 @@ test('a blob that does not come out the same is kept', { skip }, async () => {
     padded,
     Buffer.concat([gzipSync(TAR.subarray(0, 1000)), gzipSync(TAR.subarray(1000))]),
     zstdCompressSync(TAR),
+    gzipSync(TAR), // by the zlib of this Node: the next one's output may be another
   ]) {
     const digest = await engine.take(bytes);
     await engine.blobs.tidy();
