@@ -38,3 +38,9 @@ for (const bad of [
 ]) {
   test(`parseCron() refuses "${bad.slice(0, 20)}"`, () => assert.throws(() => parseCron(bad), TypeError));
 }
+
+for (const inherited of ['constructor', '__proto__']) {
+  test(`parseCron() takes "${inherited}" for no name of a schedule`, () => {
+    assert.throws(() => parseCron(inherited), { name: 'TypeError', message: /is no schedule/ });
+  });
+}

@@ -1,3 +1,5 @@
+import { ownValue } from './own-value.ts';
+
 /** When something is due: five fields of crontab(5), in the host's time zone. */
 export interface CronSchedule {
   readonly minutes: ReadonlySet<number>;
@@ -25,7 +27,7 @@ const LONGEST = 200;
 /** @throws {TypeError} that says which field is wrong. */
 export function parseCron(text: string): CronSchedule {
   if (text.length > LONGEST) throw new TypeError('the schedule is too long');
-  const fields = (NAMED[text.trim()] ?? text).trim().split(/\s+/);
+  const fields = (ownValue(NAMED, text.trim()) ?? text).trim().split(/\s+/);
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = fields;
   if (fields.length !== 5) {
     throw new TypeError(

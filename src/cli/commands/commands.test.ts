@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { FakeRoutes } from '#client/fake-transport';
 import { parseJson } from '#client/json';
+import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { frame, quai } from '../fake-cli.ts';
 
 test('exec ends as its command did', async () => {
@@ -198,3 +199,19 @@ for (const [line, routes] of [
     assert.doesNotMatch(shown, /[\p{Cc}]/u, JSON.stringify(shown));
   });
 }
+
+test('volume cp: an archive brings nothing but what was asked for, under its name', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quai-cp-'));
+  try {
+    const archive = (name: string): FakeRoutes => ({
+      'GET /quai/volumes/data/archive': { body: Buffer.concat([tarEntry({ path: name }, 'x'), TAR_END]) },
+    });
+    const copy = (name: string) => quai(['volume', 'cp', 'data:/.bash', folder], archive(name));
+    assert.equal((await copy('.bash')).status, 0);
+    const { status, err } = await copy('.bashrc');
+    assert.deepEqual([status, err], [1, 'the archive has a name that was not asked for: .bashrc\n']);
+    assert.deepEqual(readdirSync(folder), ['.bash']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -3,7 +3,7 @@ import { posix, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isStatus } from '#client/api-error';
-import { byteString } from '#spec/tar/byte-string';
+import { byteString, displayName } from '#spec/tar/byte-string';
 import { TarParser } from '#spec/tar/tar-parser';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
@@ -89,9 +89,14 @@ async function copyOut(context: CliContext, source: VolumePath, target: string):
   if (!isInto && target.endsWith('/')) throw new CliError(`${target}: no such directory`);
   const folder = isInto ? target : posix.dirname(resolve(target));
   const base = isInto ? name : byteString(posix.basename(resolve(target)));
-  const unpack = new LocalUnpack(folder, path =>
-    name === '' ? `${isInto ? '' : `${base}/`}${path}` : `${base}${path.slice(name.length)}`,
-  );
+  const unpack = new LocalUnpack(folder, path => {
+    if (name === '') return `${isInto ? '' : `${base}/`}${path}`;
+    // The rest of a name must not make another one of ours: `.bash` and `.bashrc`.
+    if (path !== name && !path.startsWith(`${name}/`)) {
+      throw new CliError(`the archive has a name that was not asked for: ${displayName(path)}`);
+    }
+    return `${base}${path.slice(name.length)}`;
+  });
   const parser = new TarParser(unpack);
   for await (const chunk of body) parser.write(Buffer.from(chunk as Uint8Array));
   parser.end();

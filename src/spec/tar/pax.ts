@@ -35,7 +35,9 @@ export function parsePax(body: Buffer): PaxFields {
     if (end > body.length || body[end - 1] !== NEWLINE || equals <= space + 1 || equals >= end) {
       throw tarError('malformed PAX record');
     }
-    apply(fields, body.toString('utf8', space + 1, equals), body.subarray(equals + 1, end - 1));
+    const key = body.toString('utf8', space + 1, equals);
+    if (key.includes('\0')) throw tarError('malformed PAX record'); // C would read a shorter one
+    apply(fields, key, body.subarray(equals + 1, end - 1));
     offset = end;
   }
   return fields;

@@ -329,6 +329,24 @@ const REFUSED: readonly (readonly [string, () => Buffer, RegExp])[] = [
   ],
   ['a PAX header of 2 MiB', () => archive(tarHeader({ path: 'x', type: 'pax', size: 2 << 20 })), /too large/],
   ['nine extension headers in a row', () => archive(...MANY_EXTENSIONS), /too many extension/],
+  ['a PAX record whose key contains NUL', () => withPax('9 a\0b=cd\n'), /malformed/],
+  [
+    'a global header between an extension header and its entry, which others apply to different entries',
+    () => {
+      const body = '13 path=evil\n';
+      const extension = (type: 'pax' | 'paxGlobal') => tarEntry({ path: 'x', type }, body);
+      return archive(extension('pax'), extension('paxGlobal'), tarHeader({ path: 'f' }));
+    },
+    /global header between/,
+  ],
+  [
+    'a sparse file of two formats, whose name others take from elsewhere',
+    () => {
+      const header = patched(tarHeader({ path: 'f', size: 0 }), 156, 'S');
+      return withPax(sparsePax({ name: 'evil' }), header);
+    },
+    /two formats/,
+  ],
   ['a PAX record without end', () => withPax('9 a=bcdef'), /malformed/],
   ['a PAX record that is too long', () => withPax('99 a=bcde\n'), /malformed/],
   ['a PAX length that is no number', () => withPax('x a=bcde\n'), /malformed/],

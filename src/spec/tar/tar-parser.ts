@@ -135,11 +135,13 @@ export class TarParser {
       case 'X':
         return this.#beginExtension(header, MAX_PAX_BODY);
       case 'g': // global defaults: ignored, as Docker does (git archives carry a comment there)
+        if (this.#extensions > 0) throw tarError('a global header between an extension header and its entry');
         return this.#beginExtension(header, MAX_PAX_BODY);
       case 'L':
       case 'K':
         return this.#beginExtension(header, MAX_LONG_NAME_BODY);
       case 'S':
+        if (this.#pax.sparse) throw tarError('a sparse file of two formats');
         return this.#beginGnuSparse(header, new GnuSparseReader(block, offset));
       default:
         if (this.#pax.sparse) return this.#beginPaxSparse(header, this.#pax.sparse);
