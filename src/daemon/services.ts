@@ -273,14 +273,21 @@ function createContainerParts(
       { path, gate: name === 'crun' ? 'crun' : 'runc' } as const,
     ]),
   );
+  const faults = faultSwitch(config);
   return {
     table,
     index: new ContainerIndex(table),
     paths,
     journal: new Journal(db),
-    runtime: new ConmonRuntime({ runDir: config.runDir, conmon: programs.conmon, runtimes, logger }),
+    runtime: new ConmonRuntime({
+      runDir: config.runDir,
+      conmon: programs.conmon,
+      runtimes,
+      faults,
+      logger,
+    }),
     mounts: linuxMounts,
-    faults: faultSwitch(config),
+    faults,
     defaults: {
       runtime: config.defaultRuntime,
       runtimes: [...programs.runtimes.keys()],

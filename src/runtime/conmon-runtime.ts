@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
+import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
 import { setFrozen } from '#sys/cgroup-control';
@@ -44,6 +45,7 @@ export interface ConmonRuntimeDeps {
   readonly runtimes: ReadonlyMap<string, RuntimeProgram>;
   /** default: found out */
   readonly cgroups?: CgroupSupport;
+  readonly faults?: FaultSwitch;
   readonly logger: Logger;
 }
 
@@ -59,7 +61,8 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   readonly #moveWait: CgroupMoveWait;
 
   /** Takes over what an engine before this one left in `runDir`. */
-  constructor({ runDir, conmon, runtimes, cgroups = detectCgroups(), logger }: ConmonRuntimeDeps) {
+  constructor(deps: ConmonRuntimeDeps) {
+    const { runDir, conmon, runtimes, cgroups = detectCgroups(), faults = noFaults, logger } = deps;
     mkdirSync(runDir, { recursive: true, mode: 0o711 });
     const layout = new RuntimeLayout(runDir, runtimes);
     this.#context = {
@@ -70,6 +73,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
       sealed: new SealedPrograms(),
       cgroups,
       supervisorGroup: new SupervisorGroup({ cgroups, logger }),
+      faults,
       logger,
     };
     adoptOrphans();

@@ -23,9 +23,10 @@ const MAX_MESSAGE_BYTES = 8192;
 const PID_FD = 3;
 const KEPT_STDOUT_FD = 4;
 const KEPT_STDERR_FD = 5;
+const KEPT_PID_FD = 6;
 export const KEPT_FDS = [KEPT_STDOUT_FD, KEPT_STDERR_FD] as const;
-/** in the bundle: who supervises the exec */
-export const SUPERVISOR_FILE = 'supervisor';
+/** in the bundle, before anything is started: the runtime, which has the bundle as its working directory, is the supervisor */
+export const DIRECT_FILE = 'direct';
 
 export interface DirectExec {
   readonly pid: number;
@@ -38,8 +39,8 @@ export interface DirectExec {
  * Runs an attached process without a terminal: the runtime's own `exec` stays as its parent and ends with its exit code,
  * and its streams are pipes of ours. That is one program to start where conmon makes two.
  *
- * When we die, the process goes on: the runtime holds the reading ends too, so that writing does not fail, and the next
- * engine reads them from there.
+ * When we die, the process goes on, or even starts: the runtime holds the reading ends too, so that writing does not fail, and
+ * the next engine finds it by its working directory and reads them from there.
  *
  * @throws {ProcessStartError}
  */
@@ -48,16 +49,15 @@ export async function launchDirectExec(
   options: ExecOptions,
   bundle: string,
 ): Promise<DirectExec> {
+  writeFileSync(join(bundle, DIRECT_FILE), '', { mode: 0o600 });
+  context.faults.reach('exec.1-files');
   const { child, streams, pidReader } = startRuntime(context, options, bundle);
   try {
-    const trouble = noteSupervisor(child.pid, bundle);
+    context.faults.reach('exec.2-started');
     void context.supervisorGroup.take(child.pid);
     const pid = await startedPid({ child, pidReader }, options);
     if (pid === undefined) throw await failure(child, streams, options);
-    const process = findProcess(pid);
-    if (trouble && process) signalProcess(process, SIGKILL); // the next engine would not know of it
-    if (trouble) throw trouble;
-    return { pid, streams, exited: exitCode(child, streams, process) };
+    return { pid, streams, exited: exitCode(child, streams, findProcess(pid)) };
   } catch (error) {
     streams[Symbol.dispose]();
     await child.exited;
@@ -87,6 +87,7 @@ function startRuntime(
     [PID_FD, pid.writer.number],
     [KEPT_STDOUT_FD, out.reader.number],
     [KEPT_STDERR_FD, err.reader.number],
+    [KEPT_PID_FD, pid.reader.number],
   ]);
   if (stdin) fds.set(0, stdin.reader.number);
   const root = ['--root', context.layout.stateRoot(runtime)];
@@ -107,17 +108,6 @@ function startRuntime(
     ...(stdin ? { stdin: stdin.writer } : {}),
   });
   return { child, streams, pidReader: new OwnedFd(pid.reader.take()) };
-}
-
-/** @returns why it could not be noted: the runtime is not stopped half-way for that. */
-function noteSupervisor(pid: number, bundle: string): Error | undefined {
-  try {
-    const supervisor = findProcess(pid);
-    if (supervisor) writeFileSync(join(bundle, SUPERVISOR_FILE), JSON.stringify(supervisor), { mode: 0o600 });
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
 }
 
 /** @returns undefined when the runtime has failed. @throws the signal's error: then what was started is ended. */

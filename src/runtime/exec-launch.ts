@@ -96,6 +96,7 @@ function startAlone(context: RuntimeContext, options: ExecOptions, bundle: strin
     bundle,
     hasTerminal,
   });
+  context.faults.reach('exec.3-conmon');
   void context.supervisorGroup.take(conmon.pid);
   return { conmon, connect: () => Promise.resolve(undefined) };
 }

@@ -1,51 +1,66 @@
-import { openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, openSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import { O_CLOEXEC, O_NONBLOCK, OwnedFd } from '#sys/descriptors';
-import { findProcess, isAlive, type ProcessHandle, watchProcess } from '#sys/process-handle';
+import { findParent, findProcess, type ProcessHandle, watchProcess } from '#sys/process-handle';
 import { isErrno } from '#sys/sys-error';
+import type { WorkingDirectories } from '#sys/working-directories';
 import { execBundles } from './bundle-files.ts';
-import { KEPT_FDS, SUPERVISOR_FILE } from './direct-exec.ts';
+import { DIRECT_FILE, KEPT_FDS } from './direct-exec.ts';
 import { dropOutput } from './direct-streams.ts';
 import { readPidFile } from './pid-file.ts';
-
-/** conmon still writes the exit code there. */
-const CONMON_MS = 500;
-
-const Supervisor = v.pipe(v.string(), v.parseJson(), v.object({ pid: v.number(), startTicks: v.number() }));
 
 /**
  * Takes over the execs that the engine before this one has started: reads and drops the output of those without a conmon,
  * and removes the files of each when it has ended. Nobody is told how: whoever asked for it went away with that engine.
  *
+ * That engine may have been killed at any moment of a start, so supervisors are known by what they are started with: the
+ * bundle, which was there before, as their working directory. Nobody but root can enter it.
+ *
  * @returns what waits for those that run.
  */
-export function sweepExecs(containerBundle: string): Disposable[] {
+export function sweepExecs(containerBundle: string, directories: WorkingDirectories): Disposable[] {
   return execBundles(containerBundle).flatMap(bundle => {
-    const supervisor = readSupervisor(bundle);
-    return supervisor ? sweepDirect(bundle, supervisor) : sweepSupervised(bundle);
+    const found = directories.processesIn(bundle);
+    const isDirect = existsSync(join(bundle, DIRECT_FILE));
+    const pipes = isDirect ? found.filter(each => !isChildOf(each, found)).flatMap(keptPipes) : [];
+    const process = found.length === 0 ? supervisedProcess(bundle) : undefined;
+    return [...pipes, ...removeAfter(bundle, process ? [process] : found, pipes)];
   });
 }
 
-function sweepSupervised(bundle: string): Disposable[] {
+/** Such as what the runtime has just forked, which is on its way into the container. */
+function isChildOf({ pid }: ProcessHandle, others: readonly ProcessHandle[]): boolean {
+  const parent = findParent(pid)?.pid;
+  return others.some(other => other.pid === parent);
+}
+
+/** The process itself, where its conmon has ended. */
+function supervisedProcess(bundle: string): ProcessHandle | undefined {
   const pid = readPidFile(bundle);
-  const process = pid === undefined ? undefined : findProcess(pid);
-  if (process) return [watchProcess(process, () => setTimeout(() => remove(bundle), CONMON_MS).unref())];
-  remove(bundle);
-  return [];
+  return pid === undefined ? undefined : findProcess(pid);
 }
 
-function sweepDirect(bundle: string, supervisor: ProcessHandle): Disposable[] {
-  if (!isAlive(supervisor)) {
-    remove(bundle);
-    return [];
-  }
-  const pipes = KEPT_FDS.flatMap(fd => openPipe(`/proc/${supervisor.pid}/fd/${fd}`)).map(dropOutput);
-  const watch = watchProcess(supervisor, () => {
+function removeAfter(
+  bundle: string,
+  processes: readonly ProcessHandle[],
+  pipes: readonly Disposable[],
+): Disposable[] {
+  let running = processes.length;
+  const end = (): void => {
     for (const pipe of pipes) pipe[Symbol.dispose]();
-    remove(bundle);
-  });
-  return [watch, ...pipes];
+    rmSync(bundle, { recursive: true, force: true });
+  };
+  if (running === 0) end();
+  return processes.map(process =>
+    watchProcess(process, () => {
+      running -= 1;
+      if (running === 0) end();
+    }),
+  );
+}
+
+function keptPipes({ pid }: ProcessHandle): Disposable[] {
+  return KEPT_FDS.flatMap(fd => openPipe(`/proc/${pid}/fd/${fd}`)).map(dropOutput);
 }
 
 /** The end of a pipe that another process has open. */
@@ -57,18 +72,4 @@ function openPipe(path: string): OwnedFd[] {
     if (isErrno(error, 'ENOENT')) return []; // it has ended just now
     throw error;
   }
-}
-
-function readSupervisor(bundle: string): ProcessHandle | undefined {
-  try {
-    return v.parse(Supervisor, readFileSync(join(bundle, SUPERVISOR_FILE), 'utf8'));
-  } catch (error) {
-    // None, or the engine was killed while it wrote the file.
-    if (isErrno(error, 'ENOENT') || error instanceof v.ValiError) return undefined;
-    throw error;
-  }
-}
-
-function remove(bundle: string): void {
-  rmSync(bundle, { recursive: true, force: true });
 }

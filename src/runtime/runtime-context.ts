@@ -1,3 +1,4 @@
+import type { FaultSwitch } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import type { CgroupSupport } from '#sys/cgroup';
 import type { SealedPrograms } from '#sys/sealed-programs';
@@ -17,6 +18,7 @@ export interface RuntimeContext {
   readonly sealed: SealedPrograms;
   readonly cgroups: CgroupSupport;
   readonly supervisorGroup: SupervisorGroup;
+  readonly faults: FaultSwitch;
   readonly logger: Logger;
 }
 

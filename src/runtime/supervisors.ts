@@ -1,4 +1,5 @@
 import { signalProcess, watchProcess } from '#sys/process-handle';
+import { WorkingDirectories } from '#sys/working-directories';
 import type { ContainerRecord } from './container-records.ts';
 import { sweepExecs } from './exec-sweep.ts';
 import type { RuntimeContext } from './runtime-context.ts';
@@ -12,6 +13,7 @@ const SIGKILL = 9;
 export class Supervisors implements Disposable {
   readonly #context: RuntimeContext;
   readonly #watches: Disposable[] = [];
+  readonly #directories = new WorkingDirectories();
   #isDisposed = false;
 
   constructor(context: RuntimeContext) {
@@ -25,7 +27,7 @@ export class Supervisors implements Disposable {
 
   /** The conmons of a container of the engine before us. */
   adopt({ id, supervisor, bundle }: ContainerRecord): void {
-    this.#watches.push(...sweepExecs(bundle));
+    this.#watches.push(...sweepExecs(bundle, this.#directories));
     if (supervisor) this.#watches.push(watchProcess(supervisor, () => this.#ended(id)));
   }
 

@@ -34,6 +34,7 @@ async function live(daemon: TestDaemon): Promise<void> {
   const { status } = await daemon.call('POST', '/containers/create?name=subject', request);
   assert.equal(status, 201);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
+  for (const isAttached of [true, false]) await exec(daemon, isAttached);
   const lan = { Container: 'subject' };
   assert.equal((await daemon.call('POST', '/networks/create', { Name: 'lan' })).status, 201);
   assert.equal((await daemon.call('POST', '/networks/lan/connect', lan)).status, 200);
@@ -44,6 +45,16 @@ async function live(daemon: TestDaemon): Promise<void> {
   assert.equal((await daemon.call('POST', '/containers/subject/stop?t=0')).status, 204);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
   assert.equal((await daemon.call('DELETE', '/containers/subject?force=1&v=1')).status, 204);
+}
+
+/** Runs what writes more than a pipe holds: it only ends when somebody reads. */
+async function exec(daemon: TestDaemon, isAttached: boolean): Promise<void> {
+  const Cmd = ['sh', '-c', 'head -c 300000 /dev/zero'];
+  const created = await daemon.call('POST', '/containers/subject/exec', { Cmd, AttachStdout: isAttached });
+  assert.equal(created.status, 201);
+  const { Id } = created.body as { Id: string };
+  const { status } = await daemon.call('POST', `/exec/${Id}/start`, { Detach: !isAttached });
+  assert.equal(status, 200);
 }
 
 /** A network has its bridge and its rules, and nothing else has; the container is on it where its settings say so. */
@@ -93,6 +104,11 @@ async function compareWithHost(daemon: TestDaemon): Promise<void> {
   }
   assert.deepEqual(bundles, [container.Id]);
   process.kill(container.State.Pid, 0); // throws when it is not there
+  const { body: top } = await daemon.call('GET', '/containers/subject/top?ps_args=-o%20pid,args');
+  const processes = (top as { Processes: string[][] }).Processes;
+  assert.equal(processes.length, 1, `execs that have not ended: ${JSON.stringify(processes)}`);
+  const execs = `${daemon.runDir}/c/${container.Id}/exec`;
+  assert.deepEqual(existsSync(execs) ? readdirSync(execs) : [], [], 'files of execs');
   const port = container.NetworkSettings.Ports['80/tcp']?.[0]?.HostPort;
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404, 'the published port answers');
   assert.equal(

@@ -20,14 +20,14 @@ async function runExec(
   return { code: await exited, ...output };
 }
 
-test('an exec that cannot be noted for the next engine is ended, and the reason told', {
+test('an exec that cannot be noted for the next engine is not started, and the reason told', {
   skip: whyNot('crun') ?? false,
 }, async () => {
   await using fixture = new RuntimeFixture();
   const container = await fixture.run({ args: ['sleep', '100'], runtime: 'crun' });
   const options = fixture.execOptions(container, ['sleep', '1000']);
   // In the place of the note; a full disk does the same.
-  mkdirSync(join(container.paths.bundle, 'exec', options.execId, 'supervisor'), { recursive: true });
+  mkdirSync(join(container.paths.bundle, 'exec', options.execId, 'direct'), { recursive: true });
   await assert.rejects(fixture.runtime.exec(options), { code: 'EISDIR' });
 });
 
@@ -159,6 +159,22 @@ test('the files of an exec that outlives its engine are removed when it ends', {
   assert.deepEqual(readdirSync(execs), ['outlived']);
   outlived.kill('SIGKILL');
   await eventually(() => readdirSync(execs).length === 0, 'the last one is removed');
+});
+
+test('an exec that outlives its engine goes on, whatever it writes, and its files are removed when it ends', {
+  skip,
+}, async () => {
+  await using fixture = new RuntimeFixture();
+  const container = await fixture.run({ args: ['sleep', '100'] });
+  const writes = 'while [ ! -e /tmp/go ]; do sleep 0.02; done; head -c 3000000 /dev/zero; exit 5';
+  const execs = join(container.paths.bundle, 'exec');
+  const { pid } = await fixture.runtime.exec(fixture.execOptions(container, ['sh', '-c', writes]));
+  fixture.restart();
+  assert.equal(readdirSync(execs).length, 1);
+  assert.ok(findProcess(pid));
+  await runExec(fixture, container, ['sh', '-c', '> /tmp/go']);
+  await eventually(() => readdirSync(execs).length === 0, 'the files are removed');
+  assert.equal(findProcess(pid), undefined);
 });
 
 test('a client that leaves does not end an exec, however much it writes', { skip }, async () => {
