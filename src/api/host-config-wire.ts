@@ -54,7 +54,7 @@ function isolationToWire(config: HostConfig) {
     ShmSize: config.ShmSize || DEFAULT_SHM_BYTES,
     ...ifAny('Sysctls', config.Sysctls),
     Runtime: config.Runtime,
-    Isolation: '',
+    Isolation: config.Isolation,
     MaskedPaths: config.MaskedPaths ?? (isPrivileged ? null : DEFAULT_MASKED_PATHS),
     ReadonlyPaths: config.ReadonlyPaths ?? (isPrivileged ? null : DEFAULT_READONLY_PATHS),
   };

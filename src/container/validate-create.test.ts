@@ -191,6 +191,7 @@ const refused: readonly (readonly [object, string])[] = [
   [host({ Devices: [{ PathOnHost: '/dev/sda', CgroupPermissions: 'rx' }] }), 'invalid device mode: rx…'],
   [host({ DeviceCgroupRules: ['x'] }), "invalid device cgroup rule format: 'x'…"],
   [host({ Runtime: 'kata' }), 'unknown or invalid runtime name: kata'],
+  [host({ Isolation: 'hyperv' }), `Invalid isolation: "hyperv" - linux only supports 'default'`],
   [host({ StorageOpt: { size: '1g' } }), '--storage-opt …'],
   [host({ StorageOpt: { foo: '1' } }), 'Unknown option foo'],
   [host({ LogConfig: { Type: 'odd' } }), '…plugin "odd" not found'],

@@ -24,6 +24,9 @@ export function checkHostSettings(
   if (config.Runtime !== '' && !runtimes.includes(config.Runtime)) {
     throw invalid(`unknown or invalid runtime name: ${shown(config.Runtime)}`);
   }
+  if (!['', 'default'].includes(config.Isolation.toLowerCase())) {
+    throw invalid(`Invalid isolation: "${shown(config.Isolation)}" - linux only supports 'default'`);
+  }
   if (config.CpuRealtimePeriod !== 0 || config.CpuRealtimeRuntime !== 0) {
     throw invalid('kernel does not support CPU real-time scheduler');
   }

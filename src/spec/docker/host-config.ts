@@ -98,6 +98,7 @@ export const HostConfig = v.object({
   ShmSize: whole,
   Sysctls: textMap,
   Runtime: text,
+  Isolation: text,
   CpuShares: whole,
   Memory: whole,
   NanoCpus: whole,
