@@ -12,12 +12,13 @@ export function createRegistries(
   content: ContentStore,
   logger: Logger,
 ): RegistryClient {
-  const { rulesPath, mirrors, insecure, proxies, certificateFolders, downloads, uploads } = registries;
+  const { rulesPath, http2, mirrors, insecure, proxies, certificateFolders, downloads, uploads } = registries;
   return new RegistryClient({
     content,
     partialRoot: join(root, 'content', 'partial'),
     config: new RegistryConfig({ path: rulesPath, docker: { mirrors, insecure }, logger }),
     certificateFolders,
+    http2,
     proxies,
     userAgent: `quai/${ENGINE_BUILD.version} (linux)`,
     downloads,

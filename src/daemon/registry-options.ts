@@ -15,9 +15,10 @@ const range = v.pipe(
   v.check(isRegistryOrRange, 'must be host[:port], or a range of addresses such as 10.0.0.0/8'),
 );
 
-/** Keys of the configuration file; all but the first as Docker's daemon has them. */
+/** Keys of the configuration file; all but the first two as Docker's daemon has them. */
 export const REGISTRY_KEYS = {
   registries: v.optional(v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'))),
+  'registry-http2': v.optional(v.boolean()),
   'registry-mirrors': v.optional(v.array(LocationText)),
   'insecure-registries': v.optional(v.array(range)),
   proxies: v.optional(
@@ -34,6 +35,8 @@ export const REGISTRY_KEYS = {
 /** How this engine reaches registries. */
 export interface RegistryOptions {
   readonly rulesPath: string;
+  /** HTTP/2 with registries that offer it */
+  readonly http2: boolean;
   readonly mirrors: readonly Location[];
   readonly insecure: readonly string[];
   readonly proxies: ProxySettings;
@@ -55,6 +58,7 @@ export function registryOptions(
   const noProxy = given.proxies?.['no-proxy'] ?? variable('NO_PROXY');
   return {
     rulesPath: given.registries ?? DEFAULT_RULES,
+    http2: given['registry-http2'] ?? true,
     mirrors: given['registry-mirrors'] ?? [],
     insecure: given['insecure-registries'] ?? [],
     proxies: {

@@ -8,7 +8,7 @@ import { BufferTurnover } from '#sys/garbage';
 import { type BackOff, delayMs } from './back-off.ts';
 import { blobRefused, cannotKeep, wrongDigest, wrongSize } from './errors.ts';
 import { GrowthHash } from './growth-hash.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from './http-message.ts';
 import type { Part, PartialBlob, PartialBlobs } from './partial-blob.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';

@@ -1,76 +1,45 @@
-import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import http from 'node:http';
 import { isIP } from 'node:net';
-import { Readable } from 'node:stream';
-import { type Abortable, abortError, orAborted, throwIfAborted } from '#base/abortable';
+import { orAborted, throwIfAborted } from '#base/abortable';
+import { classOf, ForbiddenAddressError, guardedLookup, mayLeadTo } from './address-guard.ts';
 import {
-  type AddressClass,
-  classOf,
-  ForbiddenAddressError,
-  guardedLookup,
-  mayLeadTo,
-} from './address-guard.ts';
+  DEFAULT_LIMITS,
+  type HttpLimits,
+  type HttpRequest,
+  type HttpResponse,
+  HttpTimeoutError,
+} from './http-message.ts';
+import { sendHttp1 } from './http1-request.ts';
+import { Http2Origin } from './http2-origin.ts';
+import { Http2CutError, Http2Exchange } from './http2-request.ts';
 import { type ProxySettings, proxyFor } from './proxy-settings.ts';
-import type { TlsSettings } from './tls-settings.ts';
-
-export interface HttpLimits {
-  /** name look-up, TCP and TLS */
-  readonly connectMs: number;
-  /** from the request, sent whole, to the head of the answer */
-  readonly headersMs: number;
-  /** without a byte in a body, in either direction */
-  readonly stallMs: number;
-  /** connections to one host; more than {@link file://./registry-client.ts} downloads with at a time, which may take long */
-  readonly socketsPerHost: number;
-}
-
-export const DEFAULT_LIMITS: HttpLimits = {
-  connectMs: 30_000,
-  headersMs: 60_000,
-  stallMs: 30_000,
-  socketsPerHost: 24,
-};
-
-export interface HttpRequest {
-  readonly method: string;
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Buffer | Readable;
-  readonly tls: TlsSettings;
-  /** where the server is that named this URL; absent: the user or the configuration did */
-  readonly namedBy?: AddressClass | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly url: URL;
-  /** where the server is; `public` behind a proxy */
-  readonly address: AddressClass;
-  /** @throws when no byte comes for too long, or when the connection ends before the body does. */
-  body(): AsyncGenerator<Buffer>;
-  /** Ends reading; the connection is kept where little is left. Twice is harmless. */
-  discard(): void;
-}
-
-/** A wait for the server was too long. */
-export class HttpTimeoutError extends Error {
-  readonly code = 'QUAI_HTTP_TIMEOUT';
-}
+import { TlsAgent } from './tls-agent.ts';
 
 export interface HttpClientDeps {
   readonly proxies: ProxySettings;
   readonly limits?: Partial<HttpLimits>;
   readonly userAgent: string;
+  /** HTTP/2 with servers that offer it; default true */
+  readonly http2?: boolean;
 }
+
+/** What requests share that may use the same connections. */
+interface Route {
+  readonly agent: http.Agent;
+  /** by `https://host:port`; none for plain HTTP */
+  readonly origins: Map<string, Http2Origin>;
+}
+
+const MOST_ROUTES = 100;
+const MOST_ORIGINS = 100;
+/** A connection that nobody uses is closed after this time. */
+const IDLE_MS = 15_000;
 
 /** One HTTP request at a time over connections that are kept: proxies, TLS, and a bound for every wait. */
 export class HttpClient implements Disposable {
   readonly #deps: HttpClientDeps;
   readonly #limits: HttpLimits;
-  readonly #agents = new Map<string, http.Agent>();
+  readonly #routes = new Map<string, Route>();
 
   constructor(deps: HttpClientDeps) {
     this.#deps = deps;
@@ -83,43 +52,52 @@ export class HttpClient implements Disposable {
     throwIfAborted(signal);
     const proxy = proxyFor(url, this.#deps.proxies);
     refuseForbidden(request);
-    const outgoing = (url.protocol === 'https:' ? https : http).request(url, {
-      method: request.method,
-      agent: this.#agent(request, proxy),
-      headers: { 'user-agent': this.#deps.userAgent, 'accept-encoding': 'identity', ...request.headers },
-    });
-    const onAbort = (): void => void outgoing.destroy(signal && abortError(signal));
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const release = (): void => signal?.removeEventListener('abort', onAbort);
-    try {
-      const incoming = await answerTo(outgoing, request.body, {
-        ...this.#limits,
-        ...(signal ? { signal } : {}),
-      });
-      incoming.once('close', release);
-      return new NodeResponse(incoming, {
-        url,
-        isProxied: proxy !== undefined,
-        stallMs: this.#limits.stallMs,
-      });
-    } catch (error) {
-      release();
-      throw error;
+    const route = this.#route(request, proxy);
+    const isProxied = proxy !== undefined;
+    const { userAgent } = this.#deps;
+    const origin = this.#origin(route, url);
+    if (origin) {
+      const exchange = await this.#begin(origin, request);
+      try {
+        if (exchange) return await exchange.answer(this.#limits, isProxied);
+      } catch (error) {
+        if (error instanceof Http2CutError && error.wantsHttp1) origin.giveUp();
+        throw error;
+      }
     }
+    return await sendHttp1(request, { agent: route.agent, limits: this.#limits, userAgent, isProxied });
   }
 
   [Symbol.dispose](): void {
-    for (const agent of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
+    for (const route of this.#routes.values()) dispose(route);
+    this.#routes.clear();
+  }
+
+  /** `undefined`: the server speaks HTTP/1.1. */
+  async #begin(origin: Http2Origin, request: HttpRequest): Promise<Http2Exchange | undefined> {
+    const { connectMs } = this.#limits;
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), connectMs);
+    const signal = request.signal ? AbortSignal.any([late.signal, request.signal]) : late.signal;
+    try {
+      const begun = origin.begin(signal, found => new Http2Exchange(found, request, this.#deps.userAgent));
+      return await orAborted(begun, signal);
+    } catch (error) {
+      throwIfAborted(request.signal);
+      if (late.signal.aborted) throw new HttpTimeoutError(`no connection within ${connectMs / 1000} s`);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Connections are shared only among requests with the same certificates, proxy, and right to go where they go. */
-  #agent({ url, tls, namedBy }: HttpRequest, proxy: string | undefined): http.Agent {
+  #route({ url, tls, namedBy }: HttpRequest, proxy: string | undefined): Route {
     const isTls = url.protocol === 'https:';
     const key = JSON.stringify([isTls ? tls.key : 'plain', proxy ?? '', namedBy ?? '']);
-    const known = this.#agents.get(key);
+    const known = this.#routes.get(key);
     if (known) return known;
-    if (this.#agents.size >= MOST_AGENTS) this.#forgetIdle();
+    if (this.#routes.size >= MOST_ROUTES) this.#forgetIdle();
     const options = {
       keepAlive: true,
       maxSockets: this.#limits.socketsPerHost,
@@ -129,26 +107,51 @@ export class HttpClient implements Disposable {
       ...(namedBy && proxy === undefined ? { lookup: guardedLookup(namedBy) } : {}),
     };
     const agent = isTls
-      ? new https.Agent({ ...options, secureContext: tls.context(), rejectUnauthorized: tls.isVerified })
+      ? new TlsAgent({ ...options, secureContext: tls.context(), rejectUnauthorized: tls.isVerified })
       : new http.Agent(options);
-    this.#agents.set(key, agent);
-    return agent;
+    const route = { agent, origins: new Map() };
+    this.#routes.set(key, route);
+    return route;
+  }
+
+  #origin({ agent, origins }: Route, url: URL): Http2Origin | undefined {
+    if (!(agent instanceof TlsAgent) || this.#deps.http2 === false) return undefined;
+    const known = origins.get(url.origin);
+    if (known) return known;
+    if (origins.size >= MOST_ORIGINS) forgetIdleOrigins(origins);
+    const origin = new Http2Origin({
+      origin: url.origin,
+      connect: signal => agent.negotiate(url, signal),
+      keep: socket => agent.keep(url, socket),
+      connectMs: this.#limits.connectMs,
+      most: this.#limits.socketsPerHost,
+    });
+    origins.set(url.origin, origin);
+    return origin;
   }
 
   #forgetIdle(): void {
-    for (const [key, agent] of this.#agents) {
-      if (Object.keys(agent.sockets).length > 0) continue;
-      agent.destroy();
-      this.#agents.delete(key);
+    for (const [key, route] of this.#routes) {
+      const isBusy = [...route.origins.values()].some(origin => origin.isBusy);
+      if (isBusy || Object.keys(route.agent.sockets).length > 0) continue;
+      dispose(route);
+      this.#routes.delete(key);
     }
   }
 }
 
-const MOST_AGENTS = 100;
-/** A connection that nobody uses is closed after this time. */
-const IDLE_MS = 15_000;
-/** More than this is not read to keep a connection. */
-const DISCARD_BYTES = 64 * 1024;
+function forgetIdleOrigins(origins: Map<string, Http2Origin>): void {
+  for (const [key, origin] of origins) {
+    if (origin.isBusy) continue;
+    origin[Symbol.dispose]();
+    origins.delete(key);
+  }
+}
+
+function dispose({ agent, origins }: Route): void {
+  for (const origin of origins.values()) origin[Symbol.dispose]();
+  agent.destroy();
+}
 
 /** Addresses need no look-up, so {@link guardedLookup} does not see them. */
 function refuseForbidden({ url, namedBy }: HttpRequest): void {
@@ -157,138 +160,3 @@ function refuseForbidden({ url, namedBy }: HttpRequest): void {
     throw new ForbiddenAddressError(host, host);
   }
 }
-
-/** Sends the body and waits for the head of the answer; each phase has its time. */
-async function answerTo(
-  request: ClientRequest,
-  body: Buffer | Readable | undefined,
-  { connectMs, headersMs, stallMs, signal }: HttpLimits & Abortable,
-): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  // A request that has no connection yet does not tell that it was destroyed: it may wait in a queue, or for a proxy.
-  promise.catch(() => undefined); // it may fail when nobody waits any more
-  const fail = (error: Error): void => {
-    reject(error);
-    request.destroy(error);
-  };
-  const within = (ms: number, what: string): void => {
-    clearTimeout(timer);
-    if (isOver) return;
-    timer = setTimeout(() => fail(new HttpTimeoutError(`${what} within ${ms / 1000} s`)), ms);
-  };
-  const onConnected = (): void => within(body instanceof Readable ? stallMs : headersMs, 'no answer');
-  within(connectMs, 'no connection');
-  request.on('socket', socket => {
-    if (!socket.connecting) onConnected();
-    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', onConnected);
-  });
-  request.on('finish', () => within(headersMs, 'no answer'));
-  request.on('response', resolve);
-  request.on('error', reject);
-  request.on('close', () => reject(new Error('the connection was closed before there was an answer')));
-  try {
-    if (body instanceof Readable)
-      sendBody(request, body, () => within(stallMs, 'the server took no more data'));
-    else request.end(body);
-    return await orAborted(promise, signal);
-  } finally {
-    isOver = true;
-    clearTimeout(timer);
-    if (body instanceof Readable && !body.readableEnded) body.destroy(); // answered early: the rest is not wanted
-  }
-}
-
-/** Writes at the server's pace. A source that fails fails the request. */
-function sendBody(request: ClientRequest, body: Readable, onProgress: () => void): void {
-  const send = async (): Promise<void> => {
-    for await (const chunk of body) {
-      onProgress();
-      if (!request.write(chunk)) await drained(request);
-      if (request.destroyed) return;
-    }
-    request.end();
-  };
-  let isAnswered = false;
-  request.once('response', () => {
-    isAnswered = true;
-  });
-  send().catch((error: unknown) => {
-    // A source that was destroyed because the answer is there already is no failure.
-    if (!isAnswered) request.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
-}
-
-async function drained(request: ClientRequest): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  request.once('drain', resolve);
-  request.once('close', resolve);
-  await promise;
-  request.off('drain', resolve);
-  request.off('close', resolve);
-}
-
-class NodeResponse implements HttpResponse {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly url: URL;
-  readonly address: AddressClass;
-  readonly #incoming: IncomingMessage;
-  readonly #stallMs: number;
-
-  constructor(
-    incoming: IncomingMessage,
-    { url, isProxied, stallMs }: { readonly url: URL; readonly isProxied: boolean; readonly stallMs: number },
-  ) {
-    this.#incoming = incoming;
-    this.#stallMs = stallMs;
-    this.status = incoming.statusCode ?? 0;
-    this.statusText = incoming.statusMessage ?? '';
-    this.headers = incoming.headers;
-    this.url = url;
-    this.address = isProxied ? 'public' : classOf(incoming.socket.remoteAddress ?? '');
-    incoming.on('error', () => undefined); // told to whoever reads
-  }
-
-  async *body(): AsyncGenerator<Buffer> {
-    const incoming = this.#incoming;
-    const patience = (): NodeJS.Timeout =>
-      setTimeout(
-        () => incoming.destroy(new HttpTimeoutError(`no data within ${this.#stallMs / 1000} s`)),
-        this.#stallMs,
-      );
-    let timer = patience();
-    try {
-      for await (const chunk of incoming) {
-        clearTimeout(timer); // runs only while we wait: a slow disk is not a slow server
-        yield chunk as Buffer; // no encoding is set
-        timer = patience();
-      }
-    } finally {
-      clearTimeout(timer);
-      incoming.destroy();
-    }
-  }
-
-  discard(): void {
-    const length = Number(this.headers['content-length'] ?? Number.POSITIVE_INFINITY);
-    if (length > DISCARD_BYTES) this.#incoming.destroy();
-    else this.#incoming.resume();
-  }
-}
-
-/** The whole of a small body. @throws {RangeError} when there is more than `maxBytes`: nothing of it is kept. */
-export async function readBody(response: HttpResponse, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response.body()) {
-    size += chunk.length;
-    if (size > maxBytes) throw new BodyTooLargeError(`the answer is larger than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-export class BodyTooLargeError extends Error {}

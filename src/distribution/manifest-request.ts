@@ -3,7 +3,7 @@ import { digestOf, isDigest } from '#base/ids';
 import { MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
 import type { Reference } from '#spec/reference';
 import { badAnswer, pullRefused, wrongDigest } from './errors.ts';
-import { BodyTooLargeError, type HttpResponse, readBody } from './http-client.ts';
+import { BodyTooLargeError, type HttpResponse, readBody } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import type { ContentDescriptor, FetchedManifest, ManifestName } from './repository.ts';

@@ -10,7 +10,8 @@ import { type BackOff, DEFAULT_BACK_OFF } from './back-off.ts';
 import { ANONYMOUS, type Credentials } from './credentials.ts';
 import { DownloadPool } from './download-pool.ts';
 import { loginRefused, refused } from './errors.ts';
-import { HttpClient, type HttpLimits } from './http-client.ts';
+import { HttpClient } from './http-client.ts';
+import { type HttpLimits } from './http-message.ts';
 import { type CopyOptions, ImageCopy } from './image-copy.ts';
 import { PartialBlobs } from './partial-blob.ts';
 import type { ProxySettings } from './proxy-settings.ts';
@@ -39,6 +40,8 @@ export interface RegistryClientDeps {
   readonly uploads?: number;
   readonly backOff?: Partial<BackOff>;
   readonly limits?: Partial<HttpLimits>;
+  /** HTTP/2 with registries that offer it; default true */
+  readonly http2?: boolean;
   /** milliseconds since 1970 */
   readonly now?: () => number;
 }
@@ -86,6 +89,7 @@ export class RegistryClient implements Disposable {
       proxies: deps.proxies,
       userAgent: deps.userAgent,
       ...(deps.limits ? { limits: deps.limits } : {}),
+      http2: deps.http2 ?? true,
     });
     this.#tls = new TlsSettingsSource(deps.certificateFolders);
     this.#auth = new Authenticator({ http: this.#http, now: this.#now });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from './http-message.ts';
 import { parseErrors, printable, problemOf } from './registry-problem.ts';
 
 function answer(status: number, body: string, challenge = ''): HttpResponse {

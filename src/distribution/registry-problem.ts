@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { ownValue } from '#base/own-value';
 import { maybe, orDefault, text } from '#spec/docker/lenient';
 import type { RegistryProblem } from './errors.ts';
-import { type HttpResponse, readBody } from './http-client.ts';
+import { type HttpResponse, readBody } from './http-message.ts';
 import { parseChallenges } from './www-authenticate.ts';
 
 const ErrorBody = v.object({

@@ -12,7 +12,7 @@ import type { BlobSource } from './blob-download.ts';
 import { BlobUpload, type UploadDeps } from './blob-upload.ts';
 import type { DownloadPool } from './download-pool.ts';
 import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
-import { BodyTooLargeError, type HttpResponse, readBody } from './http-client.ts';
+import { BodyTooLargeError, type HttpResponse, readBody } from './http-message.ts';
 import { getManifest, headManifest, type ManifestRequest } from './manifest-request.ts';
 import { provenBytes } from './proven-bytes.ts';
 import type { RateLimit } from './rate-limit.ts';

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { EngineError } from '#base/errors';
 import { flag, orDefault, text } from '#spec/docker/lenient';
 import { badAnswer, refused } from './errors.ts';
-import { readBody } from './http-client.ts';
+import { readBody } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { printable, problemOf } from './registry-problem.ts';
 import { nextLink } from './tag-pages.ts';

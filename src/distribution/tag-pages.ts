@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { orDefault } from '#spec/docker/lenient';
 import type { Reference } from '#spec/reference';
 import { badAnswer, pullRefused } from './errors.ts';
-import { readBody } from './http-client.ts';
+import { readBody } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import { transportError } from './transport-error.ts';

@@ -1,6 +1,6 @@
 import { codeOf, EngineError, messageOf } from '#base/errors';
 import { ForbiddenAddressError } from './address-guard.ts';
-import { HttpTimeoutError } from './http-client.ts';
+import { HttpTimeoutError } from './http-message.ts';
 
 const UNKNOWN_CA = [
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '#base/ids';
 import { badAnswer, refused } from './errors.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 
