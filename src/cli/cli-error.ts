@@ -9,6 +9,9 @@ export class CliError extends Error {
   }
 }
 
+/** What the engine told in the middle of an answer that had begun well: of a pull, a push, a load. */
+export class StreamedError extends CliError {}
+
 /** The engine went away while a container was waited for. The container is none of the engine's children, and runs on. */
 export class EngineLostError extends CliError {
   constructor(container: string, options?: ErrorOptions) {

@@ -1,5 +1,5 @@
 import { ApiError } from '#client/api-error';
-import { CliError } from './cli-error.ts';
+import { CliError, StreamedError } from './cli-error.ts';
 
 /** @throws the error of `work`, with the command that logs in where a registry wanted credentials and had none. */
 export async function withLoginHint<T>(registry: string, work: () => Promise<T>): Promise<T> {
@@ -11,6 +11,7 @@ export async function withLoginHint<T>(registry: string, work: () => Promise<T>)
     const login = registry === 'docker.io' ? 'quai login' : `quai login ${registry}`;
     const text = `${cause.message}\nThe registry wants to know who asks: ${login}`;
     if (cause instanceof ApiError) throw new ApiError(cause.status, text);
+    if (cause instanceof StreamedError) throw new StreamedError(text, cause.status, { cause });
     throw new CliError(text, cause instanceof CliError ? cause.status : 1, { cause });
   }
 }

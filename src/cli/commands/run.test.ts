@@ -76,6 +76,23 @@ test('run pulls an image that is missing, and says so first', async () => {
   assert.deepEqual(engine.seen[1]?.query, { fromImage: 'docker.io/library/busybox', tag: 'latest' });
 });
 
+test('run ends with 125 when a pull fails that had begun well', async () => {
+  const routes: FakeRoutes = {
+    'POST /containers/create': { status: 404, body: { message: 'No such image: busybox:latest' } },
+    'POST /images/create': {
+      body: '{"status":"Pulling from library/busybox","id":"latest"}\n{"errorDetail":{"message":"unexpected EOF"},"error":"unexpected EOF"}\n',
+    },
+  };
+  const { status, err } = await quai('run busybox', routes);
+  assert.equal(status, 125);
+  assert.match(err, /\nquai: unexpected EOF\n\nRun 'quai run --help' for more information\n$/);
+  assert.equal(
+    (await quai('create busybox', routes)).status,
+    1,
+    'as Docker, whose create has one status only',
+  );
+});
+
 test('run --pull never does not', async () => {
   const routes = {
     'POST /containers/create': { status: 404, body: { message: 'No such image: busybox:latest' } },

@@ -1,6 +1,6 @@
 import { messageOf } from '#base/errors';
 import { ApiError } from '#client/api-error';
-import { CliError, EngineLostError, UsageError } from '../cli-error.ts';
+import { CliError, EngineLostError, StreamedError, UsageError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import { createFlags } from '../run/create-flags.ts';
 import { toCreateRequest } from '../run/create-request.ts';
@@ -38,7 +38,7 @@ async function withHelp(error: unknown): Promise<unknown> {
   if (
     error instanceof UsageError ||
     error instanceof EngineLostError ||
-    (error instanceof CliError && error.status === 1)
+    (error instanceof CliError && error.status === 1 && !(error instanceof StreamedError))
   )
     return error;
   const { explain } = await import('../error-report.ts');

@@ -1,5 +1,5 @@
 import { at, isObject, type Json, textAt } from '#client/json';
-import { CliError } from '../cli-error.ts';
+import { StreamedError } from '../cli-error.ts';
 import type { OutputStream } from '../context.ts';
 import { plainLine, plainLines } from './plain-text.ts';
 import { progressText } from './progress-text.ts';
@@ -14,7 +14,7 @@ export interface ProgressOptions {
  * Shows the progress messages of pull, push, load and import: on a terminal one line per layer that changes in place,
  * elsewhere a line for each message, without those that only count.
  *
- * @throws {CliError} with the engine's message when one of them is an error.
+ * @throws {StreamedError} with the engine's message when one of them is an error.
  */
 export async function showProgress(
   messages: AsyncIterable<Json>,
@@ -24,7 +24,7 @@ export async function showProgress(
   const lines = out.isTTY ? new LinesInPlace(out) : undefined;
   for await (const message of messages) {
     const failure = textAt(message, 'errorDetail', 'message') || textAt(message, 'error');
-    if (failure) throw new CliError(failure);
+    if (failure) throw new StreamedError(failure);
     const aux = at(message, 'aux');
     if (aux !== undefined && aux !== null) {
       onAux?.(aux);

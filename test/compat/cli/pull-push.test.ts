@@ -62,6 +62,19 @@ test('pull: what a registry refuses is said on standard error, with status 1', {
   };
   await engine.same(late, ['pull', '-q', 'busybox']);
   await engine.same(late, ['pull', 'busybox']);
+  const missing: Script = {
+    ...late,
+    'POST /containers/create': { status: 404, body: { message: 'No such image: busybox:latest' } },
+  };
+  for (const [command, status] of [
+    ['run', 125],
+    ['create', 1],
+  ] as const) {
+    const theirs = await engine.docker(missing, [command, 'busybox']);
+    const ours = await engine.quai(missing, [command, 'busybox']);
+    assert.deepEqual([theirs.code, ours.code], [status, status]);
+    assert.equal(ours.stderr.replaceAll('quai', 'docker'), theirs.stderr);
+  }
 });
 
 for (const columns of [80, 140]) {
