@@ -22,11 +22,12 @@ export class SysError extends Error {
 }
 
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    codes.includes(error.code)
-  );
+  if (typeof error !== 'object' || error === null || !('code' in error)) return false;
+  return typeof error.code === 'string' && codes.includes(nameOf(error.code, error));
+}
+
+/** Node has no names for some, such as `EDQUOT`: it calls them `UNKNOWN` and gives the number, negative. */
+function nameOf(code: string, error: object): string {
+  if (code !== 'UNKNOWN' || !('errno' in error)) return code;
+  return ERRNO_NAMES.get(Math.abs(Number(error.errno))) ?? code;
 }

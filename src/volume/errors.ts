@@ -59,6 +59,15 @@ export function invalidVolumeOption(name: string, reason: string): EngineError {
   return new EngineError('invalid', `create ${name}: ${reason}`);
 }
 
+/** The first words are Docker's. */
+export function noQuota(name: string, fileSystem: string): EngineError {
+  return invalidVolumeOption(
+    name,
+    `quota size requested but no quota support: volumes are on ${fileSystem} here, and only btrfs can limit a directory; ` +
+      'a file system of a size of its own is type=ext4, device=…, and one in memory type=tmpfs, device=tmpfs, o=size=…',
+  );
+}
+
 export function volumeMountFailed(name: string, mountpoint: string, cause: unknown): EngineError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EngineError(

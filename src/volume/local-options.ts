@@ -1,5 +1,5 @@
 import { invalidVolumeOption } from './errors.ts';
-import { parseId, parseOctal } from './option-values.ts';
+import { parseBytes, parseId, parseOctal } from './option-values.ts';
 
 /** What mount(8) would be given for a volume that is mounted on first use. */
 export interface LocalMount {
@@ -24,6 +24,8 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
   type: ['device'],
   o: ['device', 'type'],
 };
+/** The file system needs some of it for itself. */
+const LEAST_LIMIT_BYTES = 1024 ** 2;
 /** mount(2) takes one page. */
 const MOST_BYTES = 4095;
 
@@ -73,6 +75,19 @@ export function rootAttributes(
   return { uid: value('uid', parseId), gid: value('gid', parseId), mode: value('mode', parseOctal) };
 }
 
+/** How much a volume may have; `undefined` without a limit. @throws {EngineError} `invalid`. */
+export function sizeLimit(name: string, options: Readonly<Record<string, string>>): number | undefined {
+  const text = options['size'];
+  if (text === undefined) return undefined;
+  const bytes = parseBytes(text);
+  if (bytes === undefined) throw invalidVolumeOption(name, `invalid size: '${text}'`);
+  if (bytes >= LEAST_LIMIT_BYTES) return bytes;
+  throw invalidVolumeOption(
+    name,
+    `the size ${text} is too small: ${LEAST_LIMIT_BYTES / 1024 ** 2}M at least`,
+  );
+}
+
 function checkKnown(name: string, options: Readonly<Record<string, string>>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!KNOWN.has(option)) throw invalidVolumeOption(name, `invalid option: "${option}"`);
@@ -81,10 +96,10 @@ function checkKnown(name: string, options: Readonly<Record<string, string>>): vo
       throw invalidVolumeOption(name, `the value of option "${option}" is longer than ${MOST_BYTES} bytes`);
     }
   }
-  if (options['size'] !== undefined) {
+  if (options['size'] !== undefined && options['type'] !== undefined) {
     throw invalidVolumeOption(
       name,
-      'quota size requested but no quota support: for a volume in memory use type=tmpfs, device=tmpfs, o=size=…',
+      `option "size" is for volumes that are directories: give o=size=${options['size']} to file systems that take it`,
     );
   }
 }

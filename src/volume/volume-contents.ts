@@ -10,6 +10,7 @@ import { byteString } from '#spec/tar/byte-string';
 import { openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import { contentInUse, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
+import { sizeLimit } from './local-options.ts';
 import type { TreeJail } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume, type VolumeSnapshot } from './volume.ts';
 import type { VolumeDirectories, Workplace } from './volume-directories.ts';
@@ -224,7 +225,7 @@ export class VolumeContents {
   ): Promise<void> {
     const isPlain = volume.driver === LOCAL_DRIVER && volume.options['type'] === undefined;
     if (!isPlain) throw foreignContent(volume.name);
-    using work = this.#workplace();
+    using work = this.#workplace(sizeLimit(volume.name, volume.options));
     await fill(work.place);
     await this.#deps.jail.sync(work.place.folder, options); // what it takes the place of is deleted at once
     using _lock = await this.#deps.volumes.lock(volume.name, options);
@@ -247,8 +248,8 @@ export class VolumeContents {
   }
 
   /** A place for new content; what is in it when it is disposed is thrown away. */
-  #workplace(): Disposable & { readonly place: Workplace; ready(): string } {
-    const place = this.#deps.directories.createWorkplace();
+  #workplace(limitBytes?: number): Disposable & { readonly place: Workplace; ready(): string } {
+    const place = this.#deps.directories.createWorkplace(limitBytes);
     return {
       place,
       /** Without what is not for the volume. */

@@ -12,6 +12,8 @@ import { join } from 'node:path';
 import { codeOf } from '#base/errors';
 import { newId } from '#base/ids';
 import { AT_FDCWD, exchangeAt } from '#sys/at';
+import { createLimitedSubvolume } from '#sys/btrfs';
+import { fileSystemName } from '#sys/file-system';
 import { isErrno } from '#sys/sys-error';
 import type { RootAttributes } from './local-options.ts';
 
@@ -29,6 +31,7 @@ export interface StrayDirectory {
 
 /** of an owner, to chown(2) */
 const UNCHANGED = 2 ** 32 - 1;
+const DATA = '_data';
 const TRASH = '.trash';
 const WORK = '.work';
 const SNAPSHOTS = '.snapshots';
@@ -69,13 +72,24 @@ export class VolumeDirectories {
   }
 
   data(name: string): string {
-    return join(this.#root, name, '_data');
+    return join(this.#root, name, DATA);
   }
 
-  /** Makes a volume's directories, or what is missing of them. @returns whether the data directory is new. */
-  create(name: string): boolean {
+  /**
+   * Makes a volume's directories, or what is missing of them.
+   *
+   * @param limitBytes what it may have, where {@link refusesLimits} does not say otherwise
+   * @returns whether the data directory is new.
+   */
+  create(name: string, limitBytes?: number): boolean {
     makeDirectory(join(this.#root, name), PASS_ONLY);
-    return makeDirectory(this.data(name), 0o755);
+    return makeData(join(this.#root, name), limitBytes);
+  }
+
+  /** Why volumes cannot have a limit here: the file system that they are on. */
+  refusesLimits(): string | undefined {
+    const type = fileSystemName(this.#root);
+    return type === 'btrfs' ? undefined : type;
   }
 
   /** Gives the data directory an owner and a mode, as far as these are given. */
@@ -97,13 +111,12 @@ export class VolumeDirectories {
   }
 
   /** Makes an empty place for the content of a volume, on the same file system. @returns its data directory. */
-  createWorkplace(): Workplace {
+  createWorkplace(limitBytes?: number): Workplace {
     const folder = join(this.#root, WORK, newId<string>());
     makeDirectory(join(this.#root, WORK), 0o700);
     makeDirectory(folder, 0o700);
-    const data = join(folder, '_data');
-    makeDirectory(data, 0o755);
-    return { folder, data };
+    makeData(folder, limitBytes);
+    return { folder, data: join(folder, DATA) };
   }
 
   /** Makes a volume of what was made ready, in one step. */
@@ -210,6 +223,16 @@ export class VolumeDirectories {
         return [{ name, isEmpty: isEmptyDirectory(this.data(name)) }];
       });
   }
+}
+
+/** With a limit it is a subvolume, which is moved, emptied and removed as a directory is. @returns whether it is new. */
+function makeData(folder: string, limitBytes: number | undefined): boolean {
+  const data = join(folder, DATA);
+  if (limitBytes === undefined) return makeDirectory(data, 0o755);
+  if (existsSync(data)) return false;
+  createLimitedSubvolume(folder, DATA, limitBytes);
+  chmodSync(data, 0o755);
+  return true;
 }
 
 /** With the mode as given, whatever the umask. @returns whether it is new. */

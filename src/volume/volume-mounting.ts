@@ -4,7 +4,7 @@ import type { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import { copyUpAtOnce } from './copy-up.ts';
 import { volumeMountFailed } from './errors.ts';
-import { type LocalMount, localMount, rootAttributes } from './local-options.ts';
+import { type LocalMount, localMount, rootAttributes, sizeLimit } from './local-options.ts';
 import { RemoteMounts } from './remote-mounts.ts';
 import { withServerAddress } from './server-address.ts';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
@@ -78,7 +78,7 @@ export class VolumeMounting {
     const { name } = volume;
     const spec = localMount(name, volume.options);
     using _lock = spec ? await this.#locks.lock(name, options) : undefined;
-    if (this.#directories.create(name)) {
+    if (this.#directories.create(name, sizeLimit(name, volume.options))) {
       this.#logger.warn('the directory of a volume was gone and is made anew', { volume: name });
     }
     if (spec) {
@@ -132,7 +132,10 @@ export class VolumeMounting {
     if (!copyUpAtOnce(from, mountpoint)) {
       // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
       const isShared =
-        driver !== LOCAL_DRIVER || this.#table.usersOf(name).length > 1 || this.#mounts.isMounted(mountpoint);
+        driver !== LOCAL_DRIVER ||
+        sizeLimit(name, driverOptions) !== undefined || // the limit is that of this very directory
+        this.#table.usersOf(name).length > 1 ||
+        this.#mounts.isMounted(mountpoint);
       if (isShared) await this.#jail.copyTree(from, mountpoint, options);
       else await this.#copyAside(name, from, options);
     }

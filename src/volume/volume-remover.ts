@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { TreeJail, VolumeMounts } from './tree-jail.ts';
@@ -52,10 +53,15 @@ export class VolumeRemover {
     await Promise.all(this.#background);
   }
 
+  /** The data first, by itself: it may be a file system's subvolume, whose depths cannot be moved up to our directories. */
+  async #removeTree(path: string): Promise<void> {
+    await this.#jail.removeTree(join(path, '_data'));
+    await this.#jail.removeTree(path);
+  }
+
   /** In the background. */
   delete(path: string): void {
-    const done = this.#jail
-      .removeTree(path)
+    const done = this.#removeTree(path)
       .catch((error: unknown) => {
         this.#logger.warn('cannot delete the data of a removed volume', { path, error: messageOf(error) });
       })

@@ -116,7 +116,19 @@ describe('VolumeService', () => {
       /missing required option: "device"$/,
     ],
     ['o alone', { name: 'xy', options: { o: 'ro' } }, 'invalid', /missing required option: "device"$/],
-    ['a size', { name: 'xy', options: { size: '1g' } }, 'invalid', /no quota support/],
+    ['a size that is none', { name: 'xy', options: { size: 'much' } }, 'invalid', /invalid size: 'much'/],
+    [
+      'a size too small',
+      { name: 'xy', options: { size: '64k' } },
+      'invalid',
+      /64k is too small: 1M at least/,
+    ],
+    [
+      'a size of what has its own',
+      { name: 'xy', options: { size: '1g', type: 'tmpfs', device: 'tmpfs' } },
+      'invalid',
+      /give o=size=1g to file systems that take it/,
+    ],
     [
       'an owner by name',
       { name: 'xy', options: { uid: 'root' } },
