@@ -1,3 +1,4 @@
+import type { Digest } from '#base/ids';
 import type { ContainerService } from '#container/container-service';
 import type { ImageService } from '#image/image-service';
 import type { VolumeService } from '#volume/volume-service';
@@ -9,7 +10,7 @@ import { volumeToWire } from './volume-wire.ts';
 
 export interface DiskUsageDeps {
   readonly containers: Pick<ContainerService, 'list' | 'sizes' | 'usersOfImage'>;
-  readonly images: Pick<ImageService, 'list' | 'find'>;
+  readonly images: Pick<ImageService, 'list' | 'find' | 'keptBytes'>;
   readonly volumes: Pick<VolumeService, 'list' | 'sizes' | 'usersOf'>;
 }
 
@@ -72,10 +73,14 @@ function toSummary({ items, total, active, reclaimable }: Usage, isVerbose: bool
   };
 }
 
-/** Layers are counted once, however many images have them; what images in use have cannot be reclaimed. */
+/**
+ * Layers are counted once, however many images have them, and with them the blobs that are kept beside; what images in use have
+ * cannot be reclaimed.
+ */
 function imageUsage({ images, containers }: DiskUsageDeps, version: ApiMinor): Usage {
   const all = images.list();
-  const shared = new SharedLayers(all);
+  const keptBytes = (blob: Digest): number => images.keptBytes(blob);
+  const shared = new SharedLayers(all, keptBytes);
   const measured = all.map(image => ({ image, users: containers.usersOfImage(image.id).length }));
   const active = measured.filter(({ users }) => users > 0).map(({ image }) => image);
   const total = shared.totalBytes;
@@ -83,11 +88,12 @@ function imageUsage({ images, containers }: DiskUsageDeps, version: ApiMinor): U
     // Here the number of users is always told.
     items: measured.map(({ image, users }) => ({
       ...imageSummaryToWire(image, { version, containers: users, sharedBytes: shared.sharedBytes(image) }),
+      Size: shared.bytesOf(image),
       Containers: users,
     })),
     total,
     active: active.length,
-    reclaimable: total - new SharedLayers(active).totalBytes,
+    reclaimable: total - new SharedLayers(active, keptBytes).totalBytes,
   };
 }
 

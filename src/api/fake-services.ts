@@ -73,7 +73,12 @@ export function fakeContainer(change: Partial<ContainerView> = {}): ContainerVie
     hostsPath: '/var/lib/quai/containers/c/hosts',
     hostnamePath: '/var/lib/quai/containers/c/hostname',
     resolvConfPath: '/var/lib/quai/containers/c/resolv.conf',
-    snapshotDirectories: { upper: '/s/3/fs', lowers: ['/s/2/fs', '/s/1/fs'], merged: '/run/quai/c/rootfs' },
+    snapshotDirectories: {
+      driver: 'overlay2',
+      upper: '/s/3/fs',
+      lowers: ['/s/2/fs', '/s/1/fs'],
+      merged: '/run/quai/c/rootfs',
+    },
     ...change,
   };
 }
@@ -379,6 +384,8 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     check: () => Promise.resolve({ images: 1, blobs: 1, bytes: 1, findings: [] }),
     target: () => undefined,
     manifests: () => [],
+    storageDriver: 'overlay2',
+    keptBytes: () => 0,
     attestations: () => Promise.resolve([fakeAttestation]),
     attestationsAt: () => Promise.resolve([fakeAttestation]),
     remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID] }),

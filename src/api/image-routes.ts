@@ -36,6 +36,7 @@ export interface ImageRouteDeps {
     | 'save'
     | 'target'
     | 'manifests'
+    | 'storageDriver'
   >;
   readonly containers: Pick<ContainerService, 'usersOfImage'>;
   readonly events: EventSink;
@@ -122,7 +123,7 @@ function inspectRoute({ images, containers }: ImageRouteDeps): Route {
       const image = images.get(name, choiceOf(query));
       const users = (id: string): string[] => containers.usersOfImage(id).map(container => container.id);
       return reply.json({
-        ...imageToWire(image, version),
+        ...imageToWire(image, version, images.storageDriver),
         ...descriptorField(images, name, version),
         ...(query.manifests && version >= 48
           ? { Manifests: images.manifests(name).map(view => manifestToWire(view, users)) }

@@ -6,8 +6,12 @@ import type { ImageFinding } from '#image/image-check';
 import type { ImageService } from '#image/image-service';
 import type { Squashed } from '#image/image-squasher';
 import { queryFlag, queryText } from '#spec/docker/query';
+import { SharedLayers } from './shared-layers.ts';
 
-export type ImageStoreApi = Pick<ImageService, 'check' | 'cleanUp' | 'squash' | 'tidy'>;
+export type ImageStoreApi = Pick<
+  ImageService,
+  'check' | 'cleanUp' | 'keptBytes' | 'list' | 'squash' | 'tidy'
+>;
 
 /** What the store of images can do beyond Docker's API. */
 export function imageStoreRoutes(images: ImageStoreApi): Route[] {
@@ -35,6 +39,10 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
         return reply.json(squashedToWire(squashed));
       },
     ),
+    route('GET', '/quai/images/usage', {}, () => {
+      const used = new SharedLayers(images.list(), blob => images.keptBytes(blob));
+      return reply.json({ LayersSize: used.totalBytes - used.keptBytes, BlobsSize: used.keptBytes });
+    }),
     route('POST', '/quai/images/tidy', {}, async ({ signal }) => {
       await images.tidy({ signal });
       return reply.noContent();

@@ -6,7 +6,7 @@ import type { ApiMinor } from './api-version.ts';
 import { configToWire, healthcheckToWire, toKeySet } from './container-config-wire.ts';
 
 /** Engine API `ImageInspect`. */
-export function imageToWire(image: Image, version: ApiMinor) {
+export function imageToWire(image: Image, version: ApiMinor, driver: string) {
   return {
     Id: image.id,
     RepoTags: image.repoTags,
@@ -22,7 +22,7 @@ export function imageToWire(image: Image, version: ApiMinor) {
     Os: image.platform.os,
     Size: image.sizeBytes,
     ...(version < 44 ? { VirtualSize: image.sizeBytes } : {}),
-    GraphDriver: { Data: {}, Name: 'overlay2' },
+    GraphDriver: { Data: {}, Name: driver },
     RootFS: { Type: 'layers', ...(image.diffIds.length > 0 ? { Layers: image.diffIds } : {}) },
     Metadata: { LastTagTime: toTimestamp(image.lastTaggedAt) },
   };

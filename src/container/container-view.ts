@@ -45,7 +45,12 @@ export function detailedView(
   execIds: ContainerView['execIds'],
 ): ContainerView {
   const { id } = container;
-  const snapshotDirectories = { ...context.snapshots.directories(id), merged: context.paths.rootfs(id) };
+  const { driver } = context.snapshots;
+  const snapshotDirectories = {
+    driver,
+    ...context.snapshots.directories(id),
+    merged: context.paths.rootfs(id),
+  };
   return { ...containerView(context, container, execIds), snapshotDirectories };
 }
 

@@ -119,6 +119,8 @@ export interface ContainerView extends Container {
   readonly hostnamePath: string;
   readonly resolvConfPath: string;
   readonly snapshotDirectories?: {
+    /** how the layers below are kept; an overlay of both is what is mounted */
+    readonly driver: string;
     readonly upper: string;
     readonly lowers: readonly string[];
     readonly merged: string;

@@ -11,6 +11,7 @@ import {
   tryParseReference,
 } from '#spec/reference';
 import type { Image } from './image.ts';
+import { ownManifest } from './image-manifest.ts';
 import { imageOf } from './image-record.ts';
 import type { ImageTable, NamedTarget } from './image-table.ts';
 import type { ManifestTable } from './manifest-table.ts';
@@ -30,6 +31,7 @@ export class ImageCatalog {
   readonly #table: ImageTable;
   readonly #manifests: ManifestTable;
   readonly #images = new Map<Digest, Image>();
+  readonly #ownDigests = new Map<Digest, Digest>();
 
   constructor({ table, manifests, logger }: ImageCatalogDeps) {
     this.#table = table;
@@ -48,7 +50,10 @@ export class ImageCatalog {
   refresh(id: Digest): void {
     const record = this.#table.find(id);
     if (record) this.#images.set(id, imageOf(record));
-    else this.#images.delete(id);
+    else {
+      this.#images.delete(id);
+      this.#ownDigests.delete(id);
+    }
   }
 
   /** After a change of a name: all images that it meant or means. */
@@ -122,7 +127,20 @@ export class ImageCatalog {
   /** An image answers to the digest of its manifest too, as in Docker's newer store. */
   #byManifest(digest: Digest): Image | undefined {
     const imageId = this.#manifests.find(digest)?.imageId;
-    return imageId && this.#images.get(imageId);
+    if (imageId) return this.#images.get(imageId);
+    return this.list().find(
+      ({ id, manifestDigest }) => manifestDigest === undefined && this.#ownDigest(id) === digest,
+    );
+  }
+
+  /** Of the manifest that an image has until one comes or is pushed. */
+  #ownDigest(id: Digest): Digest | undefined {
+    const known = this.#ownDigests.get(id);
+    if (known) return known;
+    const record = this.#table.find(id);
+    const digest = record && ownManifest(record).digest;
+    if (digest) this.#ownDigests.set(id, digest);
+    return digest;
   }
 
   #byName(reference: Reference): Image | undefined {

@@ -49,6 +49,20 @@ export function makeManifest(
   return { digest: digestOf(content), mediaType, content, blobs };
 }
 
+/**
+ * The manifest that an image without one is saved with, without a look at its layers.
+ *
+ * What a layer came as is in its media type; where that does not say, as in old archives, it is taken for gzip.
+ */
+export function ownManifest({ layers, ...image }: ImageRecord): LayeredManifest {
+  const blobs = layers.map(({ diffId, blobDigest, blobBytes, mediaType }, position) => {
+    const packed: Compression = mediaType.endsWith('zstd') ? 'zstd' : 'gzip';
+    const type = layerType('oci', blobDigest === diffId ? 'none' : packed);
+    return { position, digest: blobDigest, sizeBytes: blobBytes, mediaType: type };
+  });
+  return makeManifest('oci', image, blobs);
+}
+
 /** The layers of an image as they are kept, with media types that say what they are. */
 export async function storedLayers(
   family: Family,

@@ -6,7 +6,7 @@ import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import type { RegistryClient } from '#distribution/registry-client';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
-import type { Snapshotter } from '#snapshot/snapshotter';
+import type { Snapshotter, StorageDriver } from '#snapshot/snapshotter';
 import { hostPlatform, type Platform } from '#spec/oci/platform';
 import {
   familiarName,
@@ -141,7 +141,7 @@ export class ImageService {
     this.#intake = new ImageIntake({ table, manifests, catalog, adder, garbage, leases, platform });
     this.#remover = new ImageRemover({ ...deps, table, manifests, catalog, isRunning });
     this.#saver = new ImageSaver({ ...deps, table, manifests, catalog, leases });
-    this.#views = new ManifestViews({ manifests, catalog });
+    this.#views = new ManifestViews({ table, manifests, catalog });
     const blobTable = new BlobTable(deps.db);
     const policy = deps.trustPolicy ?? new TrustPolicy();
     const trust = new ImageTrust({ policy, table: new SignatureTable(deps.db) });
@@ -345,6 +345,16 @@ export class ImageService {
    */
   save(references: readonly string[], options?: SaveOptions): Promise<AsyncGenerator<Buffer>> {
     return this.#saver.save(references, options);
+  }
+
+  /** What a blob takes on the disk beside what it unpacks to: it is kept to be pushed and saved as it came. */
+  keptBytes(blob: Digest): number {
+    return this.#deps.content.ownBytes(blob);
+  }
+
+  /** How layers are kept, by the name of the driver. */
+  get storageDriver(): StorageDriver {
+    return this.#deps.snapshots.driver;
   }
 
   /** The manifest or index that a reference stands for, if it has one. */

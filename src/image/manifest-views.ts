@@ -3,6 +3,8 @@ import { type Descriptor, parseManifest } from '#spec/oci/manifest';
 import type { Platform } from '#spec/oci/platform';
 import type { Image } from './image.ts';
 import type { ImageCatalog } from './image-catalog.ts';
+import { ownManifest } from './image-manifest.ts';
+import type { ImageTable } from './image-table.ts';
 import type { ManifestRecord, ManifestTable } from './manifest-table.ts';
 
 /** What a name points at. */
@@ -32,10 +34,20 @@ const ABOUT_ANNOTATION = 'vnd.docker.reference.digest';
 
 /** Looks into the manifests and indexes that names point at. */
 export class ManifestViews {
+  readonly #table: Pick<ImageTable, 'find'>;
   readonly #manifests: ManifestTable;
   readonly #catalog: ImageCatalog;
 
-  constructor({ manifests, catalog }: { readonly manifests: ManifestTable; readonly catalog: ImageCatalog }) {
+  constructor({
+    table,
+    manifests,
+    catalog,
+  }: {
+    readonly table: Pick<ImageTable, 'find'>;
+    readonly manifests: ManifestTable;
+    readonly catalog: ImageCatalog;
+  }) {
+    this.#table = table;
     this.#manifests = manifests;
     this.#catalog = catalog;
   }
@@ -47,11 +59,42 @@ export class ManifestViews {
     return row && { mediaType: row.mediaType, digest: row.digest, sizeBytes: row.content.length };
   }
 
-  /** All manifests that a reference leads to, here or not, in the order of the index. */
+  /**
+   * All manifests that a reference leads to, here or not, in the order of the index. An image that was made here has the one that
+   * it is saved with.
+   */
   list(reference: string): ManifestView[] {
     const digest = this.#catalog.targetOf(reference);
     const row = digest && this.#manifests.find(digest);
-    return row ? this.#viewsOf(row) : [];
+    if (row) return this.#viewsOf(row);
+    const image = this.#catalog.find(reference);
+    if (!image) return [];
+    const [known] = this.#manifests.ofImage(image.id);
+    return known ? this.#viewsOf(known) : this.#ownView(image);
+  }
+
+  #ownView(image: Image): ManifestView[] {
+    const record = this.#table.find(image.id);
+    if (!record) return [];
+    const { digest, mediaType, content, blobs } = ownManifest(record);
+    const blobBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const contentBytes = content.length + image.configBytes + blobBytes;
+    const { platform } = image;
+    const kind = 'image';
+    const sizeBytes = content.length;
+    return [
+      {
+        digest,
+        mediaType,
+        sizeBytes,
+        annotations: {},
+        kind,
+        isAvailable: true,
+        contentBytes,
+        platform,
+        image,
+      },
+    ];
   }
 
   #viewsOf(row: ManifestRecord): ManifestView[] {

@@ -100,6 +100,12 @@ export class ContentStore {
     }
   }
 
+  /** What a blob takes on the disk by itself: nothing when it is not here, or when its file is a layer's tar as well. */
+  ownBytes(digest: Digest): number {
+    const found = statSync(this.path(digest), { throwIfNoEntry: false });
+    return found?.nlink === 1 ? found.size : 0;
+  }
+
   /** The whole of a small blob, checked against its digest. @throws {EngineError} `notFound`, `dataLoss`, `invalid` when larger. */
   async read(digest: Digest, { maxBytes }: { readonly maxBytes: number }): Promise<Buffer> {
     if (this.size(digest) > maxBytes)
