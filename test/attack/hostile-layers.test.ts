@@ -80,6 +80,15 @@ function attacks(
       'refused',
     ],
     [
+      'a hard link in place of what it links to',
+      [
+        { path: 'f', content: 'x' },
+        { path: 'l', type: 'symlink', linkPath: '.' },
+        { path: 'l/f', type: 'hardlink', linkPath: 'f' },
+      ],
+      'refused',
+    ],
+    [
       'a whiteout outside',
       [{ path: `l`, type: 'symlink', linkPath: folder }, { path: 'l/.wh.canary' }],
       'refused',

@@ -103,10 +103,12 @@ export class LayerTree implements TarSink {
     if (target === path || target === '') throw new PathError('a link to itself');
     const slash = target.lastIndexOf('/');
     const from = this.#existing(this.root, slash < 0 ? [] : target.slice(0, slash).split('/'), { links: 0 });
-    const node = from.children.get(target.slice(slash + 1));
+    const targetName = target.slice(slash + 1);
+    const node = from.children.get(targetName);
     if (!node) throw new PathError(`nothing is there to link to: ${displayName(target)}`);
     if (node instanceof LayerDirectory) throw new PathError('a hard link to a directory');
-    if (isInside(from, parent.children.get(name))) throw new PathError('the link replaces what it links to');
+    const isItself = from === parent && targetName === name;
+    if (isItself || isInside(from, parent.children.get(name))) throw new PathError('the link replaces what it links to');
     parent.children.set(name, node);
   }
 
