@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  realpathSync,
   type Stats,
   statfsSync,
   statSync,
@@ -22,10 +23,12 @@ import {
   linkAt,
   mkdirAt,
   mknodAt,
+  openDirectoryAt,
+  openSubdirectory,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
-  setTimesAt,
+  setTimesFd,
   symlinkAt,
   unlinkAt,
 } from '#sys/at';
@@ -55,15 +58,15 @@ const MAX_TOP_LEVEL_NAMES = 64;
  */
 export class LayerExtractor implements TarSink {
   readonly topLevelNames = new Set<string>();
-  /** directories that had to be made, or kept, without an entry of their own */
+  /** directories that had to be made, or kept, without an entry of their own; by their paths without links */
   readonly implicitDirectories = new Set<string>(['']);
   entries = 0;
   sizeBytes = 0;
   readonly #options: LayerExtractorOptions;
   readonly #implicit = new ImplicitCount();
-  /** directories known to be there */
-  readonly #directories = new Set<string>(['']);
-  /** their times, set at the end: every new entry changes them */
+  /** directories known to be there, by the names that were used for them, and their paths without links */
+  readonly #directories = new Map<string, string>([['', '']]);
+  /** times by paths without links, set at the end: every new entry changes them */
   readonly #times = new Map<string, readonly [seconds: number, nanos: number]>();
   #file: { readonly fd: number; readonly entry: TarEntry } | undefined;
   #sparsePosition = { segment: 0, done: 0 };
@@ -113,13 +116,13 @@ export class LayerExtractor implements TarSink {
 
   /** Sets what had to wait until everything was there. */
   finish(): void {
-    for (const [path, [seconds, nanos]] of this.#times) {
-      try {
-        // A later entry may have replaced it, perhaps by another name of a file that has a time of its own.
-        if (lstatSync(fsPath(path)).isDirectory()) setTimesAt(AT_FDCWD, cName(path), seconds, nanos);
-      } catch (error) {
-        if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+    const root = openDirectoryAt(AT_FDCWD, '/');
+    try {
+      for (const [path, [seconds, nanos]] of this.#times) {
+        withDirectory(root, path, fd => setTimesFd(fd, seconds, nanos));
       }
+    } finally {
+      closeSync(root);
     }
   }
 
@@ -152,8 +155,8 @@ export class LayerExtractor implements TarSink {
       return;
     }
     if (path === '') return this.#root(entry);
-    this.#ensureParent(path);
-    if (entry.type === 'directory') return this.#directory(entry, path);
+    const real = inside(this.#ensureParent(path), path);
+    if (entry.type === 'directory') return this.#directory(entry, path, real);
     this.#replacing(path, () => this.#nonDirectory(entry, path));
   }
 
@@ -196,13 +199,15 @@ export class LayerExtractor implements TarSink {
     this.#times.set('', [entry.mtimeSeconds, entry.mtimeNanos]);
   }
 
-  #directory(entry: TarEntry, path: string): void {
-    const existing = this.#directories.has(path) ? undefined : this.#makeDirectory(path);
+  #directory(entry: TarEntry, path: string, real: string): void {
+    // A link to a directory is none: it is replaced.
+    const isKnown = this.#directories.get(path) === real;
+    const existing = isKnown ? undefined : this.#makeDirectory(path);
     if (existing === 'whiteout') setXattr(cName(path), OPAQUE_XATTR, YES);
-    this.#directories.add(path);
-    this.implicitDirectories.delete(path);
+    this.#directories.set(path, real);
+    this.implicitDirectories.delete(real);
     setAttributes(path, entry);
-    this.#times.set(path, [entry.mtimeSeconds, entry.mtimeNanos]);
+    this.#times.set(real, [entry.mtimeSeconds, entry.mtimeNanos]);
   }
 
   /** A directory over a whiteout of the same layer hides what lower layers have in it. */
@@ -230,7 +235,8 @@ export class LayerExtractor implements TarSink {
         return true;
       case 'opaque':
         this.#ensureDirectory(whiteout.directory);
-        setXattr(cName(whiteout.directory), OPAQUE_XATTR, YES);
+        // What a link leads to, not the link.
+        setXattr(cName(`${whiteout.directory}/.`), OPAQUE_XATTR, YES);
         return true;
       case 'hide':
         this.#ensureDirectory(whiteout.parent);
@@ -269,26 +275,31 @@ export class LayerExtractor implements TarSink {
     }
     // What was known below it, or through it if it was a link, is no longer.
     this.#directories.clear();
-    this.#directories.add('');
+    this.#directories.set('', '');
   }
 
-  #ensureParent(path: string): void {
+  /** @returns its path without links. */
+  #ensureParent(path: string): string {
     const slash = path.lastIndexOf('/');
-    if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
+    return slash < 0 ? '' : this.#ensureDirectory(path.slice(0, slash));
   }
 
-  /** Makes missing directories on the way. Links on the way are followed: they end inside the jail. */
-  #ensureDirectory(path: string): void {
-    if (this.#directories.has(path)) return;
-    const slash = path.lastIndexOf('/');
-    if (slash >= 0) this.#ensureDirectory(path.slice(0, slash));
-    if (this.#makeImplicit(path)) {
-      this.implicitDirectories.add(path);
+  /** Makes missing directories on the way. Links on the way are followed: they end inside the jail. @returns the path without links. */
+  #ensureDirectory(path: string): string {
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const own = inside(this.#ensureParent(path), path);
+    const isMissing = this.#makeImplicit(path);
+    const real = isMissing || !lstatSync(fsPath(path)).isSymbolicLink() ? own : withoutLinks(path);
+    if (isMissing) {
+      this.#times.delete(real); // of an earlier one, which was replaced
+      this.implicitDirectories.add(real);
       if (this.#implicit.isTooMany(path.length, this.entries)) {
         throw new EngineError('invalid', 'too many directories');
       }
     }
-    this.#directories.add(path);
+    this.#directories.set(path, real);
+    return real;
   }
 
   /** @returns whether it was missing. */
@@ -321,6 +332,32 @@ export class LayerExtractor implements TarSink {
     if (bavail * bsize < this.#options.reserveBytes) {
       throw new EngineError('unavailable', 'no space left on device');
     }
+  }
+}
+
+/** The path of what has this name, in a directory by its path. */
+function inside(directory: string, name: string): string {
+  const base = name.slice(name.lastIndexOf('/') + 1);
+  return directory === '' ? base : `${directory}/${base}`;
+}
+
+function withoutLinks(path: string): string {
+  return realpathSync.native(fsPath(path), 'buffer').toString('latin1').slice(1);
+}
+
+/** Unless a later entry has put something else there, or on the way. */
+function withDirectory(root: number, path: string, work: (fd: number) => void): void {
+  let fd: number;
+  try {
+    fd = openSubdirectory(root, path === '' ? '.' : cName(path, false));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return;
+    throw error;
+  }
+  try {
+    work(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -90,7 +90,7 @@ function withDirectory(
     fd = openSubdirectory(layer, path === '' ? '.' : Buffer.from(`${path}\0`, 'latin1'));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return 'missing';
-    if (isErrno(error, 'ENOTDIR', 'ELOOP', 'EXDEV')) return 'other';
+    if (isErrno(error, 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENAMETOOLONG')) return 'other';
     throw error;
   }
   try {

@@ -125,3 +125,51 @@ function withPrefix(path: string, prefix: string): string {
   const slash = path.lastIndexOf('/');
   return `${path.slice(0, slash + 1)}${prefix}${path.slice(slash + 1)}`;
 }
+
+const FEW_NAMES = ['a', 'b', 'c', 'l', 'm'];
+const TARGETS = [
+  '.',
+  '..',
+  '/',
+  'a',
+  'b',
+  '../a',
+  'a/b',
+  '/b/c',
+  'l',
+  'm/a',
+  './l',
+  'nowhere',
+  '/etc',
+  '..//a/./b',
+  'a/..',
+];
+
+/** One or two layers of even fewer names, and most of them through links of the same layer. */
+export function tangledLayers(seed: number): Buffer[] {
+  const below = randomNumbers(seed);
+  const path = (): string =>
+    Array.from({ length: 1 + below(3) }, () => FEW_NAMES[below(FEW_NAMES.length)]).join('/');
+  const entry = (number: number): Entry => {
+    const name = path();
+    const kind = below(13);
+    if (kind < 3) return { path: name, content: `content ${number}`, mode: 0o4755 };
+    if (kind < 5) {
+      const mode = [0o755, 0o700, 0o1777][below(3)] ?? 0;
+      const xattrs = new Map([['user.x', Buffer.from(String(number))]]);
+      return { path: `${name}/`, type: 'directory', mode, uid: below(3), xattrs };
+    }
+    if (kind < 8) return { path: name, type: 'symlink', linkPath: TARGETS[below(TARGETS.length)] ?? '.' };
+    if (kind < 10) return { path: name, type: 'hardlink', linkPath: path() };
+    if (kind === 10) return { ...NO_CONTENT, path: withPrefix(name, '.wh.') };
+    if (kind === 11) return { ...NO_CONTENT, path: `${name}/.wh..wh..opq` };
+    return { path: name, type: 'character', deviceMajor: 0, deviceMinor: below(2) };
+  };
+  return Array.from({ length: 1 + below(2) }, () => {
+    const entries = Array.from({ length: 2 + below(12) }, (_, number) => entry(number));
+    return Buffer.concat([
+      ...entries.map(one => tarEntry({ mtimeSeconds: 1000, ...one }, one.content)),
+      TAR_END,
+    ]);
+  });
+}

@@ -59,6 +59,10 @@ export class LayerTree implements TarSink {
     const parent = this.#directory(slash < 0 ? '' : path.slice(0, slash));
     const name = path.slice(slash + 1);
     checkName(name);
+    const existing = parent.children.get(name);
+    if (existing && !(existing instanceof LayerDirectory && entry.type === 'directory')) {
+      this.#checkReplaced(parent, name, [path]);
+    }
     if (entry.type === 'directory') return this.#describe(this.#makeDirectory(parent, name), entry);
     if (entry.type === 'hardlink') return this.#hardLink(entry, path, parent, name);
     const node = LayerNode.of(entry, entry.type);
@@ -102,13 +106,13 @@ export class LayerTree implements TarSink {
     const target = safePath(entry.linkPath);
     if (target === path || target === '') throw new PathError('a link to itself');
     const slash = target.lastIndexOf('/');
-    const from = this.#existing(this.root, slash < 0 ? [] : target.slice(0, slash).split('/'), { links: 0 });
+    const from = this.#existing(this.root, slash < 0 ? [] : target.slice(0, slash).split('/'), newWalk());
     const targetName = target.slice(slash + 1);
     const node = from.children.get(targetName);
     if (!node) throw new PathError(`nothing is there to link to: ${displayName(target)}`);
     if (node instanceof LayerDirectory) throw new PathError('a hard link to a directory');
-    const isItself = from === parent && targetName === name;
-    if (isItself || isInside(from, parent.children.get(name))) throw new PathError('the link replaces what it links to');
+    if (parent.children.has(name)) this.#checkReplaced(parent, name, [target]);
+    if (from === parent && targetName === name) throw new PathError('a link to itself');
     parent.children.set(name, node);
   }
 
@@ -135,7 +139,7 @@ export class LayerTree implements TarSink {
   #directory(path: string): LayerDirectory {
     let directory = this.root;
     if (path === '') return directory;
-    const count = { links: 0 }; // of the whole path, as for the kernel
+    const walk = newWalk(); // of the whole path, as for the kernel
     for (const name of path.split('/')) {
       const next = directory.children.get(name);
       if (next instanceof LayerDirectory) directory = next;
@@ -144,21 +148,35 @@ export class LayerTree implements TarSink {
         directory = this.#makeDirectory(directory, name);
         if (this.#implicit.isTooMany(directory.pathLength, this.entries))
           throw new PathError('too many directories');
-      } else directory = this.#throughLink(directory, next, count);
+      } else directory = this.#throughLink(directory, next, walk);
     }
     return directory;
   }
 
-  /** The directory that a link leads to: inside the tree, whatever it says. */
-  #throughLink(directory: LayerDirectory, link: LayerNode, count: { links: number }): LayerDirectory {
-    if (link.type !== 'symlink') throw new PathError('Not a directory');
-    count.links += 1;
-    if (count.links > MAX_LINKS) throw new PathError('Too many levels of symbolic links');
-    const start = link.target.startsWith('/') ? this.root : directory;
-    return this.#existing(start, link.target.split('/'), count);
+  /**
+   * What is in the place of an entry is removed before that is made: its name, and what it links to, must not lead through it
+   * (a link, or a directory that a link leads out of again).
+   */
+  #checkReplaced(parent: LayerDirectory, name: string, paths: readonly string[]): void {
+    for (const path of paths) {
+      const walk = newWalk();
+      this.#existing(this.root, path.split('/').slice(0, -1), walk);
+      if (walk.steps.some(step => step.directory === parent && step.name === name)) {
+        throw new PathError('the name leads through what it replaces');
+      }
+    }
   }
 
-  #existing(start: LayerDirectory, names: readonly string[], count: { links: number }): LayerDirectory {
+  /** The directory that a link leads to: inside the tree, whatever it says. */
+  #throughLink(directory: LayerDirectory, link: LayerNode, walk: Walk): LayerDirectory {
+    if (link.type !== 'symlink') throw new PathError('Not a directory');
+    walk.links += 1;
+    if (walk.links > MAX_LINKS) throw new PathError('Too many levels of symbolic links');
+    const start = link.target.startsWith('/') ? this.root : directory;
+    return this.#existing(start, link.target.split('/'), walk);
+  }
+
+  #existing(start: LayerDirectory, names: readonly string[], walk: Walk): LayerDirectory {
     let directory = start;
     for (const name of names) {
       if (name === '' || name === '.') continue;
@@ -168,7 +186,8 @@ export class LayerTree implements TarSink {
       }
       const next = directory.children.get(name);
       if (!next) throw new PathError('No such file or directory');
-      directory = next instanceof LayerDirectory ? next : this.#throughLink(directory, next, count);
+      walk.steps.push({ directory, name });
+      directory = next instanceof LayerDirectory ? next : this.#throughLink(directory, next, walk);
     }
     return directory;
   }
@@ -180,15 +199,19 @@ export class LayerTree implements TarSink {
   }
 }
 
+/** On the way from the root to what a path means. */
+interface Walk {
+  links: number;
+  /** names that were followed, each in its directory */
+  readonly steps: { readonly directory: LayerDirectory; readonly name: string }[];
+}
+
+function newWalk(): Walk {
+  return { links: 0, steps: [] };
+}
+
 /** A name that leads nowhere; whoever knows the whole name says so. */
 class PathError extends Error {}
-
-function isInside(directory: LayerDirectory, outer: LayerNode | undefined): boolean {
-  for (let above: LayerDirectory | undefined = directory; above; above = above.parent) {
-    if (above === outer) return true;
-  }
-  return false;
-}
 
 /** A whiteout concerns lower layers only: what this layer has under that name stays, a directory becomes opaque. */
 function hide(parent: LayerDirectory, name: string): void {

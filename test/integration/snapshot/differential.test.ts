@@ -10,12 +10,13 @@ import { silentLogger } from '#base/logger';
 import type { LayerFormatName } from '#snapshot/layer-format';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
+import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
 import { rootMissing } from '../../support/image-engine.ts';
 import { LAYER_TOOLS, makeRichTree } from '../../support/layer-tools.ts';
-import { randomLayers } from '../../support/random-layers.ts';
+import { randomLayers, tangledLayers } from '../../support/random-layers.ts';
 import { describeTree, type FileDescription } from '../../support/tree-description.ts';
 
 const skip = rootMissing();
@@ -131,3 +132,65 @@ test('both drivers show the same of generated layers, and refuse the same', { sk
   }
   assert.ok(seen.taken > ROUNDS / 4 && seen.refused > 0, JSON.stringify(seen));
 });
+
+test('both drivers show the same, and refuse the same, of layers whose names lead through their own links', {
+  skip,
+}, async () => {
+  let taken = 0;
+  for (let seed = 1; seed <= ROUNDS; seed += 1) {
+    try {
+      if (await same(tangledLayers(seed))) taken += 1;
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  assert.ok(taken > ROUNDS / 6, String(taken));
+});
+
+const link = (path: string, linkPath: string) => tarEntry({ path, type: 'symlink', linkPath });
+const directory = (path: string, mode = 0o755) => tarEntry({ path, type: 'directory', mode });
+
+test('a directory that a link of the layer leads to becomes opaque, not the link', { skip }, async () => {
+  const lower = [tarEntry({ path: 'd/old' }, 'x')];
+  const upper = [
+    directory('d/'),
+    link('l', 'd'),
+    tarEntry({ path: 'l/.wh..wh..opq' }),
+    tarEntry({ path: 'd/new' }),
+  ];
+  const seen = await same([lower, upper].map(entries => Buffer.concat([...entries, TAR_END])));
+  const names = seen?.stacked.map(({ path }) => path);
+  assert.deepEqual(names, ['.', './d', './d/new', './l']);
+});
+
+test('a directory below a link that was not described looks as it does in the layers below', {
+  skip,
+}, async () => {
+  const lower = [directory('var/'), directory('var/tmp/', 0o1777)];
+  const upper = [directory('var/'), link('l', 'var'), tarEntry({ path: 'l/tmp/new' })];
+  const seen = await same([lower, upper].map(entries => Buffer.concat([...entries, TAR_END])));
+  assert.equal(seen?.stacked.find(({ path }) => path === './var/tmp')?.mode, '1777');
+});
+
+test('a directory takes the place of a link to one, also when that was gone through', { skip }, async () => {
+  const entries = [directory('d/'), link('l', 'd'), tarEntry({ path: 'l/x' }), directory('l/', 0o700)];
+  const seen = await same([Buffer.concat([...entries, TAR_END])]);
+  assert.deepEqual(
+    seen?.stacked.map(({ path, type, mode }) => `${path} ${type} ${mode}`),
+    ['. directory 755', './d directory 755', './d/x file 644', './l directory 700'],
+  );
+});
+
+for (const [what, entries] of [
+  ['a file', [link('l', '.'), tarEntry({ path: 'l/l' })]],
+  ['a directory', [link('l', '.'), directory('l/l/')]],
+  ['a file, out of a directory', [directory('d/'), link('l', 'd/..'), tarEntry({ path: 'l/d' })]],
+  [
+    'a hard link',
+    [link('a', '..'), link('b', 'c'), tarEntry({ path: 'a', type: 'hardlink', linkPath: 'a/b' })],
+  ],
+] as const) {
+  test(`${what} in the place of what its name leads through is refused`, { skip }, async () => {
+    assert.equal(await same([Buffer.concat([...entries, TAR_END])]), undefined);
+  });
+}
