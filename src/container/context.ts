@@ -18,6 +18,8 @@ import type { Container } from './container.ts';
 import type { ContainerIndex } from './container-index.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
+import { PauseCount } from './pause-count.ts';
+import { QuietVolumes } from './quiet-volumes.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ContainerDefaults {
@@ -59,6 +61,8 @@ export interface ContainerContext extends ContainerDeps {
   /** passed before each piece of synchronous work, so that a burst of starts holds nobody else up */
   readonly turns: Turnstile;
   readonly waiters: Waiters;
+  readonly quietVolumes: QuietVolumes;
+  readonly pauseCount: PauseCount;
   readonly hub: AttachHub;
   /** teardown that goes on in the background after an exit was announced */
   readonly teardowns: Map<string, Promise<void>>;
@@ -70,6 +74,8 @@ export function createContext(deps: ContainerDeps): ContainerContext {
     locks: new KeyedMutex(),
     turns: new Turnstile(),
     waiters: new Waiters(),
+    quietVolumes: new QuietVolumes(),
+    pauseCount: new PauseCount(),
     hub: new AttachHub(),
     teardowns: new Map(),
   };

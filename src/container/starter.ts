@@ -3,7 +3,7 @@ import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import { ProcessStartError } from '#runtime/process-runtime';
 import type { Container } from './container.ts';
-import { checkStart, nextState } from './container-machine.ts';
+import { checkStart, isAlive, nextState } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { prepareNetwork } from './start-network.ts';
 import { prepareRootfs } from './start-rootfs.ts';
@@ -31,7 +31,7 @@ export async function startContainer(
   { signal, restartCount = 0 }: StartOptions = {},
 ): Promise<Container> {
   const { id } = context.index.get(reference);
-  using _lock = await context.locks.lock(id, signal ? { signal } : {});
+  using _lock = await lockForStart(context, id, signal ? { signal } : {});
   await context.teardowns.get(id); // what the last run left is still being removed
   const container = context.index.get(id);
   checkStart(container);
@@ -49,6 +49,25 @@ export async function startContainer(
   context.faults.reach('start.8-row');
   emitContainerEvent(context, started, 'start');
   return started;
+}
+
+/** The container's lock, at a moment when none of its volumes must be quiet. It is not held while waiting for that. */
+async function lockForStart(context: ContainerContext, id: string, options: Abortable): Promise<Disposable> {
+  for (;;) {
+    await context.quietVolumes.free(volumesOf(context, id), options);
+    const lock = await context.locks.lock(id, options);
+    if (!context.quietVolumes.isHeld(volumesOf(context, id))) return lock;
+    lock[Symbol.dispose]();
+  }
+}
+
+/** One that runs has no start before it: it is told so at once. */
+function volumesOf({ index }: ContainerContext, id: string): string[] {
+  const container = index.find(id);
+  if (!container || isAlive(container.state.status)) return [];
+  return container.mounts.flatMap(({ type, name }) =>
+    type === 'volume' && name !== undefined ? [name] : [],
+  );
 }
 
 /** From before its first effect until it runs, or what a failure left is taken down. */

@@ -7,43 +7,76 @@ const OPERATION = 'hold';
 
 export type PauseSwitch = Readonly<Record<'pause' | 'unpause', (id: string) => Promise<void>>>;
 
-/** Pauses the containers that run with a volume while `work` looks at a state of it that does not move. */
+/**
+ * Pauses the containers that run with a volume while `work` looks at a state of it that does not move. Those that are starting are
+ * waited for, and those that start later wait.
+ */
 export async function withUsersPaused<T>(
   context: ContainerContext,
   volume: string,
   change: PauseSwitch,
   work: () => Promise<T>,
 ): Promise<T> {
-  return await withPaused(context, context.volumes.usersOf(volume), change, work);
+  using _quiet = context.quietVolumes.hold(volume);
+  const users = context.volumes.usersOf(volume);
+  for (const id of users) (await context.locks.lock(id))[Symbol.dispose](); // a start that began before
+  return await withPaused(context, users, change, work);
 }
 
-/** Pauses those of the containers that run. Noted in the journal, so that a crash meanwhile leaves none of them paused. */
+/**
+ * Pauses those of the containers that run, until nobody needs them paused any more. Noted in the journal, so that a crash meanwhile
+ * leaves none of them paused.
+ */
 export async function withPaused<T>(
   context: ContainerContext,
   ids: readonly string[],
-  { pause, unpause }: PauseSwitch,
+  change: PauseSwitch,
   work: () => Promise<T>,
 ): Promise<T> {
   await using held = new AsyncDisposableStack();
   for (const id of ids) {
-    if (context.index.find(id)?.state.status !== 'running') continue;
     const operation = context.journal.begin(OPERATION, id);
-    held.defer(() => operation.end());
     try {
-      await pause(id);
+      const isHeld = await context.pauseCount.hold(id, () => pauseRunning(context, id, change));
+      if (!isHeld) {
+        operation.end();
+        continue;
+      }
     } catch (error) {
-      if (context.index.find(id)?.state.status === 'running') throw error;
-      continue; // it has ended, or somebody paused it: either way it does not write
+      operation.end();
+      throw error;
     }
     held.defer(async () => {
-      try {
-        await unpause(id);
-      } catch (error) {
-        if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error; // it is not paused any more
-      }
+      await context.pauseCount.release(id, () => unpausePaused(id, change));
+      operation.end();
     });
   }
   return await work();
+}
+
+/** @returns whether it was running until now. */
+async function pauseRunning(
+  { index }: ContainerContext,
+  id: string,
+  { pause }: PauseSwitch,
+): Promise<boolean> {
+  const isRunning = (): boolean => index.find(id)?.state.status === 'running';
+  if (!isRunning()) return false;
+  try {
+    await pause(id);
+    return true;
+  } catch (error) {
+    if (isRunning()) throw error;
+    return false; // it has ended, or somebody paused it: either way it does not write
+  }
+}
+
+async function unpausePaused(id: string, { unpause }: PauseSwitch): Promise<void> {
+  try {
+    await unpause(id);
+  } catch (error) {
+    if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error; // it is not paused any more
+  }
 }
 
 /** At start-up: a container that was paused for such work goes on. */

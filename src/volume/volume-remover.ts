@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
@@ -55,7 +56,8 @@ export class VolumeRemover {
 
   /** The data first, by itself: it may be a file system's subvolume, whose depths cannot be moved up to our directories. */
   async #removeTree(path: string): Promise<void> {
-    await this.#jail.removeTree(join(path, '_data'));
+    const isFolder = lstatSync(path, { throwIfNoEntry: false })?.isDirectory(); // archives are thrown away, too
+    if (isFolder) await this.#jail.removeTree(join(path, '_data'));
     await this.#jail.removeTree(path);
   }
 

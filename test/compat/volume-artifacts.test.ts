@@ -152,6 +152,33 @@ describe('backups of volumes in a registry', { skip }, () => {
     await docker('volume', 'rm', 'db', 'again');
   });
 
+  test('two backups at a time pause a container once, and one that starts meanwhile waits', async () => {
+    await using proxy = await FaultProxy.before(open.port);
+    const place = `oci://${proxy.host}/backups/busy`;
+    await write('db', 'first');
+    await docker('run', '-d', '--name', 'writer', '-v', 'db:/data', 'busybox', 'sleep', '1000');
+    const status = (): Promise<string> => docker('inspect', '--format', '{{.State.Status}}', 'writer');
+    const since = String(Date.now() / 1000);
+    proxy.fault = ({ method }) => (method === 'PATCH' ? { delayMs: 700 } : undefined);
+    const one = quai('volume', 'backup', '--pause', 'db', `${place}:one`);
+    await until('it is paused', async () => (await status()) === 'paused');
+    const two = quai('volume', 'backup', '--pause', 'db', `${place}:two`);
+    const late = docker('run', '--name', 'late', '-v', 'db:/data', 'busybox', 'cat', '/data/file');
+    await until(
+      'both are under way',
+      () => proxy.seen.filter(({ method }) => method === 'PATCH').length >= 2,
+    );
+    await Promise.all([one, two]);
+    assert.equal(await status(), 'running');
+    assert.equal(await late, 'first');
+    const words = ['events', '--since', since, '--until', String(Date.now() / 1000)];
+    const events = await docker(...words, '--format', '{{.Actor.Attributes.name}} {{.Action}}');
+    const told = events.split('\n').filter(line => /^writer |^late start/.test(line));
+    assert.deepEqual(told, ['writer pause', 'writer unpause', 'late start']);
+    await docker('rm', '-f', 'writer', 'late');
+    await docker('volume', 'rm', 'db');
+  });
+
   test('an engine that is killed during a backup or a restore: nothing is left, paused or changed', async () => {
     await using proxy = await FaultProxy.before(open.port);
     const place = `oci://${proxy.host}/backups/killed`;

@@ -91,7 +91,7 @@ export class FaultProxy implements AsyncDisposable {
     const seen = { method: request.method ?? '', path: request.url ?? '', headers: request.headers };
     this.seen.push(seen);
     const fault = this.fault(seen, this.seen.length) ?? {};
-    if (fault.delayMs !== undefined) await pause(fault.delayMs);
+    if (fault.delayMs !== undefined) await pause(fault.delayMs, undefined, { ref: false });
     if (fault.answer) {
       const { status, headers = {}, body = '' } = fault.answer;
       request.resume();
