@@ -8,13 +8,21 @@ import { parseArgs } from 'node:util';
 import { leaveForNewNetns } from '#sys/netns';
 import { IPERF_PORT, nginxConf, PAGE_BYTES, WEB_PORT } from './network-fixture.ts';
 import { iperf, wrk } from './network-load.ts';
-import { commandWithin, HOST_ADDRESS, type Host, ourHost, plainHost } from './plain-host.ts';
+import {
+  commandWithin,
+  HOST_ADDRESS,
+  type Host,
+  ourHost,
+  type PublishedTo,
+  plainHost,
+} from './plain-host.ts';
 import { summarize } from './statistics.ts';
 
 /**
  * What our published ports give of what the kernel's bare rewriting gives: two hosts, each a network name space, with the
  * same servers, asked by turns. As root, with iperf3, wrk and nginx: `npm run bench:plain -- [--rounds N] [--seconds N]
- * [--rows WORD] [--twice]`; with `--twice` both hosts are plain, which shows what the machine adds by itself.
+ * [--rows WORD] [--twice] [--proxy /usr/sbin/docker-proxy]`; with `--twice` both hosts are plain, which shows what the
+ * machine adds by itself; with `--proxy` a third host has such a process for each port at 127.0.0.1.
  */
 
 const LOOPBACK = '127.0.0.1';
@@ -22,7 +30,10 @@ const PUBLISHED = [
   { hostPort: 15_201, serverPort: IPERF_PORT },
   { hostPort: 18_080, serverPort: WEB_PORT },
 ] as const;
-const NANOSECONDS_PER_TICK = 1e7;
+const TICKS_PER_SECOND = 100;
+/** utime and stime, cutime and cstime */
+const OWN_TICKS = 11;
+const TICKS_OF_CHILDREN = 13;
 
 const { values } = parseArgs({
   options: {
@@ -30,6 +41,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     rows: { type: 'string' },
     twice: { type: 'boolean' },
+    proxy: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds ?? 9);
@@ -42,20 +54,21 @@ resources.defer(() => rmSync(folder, { recursive: true }));
 writeFileSync(join(folder, 'index.html'), Buffer.alloc(PAGE_BYTES, 'x'));
 writeFileSync(join(folder, 'nginx.conf'), nginxConf(folder, folder));
 const ours = await open(values.twice ? plainHost : ourHost);
-const plain = await open(plainHost);
+const others = [await open(plainHost), ...(values.proxy === undefined ? [] : [await open(proxiedHost)])];
 
-print(`${''.padEnd(66)}    ours   plain  ours : plain  (from, to)  per processor second`);
 for (const row of rows()) if (row.name.includes(values.rows ?? '')) await compare(row);
 
 interface Stage {
   readonly host: Host;
-  readonly iperf: ChildProcess;
-  readonly web: ChildProcess;
+  /** which work for a kind of load, the asking one aside */
+  readonly pids: Readonly<Record<'iperf' | 'web', readonly (number | undefined)[]>>;
 }
 
 interface Row {
   readonly name: string;
   readonly server: 'iperf' | 'web';
+  /** whether a proxy has a part in it */
+  readonly isLocal?: true;
   /** where the program that asks runs; undefined: where this process does */
   readonly from: (host: Host) => string | undefined;
   readonly load: (host: Host, prefix: readonly string[]) => Promise<number>;
@@ -69,11 +82,27 @@ interface Measured {
 
 async function open(make: typeof ourHost): Promise<Stage> {
   const host = resources.use(await make(PUBLISHED));
-  return {
-    host,
-    iperf: await serve(host.server, IPERF_PORT, ['iperf3', '-s']),
-    web: await serve(host.server, WEB_PORT, ['nginx', '-c', join(folder, 'nginx.conf')]),
-  };
+  const [iperfProxy, webProxy] = host.name === 'proxy' ? await startProxies(host) : [];
+  const iperfServer = await serve(host.server, IPERF_PORT, ['iperf3', '-s']);
+  const webServer = await serve(host.server, WEB_PORT, ['nginx', '-c', join(folder, 'nginx.conf')]);
+  return { host, pids: { iperf: [iperfServer.pid, iperfProxy?.pid], web: [webServer.pid, webProxy?.pid] } };
+}
+
+async function proxiedHost(ports: readonly PublishedTo[]): Promise<Host> {
+  return plainHost(ports, { name: 'proxy' });
+}
+
+/** As dockerd starts them: descriptor 3 is where it is told of success. */
+async function startProxies({ netns, serverAddress }: Host): Promise<ChildProcess[]> {
+  return Promise.all(
+    PUBLISHED.map(({ hostPort, serverPort }) =>
+      serve(netns, hostPort, [
+        values.proxy ?? '',
+        ...['-proto', 'tcp', '-host-ip', LOOPBACK, '-host-port', String(hostPort)],
+        ...['-container-ip', serverAddress, '-container-port', String(serverPort)],
+      ]),
+    ),
+  );
 }
 
 function rows(): Row[] {
@@ -81,7 +110,12 @@ function rows(): Row[] {
   const paths = [
     { way: 'a neighbour to the host’s address', from: (host: Host) => host.neighbour, address: HOST_ADDRESS },
     { way: 'the host to its own address', from: (host: Host) => host.netns, address: HOST_ADDRESS },
-    { way: `the host to ${LOOPBACK}`, from: (host: Host) => host.netns, address: LOOPBACK },
+    {
+      way: `the host to ${LOOPBACK}`,
+      from: (host: Host) => host.netns,
+      address: LOOPBACK,
+      isLocal: true as const,
+    },
   ];
   const close = { headers: ['Connection: close'] };
   return [
@@ -91,77 +125,85 @@ function rows(): Row[] {
       from: host => host.netns,
       load: ({ serverAddress }, prefix) => iperf(serverAddress, IPERF_PORT, { seconds, prefix }),
     },
-    ...paths.flatMap(({ way, from, address }): Row[] => [
+    ...paths.flatMap(({ way, from, address, isLocal }): Row[] => [
       {
         name: `iperf3, ${way} (Gbit/s)`,
         server: 'iperf',
         from,
+        ...(isLocal && { isLocal }),
         load: (_host, prefix) => iperf(address, iperfPort, { seconds, prefix }),
       },
       {
         name: `requests, keep-alive, ${way} (1,000/s)`,
         server: 'web',
         from,
+        ...(isLocal && { isLocal }),
         load: async (_host, prefix) => (await wrk(address, webPort, { seconds, prefix })) / 1000,
       },
       {
         name: `requests, new connections, ${way} (1,000/s)`,
         server: 'web',
         from,
+        ...(isLocal && { isLocal }),
         load: async (_host, prefix) => (await wrk(address, webPort, { seconds, prefix, ...close })) / 1000,
       },
     ]),
   ];
 }
 
-/** By turns, and the other one first in each round. */
+/** By turns, and another one first in each round. */
 async function compare(row: Row): Promise<void> {
-  const pairs: { readonly ours: Measured; readonly plain: Measured }[] = [];
+  const stages = [ours, ...others.filter(({ host }) => host.name === 'plain' || row.isLocal)];
+  const taken = stages.map((): Measured[] => []);
   for (let round = -1; round < rounds; round += 1) {
-    const isOursFirst = round % 2 === 0;
-    const one = await measure(row, isOursFirst ? ours : plain);
-    const other = await measure(row, isOursFirst ? plain : ours);
-    if (round < 0) continue; // warms up
-    pairs.push(isOursFirst ? { ours: one, plain: other } : { ours: other, plain: one });
+    for (let turn = 0; turn < stages.length; turn += 1) {
+      const index = (turn + round + 1) % stages.length;
+      const stage = stages[index];
+      if (!stage) continue;
+      const measured = await measure(row, stage);
+      if (round >= 0) taken[index]?.push(measured); // the first round warms up
+    }
   }
-  const rate = (who: 'ours' | 'plain'): string =>
-    summarize(pairs.map(pair => pair[who].rate))
-      .median.toFixed(2)
-      .padStart(8);
-  const share = (of: keyof Measured): number[] =>
-    pairs.map(pair => (100 * pair.ours[of]) / pair.plain[of]).sort((a, b) => a - b);
-  const [rates, costs] = [share('rate'), share('perCpuSecond')];
-  const range = `(${rates.at(0)?.toFixed(0)}, ${rates.at(-1)?.toFixed(0)})`.padStart(12);
-  const ratio = `${summarize(rates).median.toFixed(1)} %`.padStart(14);
-  const cost = `${summarize(costs).median.toFixed(1)} %`.padStart(10);
-  const costRange = `(${costs.at(0)?.toFixed(0)}, ${costs.at(-1)?.toFixed(0)})`;
-  print(`${row.name.padEnd(66)}${rate('ours')}${rate('plain')}${ratio}${range}${cost} ${costRange}`);
+  print(row.name);
+  for (const [index, { host }] of stages.entries()) {
+    const [own = [], figures = []] = [taken[0], taken[index]];
+    const rate = summarize(figures.map(each => each.rate)).median.toFixed(2);
+    const against = (of: keyof Measured): string => ratio(own, figures, of);
+    const compared = `ours is ${against('rate')}; per processor second ${against('perCpuSecond')}`;
+    print(`  ${host.name.padEnd(8)}${rate.padStart(8)}  ${index === 0 ? '' : compared}`.trimEnd());
+  }
+}
+
+/** Medians of what was measured next to each other, and the extremes. */
+function ratio(own: readonly Measured[], other: readonly Measured[], of: keyof Measured): string {
+  const shares = own.map((each, index) => (100 * each[of]) / (other[index]?.[of] ?? 0));
+  const [least, most] = [Math.min(...shares), Math.max(...shares)].map(share => share.toFixed(0));
+  return `${summarize(shares).median.toFixed(1)} % (${least} to ${most})`;
 }
 
 /** What others on this machine do falls on the rate, but hardly on the processor time that a request takes. */
-async function measure({ server, from, load }: Row, on: Stage): Promise<Measured> {
-  const { pid } = on[server];
-  const serverBefore = ranFor(pid);
-  const clientBefore = childrenRanFor();
-  const rate = await load(on.host, commandWithin(from(on.host)));
-  const worked = ranFor(pid) - serverBefore + (childrenRanFor() - clientBefore);
-  return { rate, perCpuSecond: (rate * seconds) / (worked / 1e9) };
+async function measure({ server, from, load }: Row, { host, pids }: Stage): Promise<Measured> {
+  const worked = (): number =>
+    pids[server].reduce<number>((sum, pid) => sum + (pid === undefined ? 0 : ranFor(pid, OWN_TICKS)), 0) +
+    ranFor('self', TICKS_OF_CHILDREN);
+  const before = worked();
+  const rate = await load(host, commandWithin(from(host)));
+  return { rate, perCpuSecond: (rate * seconds) / (worked() - before) };
 }
 
-/** @returns nanoseconds on a processor, of a process with one thread */
-function ranFor(pid: number | undefined): number {
-  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]);
+/** @param first which of the fields of proc_pid_stat(5), from the third on @returns seconds in user and kernel mode */
+function ranFor(pid: number | 'self', first: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[first]) + Number(fields[first + 1])) / TICKS_PER_SECOND;
 }
 
-/** @returns nanoseconds, of this process's children that have ended */
-function childrenRanFor(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[13]) + Number(fields[14])) * NANOSECONDS_PER_TICK; // cutime, cstime
-}
-
-async function serve(netns: string, port: number, command: readonly string[]): Promise<ChildProcess> {
+async function serve(
+  netns: string | undefined,
+  port: number,
+  command: readonly string[],
+): Promise<ChildProcess> {
   const [program = '', ...args] = commandWithin(netns, ...command);
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
   const ended = once(child, 'exit');
   resources.defer(async () => {
     child.kill('SIGKILL');

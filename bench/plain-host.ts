@@ -78,7 +78,10 @@ export async function ourHost(ports: readonly PublishedTo[]): Promise<Host> {
 }
 
 /** What an administrator would write by hand: a bridge, a veth pair, and one table with nothing but the rewriting. */
-export async function plainHost(ports: readonly PublishedTo[]): Promise<Host> {
+export async function plainHost(
+  ports: readonly PublishedTo[],
+  { name = 'plain' }: { readonly name?: string } = {},
+): Promise<Host> {
   const folder = mkdtempSync(join(tmpdir(), 'quai-bench-'));
   const netns = join(folder, 'host');
   const server = join(folder, 'server');
@@ -97,9 +100,9 @@ export async function plainHost(ports: readonly PublishedTo[]): Promise<Host> {
   ip(server, 'link set eth0 up');
   ip(server, 'route add default via 172.17.0.1');
   within(netns, 'sysctl', ['-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.br0.route_localnet=1']);
-  within(netns, 'nft', [plainTable(serverAddress, ports)]);
+  within(netns, 'nft', [plainTable(serverAddress, ports, name === 'plain')]);
   return {
-    name: 'plain',
+    name,
     netns,
     neighbour,
     server,
@@ -111,14 +114,15 @@ export async function plainHost(ports: readonly PublishedTo[]): Promise<Host> {
   };
 }
 
-function plainTable(address: string, ports: readonly PublishedTo[]): string {
+/** @param isForLoopback connections to 127.0.0.1 are rewritten, too */
+function plainTable(address: string, ports: readonly PublishedTo[], isForLoopback: boolean): string {
   const rules = ports.map(
     ({ hostPort, serverPort }) =>
       `fib daddr type local tcp dport ${hostPort} dnat to ${address}:${serverPort}`,
   );
   return `table ip plain {
     chain prerouting { type nat hook prerouting priority dstnat; ${rules.join('; ')}; }
-    chain output { type nat hook output priority -100; ${rules.join('; ')}; }
+    chain output { type nat hook output priority -100; ${isForLoopback ? '' : 'ip daddr 127.0.0.0/8 return;'} ${rules.join('; ')}; }
     chain postrouting { type nat hook postrouting priority srcnat; ip saddr 127.0.0.0/8 oifname "br0" masquerade; }
   }`;
 }
