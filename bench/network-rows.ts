@@ -48,6 +48,7 @@ export function networkRows(): Row[] {
           }),
       },
     ]),
+    connectRow(),
     {
       name: `run -d with ${MANY_PORTS} published ports`,
       unit: 'ms',
@@ -62,6 +63,34 @@ export function networkRows(): Row[] {
       },
     },
   ];
+}
+
+/** The engine's own work: a request over a connection that is kept, without a program that has to start. */
+function connectRow(): Row {
+  const body = (on: Target): object => ({ Container: nameOn(on), Force: true });
+  const call = (on: Target, what: string): Promise<unknown> =>
+    on.client.call('POST', `/networks/${nameOn(on)}/${what}`, { body: body(on) });
+  return {
+    name: 'connect a running container to a network',
+    unit: 'ms',
+    isRate: false,
+    share: 10,
+    prepare: async on => {
+      await on.client.call('POST', '/networks/create', { body: { Name: nameOn(on) } });
+      await start(on, [], ['busybox', 'sleep', '1000']);
+    },
+    measure: async on => {
+      const begun = performance.now();
+      await call(on, 'connect');
+      const took = performance.now() - begun;
+      await call(on, 'disconnect');
+      return took;
+    },
+    tidy: async on => {
+      await stop(on);
+      await on.client.call('DELETE', `/networks/${nameOn(on)}`).catch(() => undefined);
+    },
+  };
 }
 
 function rate(name: string, unit: string): Omit<Row, 'measure'> {

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { type Element, renderSets } from './firewall-sets.ts';
 
 /** What the firewall knows of a bridge network. */
 export interface FirewallNetwork {
@@ -47,40 +48,6 @@ export interface FirewallEndpoint {
   readonly addresses: readonly FirewallAddress[];
   readonly publications: readonly Publication[];
 }
-
-/** One member of a set or map of our table. */
-export interface Element {
-  readonly set: string;
-  readonly key: string;
-  /** maps only */
-  readonly value?: string;
-}
-
-/** Everything per network or container is an element; the rules themselves never change. */
-const SETS = `
-  set bridges { type ifname; }
-  set internal { type ifname; }
-  set intra { type ifname . ifname; }
-  set home4 { type ipv4_addr . ifname; }
-  set home6 { type ipv6_addr . ifname; }
-  set containers4 { type ipv4_addr; }
-  set containers6 { type ipv6_addr; }
-  set routed4 { type ipv4_addr; }
-  set routed6 { type ipv6_addr; }
-  set unprotected4 { type ipv4_addr; }
-  set unprotected6 { type ipv6_addr; }
-  set trusted4 { type ipv4_addr . ifname; }
-  set trusted6 { type ipv6_addr . ifname; }
-  set open4 { type ipv4_addr . inet_proto . inet_service; }
-  set open6 { type ipv6_addr . inet_proto . inet_service; }
-  map source4 { type ipv4_addr : ipv4_addr; flags interval; }
-  map source6 { type ipv6_addr : ipv6_addr; flags interval; }
-  set masquerade4 { type ipv4_addr; flags interval; }
-  set masquerade6 { type ipv6_addr; flags interval; }
-  map publish4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
-  map publish6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
-  map publish4_any { type inet_proto . inet_service : ipv4_addr . inet_service; }
-  map publish6_any { type inet_proto . inet_service : ipv6_addr . inet_service; }`;
 
 /**
  * Every packet passes some of this, so what most packets need comes first, and those of one family do not walk past the
@@ -223,7 +190,7 @@ export function renderTable(
     // Declared first, so that deleting it cannot fail.
     `table inet ${table}`,
     `delete table inet ${table}`,
-    `table inet ${table} {${SETS}${CHAINS}${prerouting(mode)}\n}`,
+    `table inet ${table} {${renderSets()}${CHAINS}${prerouting(mode)}\n}`,
     renderAdd(table, elements),
   ].join('\n');
 }

@@ -1,11 +1,12 @@
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import { NETLINK_NETFILTER, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import type { NftChain } from '#sys/netlink/nftables-chains';
 import { NftablesView } from '#sys/netlink/nftables-view';
 import { type NftablesWatch, watchNftables } from '#sys/netlink/nftables-watch';
+import { changeElements } from '#sys/netlink/set-element-requests';
 import { type Nftables, openNftables } from '#sys/nftables';
 import {
-  type Element,
   endpointElements,
   type FirewallEndpoint,
   type FirewallMode,
@@ -16,6 +17,7 @@ import {
   renderRemove,
   renderTable,
 } from './firewall-rules.ts';
+import { type Element, encodeElements } from './firewall-sets.ts';
 
 export interface FirewallDeps {
   readonly table: string;
@@ -28,6 +30,8 @@ export interface FirewallDeps {
 }
 
 const RETRY_MS = 500;
+/** What the kernel takes of a message by default holds more than twice as many. */
+const ELEMENTS_MAX = 1_000;
 /** Firewall managers make many transactions in a row. */
 const FOREIGN_PAUSE_MS = 300;
 
@@ -41,6 +45,8 @@ export class Firewall implements Disposable {
   readonly #logger: Logger;
   readonly #nft: Nftables;
   readonly #view = new NftablesView();
+  /** To be kept: see {@link NftablesView}. */
+  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #elements = new Map<string, readonly Element[]>();
   /** numbers of the transactions we made, to know their echoes by */
   readonly #ownGenerations = new Set<number>();
@@ -124,6 +130,7 @@ export class Firewall implements Disposable {
     this.#watch = undefined;
     watch?.[Symbol.dispose]();
     this.#view[Symbol.dispose]();
+    this.#socket[Symbol.dispose]();
     this.#nft[Symbol.dispose]();
   }
 
@@ -141,13 +148,20 @@ export class Firewall implements Disposable {
 
   #apply(before: readonly Element[], after: readonly Element[]): void {
     try {
-      this.#run(renderRemove(this.#table, before) + renderAdd(this.#table, after));
+      this.#change(before, after);
     } catch (error) {
       // Most likely the table is gone or differs. Removals then come with the whole that is written next.
       this.#logger.warn('firewall change refused, writing the whole table', { error: messageOf(error) });
       this.#write(this.#without(before, after));
       this.#onRestored();
     }
+  }
+
+  #change(before: readonly Element[], after: readonly Element[]): void {
+    const [gone, added] = [encodeElements(before), encodeElements(after)];
+    if (gone && added && gone.length + added.length <= ELEMENTS_MAX) {
+      this.#noting(() => this.#socket.runTransaction(changeElements(this.#table, gone, added)));
+    } else this.#run(renderRemove(this.#table, before) + renderAdd(this.#table, after));
   }
 
   #without(before: readonly Element[], after: readonly Element[]): Element[] {
@@ -166,8 +180,13 @@ export class Firewall implements Disposable {
   }
 
   #run(commands: string): void {
+    this.#noting(() => this.#nft.run(commands));
+  }
+
+  /** Notes the number of the transaction that `work` makes. */
+  #noting(work: () => void): void {
     const before = this.#view.generation();
-    this.#nft.run(commands);
+    work();
     const after = this.#view.generation();
     // With somebody's transaction in between ours cannot be told; its echo then costs one more writing.
     if (this.#watch && after === (before + 1) >>> 0) this.#ownGenerations.add(after);

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { test } from 'node:test';
+import { endpointElements, renderTable } from '#network/firewall-rules';
+import { encodeElements } from '#network/firewall-sets';
+import { NETLINK_NETFILTER, NetlinkSocket } from '#sys/netlink/netlink-socket';
+import { changeElements } from '#sys/netlink/set-element-requests';
 import { NftError, openNftLibrary, openNftProgram } from '#sys/nftables';
 import { becomeHost, NetworkFixture, port, whyNot } from './network-fixture.ts';
 import { ask } from './talk.ts';
@@ -28,6 +32,49 @@ for (const [name, open] of [
     nft.run('delete table inet t');
   });
 }
+
+test('members of sets that the kernel is given directly are those that nft makes', { skip }, () => {
+  using nft = openNftLibrary();
+  assert.ok(nft);
+  using socket = new NetlinkSocket(NETLINK_NETFILTER);
+  const addresses = ['10.0.0.2', 'fd00::2'].map(address => ({
+    address,
+    mode: 'routed' as const,
+    trustedLinks: ['eth7', 'fifteen-letters'],
+    openPorts: [{ protocol: 'sctp' as const, containerPort: 65_535 }],
+  }));
+  const publications = (['tcp', 'udp', 'sctp'] as const).flatMap(protocol =>
+    Array.from({ length: 300 }, (_, index) => ({ protocol, hostPort: 1 + index, targetPort: 80 })).flatMap(
+      port => [
+        { ...port, targetIp: '10.0.0.2' },
+        { ...port, targetIp: 'fd00::2' },
+        { ...port, hostIp: '192.0.2.1', targetIp: '10.0.0.2' },
+        { ...port, hostIp: '2001:db8::1', targetIp: 'fd00::2' },
+      ],
+    ),
+  );
+  const elements = endpointElements({ bridge: 'br-0', addresses, publications });
+  nft.run(renderTable('t', elements));
+  const expected = nft.list('list table inet t');
+  nft.run(renderTable('t', []));
+  const encoded = encodeElements(elements) ?? assert.fail();
+  for (let start = 0; start < encoded.length; start += 1_000) {
+    socket.runTransaction(changeElements('t', [], encoded.slice(start, start + 1_000)));
+  }
+  assert.equal(nft.list('list table inet t'), expected);
+
+  const [first = assert.fail()] = encoded;
+  socket.runTransaction(changeElements('t', [first], [first]));
+  assert.equal(nft.list('list table inet t'), expected, 'replaced in one go');
+  const stranger = { set: 'containers4', key: Buffer.from([10, 0, 0, 9]) };
+  assert.throws(() => socket.runTransaction(changeElements('t', [first, stranger], [])), { code: 'ENOENT' });
+  assert.equal(nft.list('list table inet t'), expected, 'nothing happened');
+  socket.runTransaction(changeElements('t', encoded.slice(0, 1_000), []));
+  socket.runTransaction(changeElements('t', encoded.slice(1_000, 2_000), []));
+  socket.runTransaction(changeElements('t', encoded.slice(2_000), []));
+  assert.doesNotMatch(nft.list('list table inet t'), /elements = /);
+  nft.run('delete table inet t');
+});
 
 test('nftables by the library: signals in the middle do no harm', { skip }, async () => {
   using nft = openNftLibrary();
