@@ -96,11 +96,13 @@ async function proxiedHost(ports: readonly PublishedTo[]): Promise<Host> {
 async function startProxies({ netns, serverAddress }: Host): Promise<ChildProcess[]> {
   return Promise.all(
     PUBLISHED.map(({ hostPort, serverPort }) =>
-      serve(netns, hostPort, [
-        values.proxy ?? '',
-        ...['-proto', 'tcp', '-host-ip', LOOPBACK, '-host-port', String(hostPort)],
-        ...['-container-ip', serverAddress, '-container-port', String(serverPort)],
-      ]),
+      serve(
+        netns,
+        hostPort,
+        `${values.proxy} -proto tcp -host-ip ${LOOPBACK} -host-port ${hostPort} -container-ip ${serverAddress} -container-port ${serverPort}`.split(
+          ' ',
+        ),
+      ),
     ),
   );
 }

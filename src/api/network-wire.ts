@@ -1,3 +1,4 @@
+import { type ExactInteger, exactInteger } from '#base/exact-integer';
 import type { SubnetUse } from '#network/ipam';
 import type { Endpoint, Network } from '#network/network';
 import type { ApiMinor } from './api-version.ts';
@@ -40,8 +41,8 @@ export function networkToWire(network: Network, endpoints: readonly NamedEndpoin
   };
 }
 
-/** The largest count that JSON's numbers and an unsigned one of 64 bits both hold. */
-const COUNT_MAX = 2 ** 64 - 2048;
+/** The API's counts have 64 bits and stay at the last one, as the description of 1.52 says. */
+const COUNT_MAX = 2n ** 64n - 1n;
 
 /** Engine API `NetworkStatus`, from 1.52 on. */
 export function statusToWire(use: readonly SubnetUse[]) {
@@ -52,8 +53,8 @@ export function statusToWire(use: readonly SubnetUse[]) {
   return { IPAM: { Subnets: Object.fromEntries(subnets) as Record<string, object> } };
 }
 
-function count(value: bigint): number {
-  return Math.min(Number(value), COUNT_MAX);
+function count(value: bigint): ExactInteger {
+  return exactInteger(value < COUNT_MAX ? value : COUNT_MAX);
 }
 
 function endpointToWire(endpoint: NamedEndpoint) {

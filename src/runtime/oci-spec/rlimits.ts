@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { EngineError } from '#base/errors';
+import { exactInteger } from '#base/exact-integer';
 import type { HostConfig } from '#spec/docker/host-config';
 import type { OciInteger, OciProcess } from '#spec/oci/runtime-spec';
-import { exactInteger } from './exact-integer.ts';
 
 /** Names of `--ulimit`; getrlimit(2) */
 const NAMES = new Set([

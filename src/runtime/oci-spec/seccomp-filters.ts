@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, EngineError, messageOf } from '#base/errors';
+import { exactInteger } from '#base/exact-integer';
 import type { Logger } from '#base/logger';
 import { SingleFlight } from '#base/single-flight';
 import type { ResolvedSeccomp } from '#sys/resolved-seccomp';
 import type { SeccompCompiler } from '#sys/seccomp';
 import { DEFAULT_CAPABILITIES } from './capabilities.ts';
 import { DEFAULT_SECCOMP_PROFILE } from './default-seccomp-profile.ts';
-import { exactInteger } from './exact-integer.ts';
 import type { HostFacts } from './host-facts.ts';
 import { parseSeccompProfile, resolveSeccomp } from './seccomp-profile.ts';
 
