@@ -10,6 +10,7 @@ import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { ArtifactRepository } from '#volume/artifact-repository';
 import { artifactManifest, EMPTY_CONFIG } from '#volume/backup-artifact';
 import { type Fault, FaultProxy } from '../../support/fault-proxy.ts';
+import { Certificate, cannotMakeCertificate, Http2Front } from '../../support/http2-front.ts';
 import { tarOf } from '../../support/image-archive.ts';
 import { rootMissing } from '../../support/image-engine.ts';
 import { cannotRunRegistry, TestRegistry } from '../../support/registry.ts';
@@ -154,6 +155,29 @@ test('the newest are kept, of this volume alone', { skip }, async () => {
   assert.deepEqual(volumes.toSorted(), ['named one', 'one', 'one', 'two']);
   await engine.volumes.artifacts.restore('back', name);
   assert.equal(contentOf(engine, 'back').toString(), '3');
+});
+
+test('over HTTP/2 it is the same, also when a stream is cut', {
+  skip: skip || cannotMakeCertificate,
+}, async () => {
+  using files = new Certificate();
+  await using front = await Http2Front.before(registry.port, files);
+  const rules = join(files.folder, 'rules.json');
+  writeFileSync(rules, JSON.stringify({ registries: [{ prefix: front.host, ca: files.certificate }] }));
+  using fixture = new ClientFixture({ rules });
+  await using engine = await startVolumes(undefined, fixture.client);
+  await filled(engine, 'data', LARGE);
+  let reads = 0;
+  front.fault = ({ path }) => {
+    if (!path.includes('/blobs/sha256:')) return undefined;
+    reads += 1;
+    return reads === 2 ? { reset: { code: 0, after: 3_000_000 } } : undefined; // the first is the question for the configuration
+  };
+  const made = await engine.volumes.artifacts.make('data', `${front.host}/team/second`);
+  await engine.volumes.artifacts.restore('fresh', made.name);
+  assert.ok(contentOf(engine, 'fresh').equals(LARGE));
+  assert.ok(front.seen.every(({ version }) => version === '2.0'));
+  assert.equal(reads, 3);
 });
 
 async function publish(
