@@ -22,12 +22,15 @@ export class PortConflict extends Error {
   readonly code: string;
   /** the container of ours that has it; undefined for some program of the host */
   readonly holder: string | undefined;
+  /** where a range was asked for: what became of each of its ports, this one first */
+  readonly range: readonly PortConflict[];
 
-  constructor(port: PublishedPort, code: string, holder?: string) {
+  constructor(port: PublishedPort, code: string, holder?: string, range: readonly PortConflict[] = []) {
     super(`cannot take port ${port.hostPort}/${port.protocol} of ${port.hostIp}: ${code}`);
     this.port = port;
     this.code = code;
     this.holder = holder;
+    this.range = range;
   }
 }
 
@@ -66,7 +69,7 @@ export class PortBook {
   /**
    * Takes all the ports, or none.
    *
-   * @throws {PortConflict} for the first that cannot be had; `invalid` for what is no address.
+   * @throws {PortConflict} for the first that cannot be had, or all of a range; `invalid` for what is no address.
    */
   take(owner: string, requests: readonly PortRequest[], options: TakeOptions = {}): Reservation[] {
     const reservations: Reservation[] = [];
@@ -139,7 +142,7 @@ export class PortBook {
   }
 
   #takeOne(owner: string, request: PortRequest, hostIps: readonly string[]): Reservation {
-    let conflict: PortConflict | undefined;
+    const conflicts: PortConflict[] = [];
     for (const hostPort of this.#candidates(request)) {
       try {
         const ports = hostIps.map(hostIp => ({
@@ -154,10 +157,13 @@ export class PortBook {
       } catch (error) {
         if (!(error instanceof PortConflict)) throw error;
         if (error.code !== 'EADDRINUSE') throw error; // the next port would fare no better
-        conflict ??= error;
+        conflicts.push(error);
       }
     }
-    throw conflict ?? new EngineError('conflict', 'all ports are allocated');
+    const [first] = conflicts;
+    if (!first) throw new EngineError('conflict', 'all ports are allocated');
+    if (conflicts.length === 1) throw first;
+    throw new PortConflict(first.port, first.code, first.holder, conflicts);
   }
 
   /** One socket for one address, or for both wildcards. */

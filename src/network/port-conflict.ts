@@ -1,5 +1,6 @@
 import { EngineError } from '#base/errors';
 import { findPortOwner, type SocketOwner } from '#sys/inet-socket-owner';
+import type { PublishedPort } from './network.ts';
 import type { PortConflict } from './port-book.ts';
 
 export interface ConflictContext {
@@ -20,11 +21,12 @@ export async function describeConflict(
   context: ConflictContext,
 ): Promise<EngineError> {
   const { hostIp, hostPort, protocol } = conflict.port;
-  const prefix = `driver failed programming external connectivity on endpoint ${context.containerName} (${context.endpointId})`;
+  if (conflict.range.length > 0) return describeRange(conflict.range, context);
+  const prefix = prefixOf(context);
   const binding = `${bracketed(hostIp)}:${hostPort}`;
   const failure = `${prefix}: failed to bind host port for ${binding}:${context.target}/${protocol}`;
   if (conflict.holder !== undefined) {
-    const name = context.nameOf(conflict.holder) ?? conflict.holder.slice(0, 12);
+    const name = holderName(conflict.holder, context);
     return new EngineError(
       'conflict',
       `${prefix}: Bind for ${binding} failed: port is already allocated by container ${name}: stop it, or publish another port`,
@@ -45,6 +47,42 @@ export async function describeConflict(
     ? ownerText(owner)
     : `another program has it: \`ss -lnp sport = :${hostPort}\` may name it`;
   return new EngineError('conflict', `${failure}: address already in use: ${who}`);
+}
+
+/** As many of a range are told one by one. */
+const TOLD = 3;
+
+/** Docker says `all ports are allocated`, and of none which or whose. */
+async function describeRange(range: readonly PortConflict[], context: ConflictContext): Promise<EngineError> {
+  const ports = range.map(({ port }) => port.hostPort);
+  const { hostIp = '', protocol = '' } = range[0]?.port ?? {};
+  const told: string[] = [];
+  for (const { port, holder } of range.slice(0, TOLD)) {
+    told.push(`${port.hostPort} ${await whoHas(port, holder, context)}`);
+  }
+  const more = range.length > TOLD ? `, and ${range.length - TOLD} more` : '';
+  return new EngineError(
+    'conflict',
+    `${prefixOf(context)}: Bind for ${bracketed(hostIp)}:${Math.min(...ports)}-${Math.max(...ports)}/${protocol} failed: all ports are allocated: ${told.join(', ')}${more}: free one, or publish another range`,
+  );
+}
+
+async function whoHas(
+  { protocol, hostPort }: PublishedPort,
+  holder: string | undefined,
+  context: ConflictContext,
+): Promise<string> {
+  if (holder !== undefined) return `by container ${holderName(holder, context)}`;
+  const owner = await findPortOwner(protocol, hostPort);
+  return owner ? `by process ${owner.pid} (${owner.name})` : 'by another program';
+}
+
+function prefixOf({ containerName, endpointId }: ConflictContext): string {
+  return `driver failed programming external connectivity on endpoint ${containerName} (${endpointId})`;
+}
+
+function holderName(holder: string, { nameOf }: ConflictContext): string {
+  return nameOf(holder) ?? holder.slice(0, 12);
 }
 
 /** Another engine is not to be stopped for a port of one of its containers. */

@@ -44,6 +44,26 @@ test('a port that a program of the host has is refused with its process', { skip
   }
 });
 
+test('a range without a free port is refused as a whole, with who has its ports', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  await fixture.run('first', { ports: [port(80, 8090), port(81, 8092), port(82, 8093), port(83, 8094)] });
+  const server = createServer().listen(8091, '0.0.0.0');
+  await once(server, 'listening');
+  const range = (from: number, to: number) => port(80, from, { hostPortLast: to });
+  try {
+    await assert.rejects(fixture.run('second', { ports: [range(8090, 8094)] }), {
+      kind: 'conflict',
+      message: new RegExp(
+        `endpoint second \\([0-9a-f]{64}\\): Bind for 0\\.0\\.0\\.0:8090-8094/tcp failed: all ports are allocated: 8090 by container first, 8091 by process ${process.pid} \\(.+\\), 8092 by container first, and 2 more: free one, or publish another range$`,
+      ),
+    });
+    const third = await fixture.run('third', { ports: [range(8090, 8095)] });
+    assert.equal(third.endpoints[0]?.ports[0]?.hostPort, 8095);
+  } finally {
+    server.close();
+  }
+});
+
 test('an address that the host has not is refused', { skip }, async () => {
   await using fixture = await NetworkFixture.open();
   await assert.rejects(fixture.run('web', { ports: [port(80, 8085, { hostIp: '192.0.2.99' })] }), {
