@@ -14,10 +14,12 @@ export interface ImageGarbageDeps {
   readonly logger: Logger;
 }
 
-/** Removes blobs and layers that no row refers to and no work under way needs. */
+/** Removes blobs and layers that no row refers to and no work under way needs; what such work holds, when it is done. */
 export class ImageGarbage {
   readonly #deps: ImageGarbageDeps;
   readonly #removals = new Set<Promise<void>>();
+  readonly #postponed: Digest[] = [];
+  #isScheduled = false;
 
   constructor(deps: ImageGarbageDeps) {
     this.#deps = deps;
@@ -33,7 +35,11 @@ export class ImageGarbage {
     const { table, blobs: stored, leases } = this.#deps;
     const removed = this.#collectLayers();
     for (const blob of new Set(blobs)) {
-      if (table.ownsBlob(blob) || leases.isHeld(blob)) continue;
+      if (table.ownsBlob(blob)) continue;
+      if (leases.isHeld(blob)) {
+        leases.whenReleased(blob, () => this.#collectSoon([blob]));
+        continue;
+      }
       rescue(blob);
       this.#track(blob, stored.remove(blob));
     }
@@ -42,7 +48,25 @@ export class ImageGarbage {
 
   /** Waits until the files are gone. */
   async settled(): Promise<void> {
+    await Promise.resolve(); // what has just been let go
     while (this.#removals.size > 0) await Promise.all(this.#removals);
+  }
+
+  /** Whoever lets go lets go of much, and may know more that is garbage. */
+  #collectSoon(blobs: readonly Digest[]): void {
+    this.#postponed.push(...blobs);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      try {
+        this.collect(this.#postponed.splice(0));
+      } catch (error) {
+        this.#deps.logger.warn('what nobody needs any more goes at the next start', {
+          error: messageOf(error),
+        });
+      }
+    });
   }
 
   /** Nobody waits for the disk. What is left on it at the next start is swept. */
@@ -69,7 +93,11 @@ export class ImageGarbage {
     const removed: string[] = [];
     // Newest first: a layer is younger than those below it.
     for (const name of snapshots.committedNames().toReversed()) {
-      if (!isDigest(name) || table.ownsChain(name) || leases.isHeld(name)) continue;
+      if (!isDigest(name) || table.ownsChain(name)) continue;
+      if (leases.isHeld(name)) {
+        leases.whenReleased(name, () => this.#collectSoon([]));
+        continue;
+      }
       try {
         snapshots.remove(name);
         removed.push(name);

@@ -10,7 +10,7 @@ import type { RegistryClient } from '#distribution/registry-client';
 import type { Repository } from '#distribution/repository';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import { MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
-import { type Platform, platformFit } from '#spec/oci/platform';
+import type { Platform } from '#spec/oci/platform';
 import {
   canonicalName,
   canonicalReference,
@@ -22,7 +22,6 @@ import {
 import type { ContentStore } from '#store/content-store';
 import type { Leases } from '#store/leases';
 import type { BlobTable } from './blob-table.ts';
-import { platformNotFound } from './errors.ts';
 import type { Image } from './image.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import type { ImageIntake } from './image-intake.ts';
@@ -36,6 +35,7 @@ import {
 import type { ImageTable } from './image-table.ts';
 import { compressLayer } from './layer-compressor.ts';
 import type { ManifestBlob, ManifestRecord, ManifestTable } from './manifest-table.ts';
+import { imagesOf, neededBy, type PlannedImage, type PushPlan, planPush } from './push-plan.ts';
 import { type EmitPush, PushProgress } from './push-progress.ts';
 
 export interface PushOptions extends Abortable {
@@ -106,15 +106,13 @@ export class ImagePusher {
   }
 
   async #pushOne(push: Push, platform: Platform | undefined): Promise<void> {
-    const { manifests, catalog, events } = this.#deps;
+    const { catalog, events, leases } = this.#deps;
     const { reference, repository, emit, signal } = push;
     const name = canonicalReference(reference);
-    const target = catalog.targetOf(name);
-    const row = target === undefined ? undefined : manifests.find(target);
+    const plan = planPush(this.#deps, name, platform);
+    using _lease = leases.hold(neededBy(plan));
     const pushed =
-      row && row.imageId === undefined && platform === undefined
-        ? await this.#pushIndex(push, row, name)
-        : await this.#pushImage(push, this.#imageFor(name, platform), row);
+      'index' in plan ? await this.#pushIndex(push, plan, name) : await this.#pushImage(push, plan.image);
     throwIfAborted(signal);
     const tag = reference.tag ?? 'latest';
     await repository.putManifest(tag, pushed.mediaType, pushed.content, { signal });
@@ -122,7 +120,7 @@ export class ImagePusher {
     if (platform === undefined) this.#remember(push, digest);
     emit({ status: `${tag}: digest: ${digest} size: ${content.length}` });
     emit({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: content.length } });
-    const image = catalog.find(name);
+    const image = catalog.find(name) ?? imagesOf(plan)[0]?.image;
     if (image) {
       catalog.refresh(image.id);
       const attributes = { ...image.config.Labels, name: familiarName(reference) };
@@ -140,79 +138,58 @@ export class ImagePusher {
     if (named.target === undefined) intake.name(reference, { imageId: named.imageId, target: digest });
   }
 
-  #imageFor(name: string, platform: Platform | undefined): Image {
-    const variants = this.#deps.catalog.variants(name);
-    const [first] = variants;
-    if (!first) throw new EngineError('notFound', `An image does not exist locally with the tag: ${name}`);
-    if (!platform) return first;
-    const found = variants.find(variant => platformFit(platform, variant.platform) > 0);
-    if (!found) throw platformNotFound(name, platform);
-    return found;
-  }
-
   /** With everything it leads to; when not all of that is here or there, the one image that is, as Docker does. */
-  async #pushIndex(push: Push, row: ManifestRecord, name: string): Promise<ManifestRecord | LayeredManifest> {
-    const { manifests, catalog } = this.#deps;
-    const members = manifests.membersOf(row.digest);
-    const here = new Set(members.map(({ digest }) => digest));
+  async #pushIndex(
+    push: Push,
+    plan: Extract<PushPlan, { index: object }>,
+    name: string,
+  ): Promise<ManifestRecord | LayeredManifest> {
+    const { index: row, members } = plan;
+    const here = new Set(members.map(({ manifest }) => manifest.digest));
     const document = parseManifest(row.content, row.mediaType, row.digest);
     const entries = document.kind === 'index' ? document.index.manifests : [];
     const missing = [];
     for (const entry of entries) {
       if (!here.has(entry.digest) && !(await isThere(push, entry.digest))) missing.push(entry);
     }
-    const images = members.filter(({ imageId }) => imageId !== undefined);
     if (missing.length > 0) {
-      const [only] = images;
-      const image = only?.imageId === undefined ? undefined : catalog.byId(only.imageId);
-      if (!image || images.length > 1) {
+      const [image, ...others] = imagesOf(plan);
+      if (!image || others.length > 0) {
         throw new EngineError(
           'notFound',
           `cannot push ${name}: ${missing.length} of the ${entries.length} platforms of its index are not here; choose one with --platform, or pull them`,
         );
       }
-      const manifest = await this.#pushImage(push, image, row);
+      const manifest = await this.#pushImage(push, image);
       push.emit({ aux: insteadOfIndex(row, manifest) });
       return manifest;
     }
-    for (const member of members.toReversed()) {
-      if (member.imageId === undefined) await this.#pushArtifact(push, member);
-      else {
-        const image = catalog.byId(member.imageId);
-        if (image) await this.#pushImage(push, image, member);
-      }
-      const { digest, mediaType, content } = member;
-      await push.repository.putManifest(digest, mediaType, content, { signal: push.signal });
+    for (const { manifest, content } of members.toReversed()) {
+      if ('image' in content) await this.#pushImage(push, content);
+      else for (const blob of content) await this.#sendBlob(push, blob, undefined);
+      const { digest, mediaType, content: bytes } = manifest;
+      await push.repository.putManifest(digest, mediaType, bytes, { signal: push.signal });
     }
     return row;
-  }
-
-  async #pushArtifact(push: Push, { digest }: ManifestRecord): Promise<void> {
-    for (const blob of this.#deps.manifests.blobsOf(digest)) await this.#sendBlob(push, blob, undefined);
   }
 
   /** Its layers and configuration. @returns the manifest, which the caller sends. */
   async #pushImage(
     push: Push,
-    image: Image,
-    target: ManifestRecord | undefined,
+    { image, record, known }: PlannedImage,
   ): Promise<ManifestRecord | LayeredManifest> {
     const { manifests, table, blobs } = this.#deps;
-    const members = target ? manifests.membersOf(target.digest).map(({ digest }) => digest) : [];
-    const own = manifests.ofImage(image.id);
-    const known = own.find(({ digest }) => digest === target?.digest || members.includes(digest)) ?? own[0];
-    const record = table.find(image.id);
-    if (!record) throw new EngineError('notFound', `No such image: ${image.id}`);
     if (known) {
-      await this.#sendLayers(push, image, manifests.blobsOf(known.digest));
-      await this.#sendConfig(push, record.id, record.config, known);
-      return known;
+      await this.#sendLayers(push, image, known.blobs);
+      await this.#sendConfig(push, record.id, record.config, known.manifest);
+      return known.manifest;
     }
     const layers = await this.#sendCompressed(push, image);
     const made = makeManifest('docker', record, layers);
     await this.#sendConfig(push, record.id, record.config, made);
     // What the registry has now can be sent again under the same digest, as long as its layers can be made again.
-    if (layers.every(({ digest }) => blobs.has(digest))) manifests.insert({ ...made, imageId: image.id });
+    const isKept = table.find(image.id) !== undefined && layers.every(({ digest }) => blobs.has(digest));
+    if (isKept) manifests.insert({ ...made, imageId: image.id });
     return made;
   }
 
@@ -254,10 +231,9 @@ export class ImagePusher {
   }
 
   async #sendBlob(push: Push, blob: ManifestBlob, progress: PushProgress | undefined): Promise<void> {
-    const { blobs, leases } = this.#deps;
+    const { blobs } = this.#deps;
     const { digest, sizeBytes, mediaType } = blob;
     if (push.sent.has(digest)) return progress?.say('Layer already exists');
-    using _lease = leases.hold([digest]);
     const open = (offset: number): Readable => {
       if (!blobs.has(digest)) throw blobMissing(digest);
       return Readable.from(skipped(blobs.open(digest, { signal: push.signal }), offset), {

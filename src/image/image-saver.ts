@@ -135,7 +135,7 @@ export class ImageSaver {
 
   async *#write(archive: Archive, { signal }: Abortable): AsyncGenerator<Buffer> {
     const { blobs, leases, events } = this.#deps;
-    using _lease = leases.hold(archive.blobs.keys());
+    using _lease = leases.hold([...archive.blobs.keys(), ...archive.layers()]);
     yield tarEntry({ path: 'blobs/', type: 'directory', mode: 0o755 });
     yield tarEntry({ path: 'blobs/sha256/', type: 'directory', mode: 0o755 });
     for (const [digest, content] of archive.documents) yield tarEntry({ path: pathOf(digest) }, content);
@@ -182,6 +182,11 @@ class Archive {
     const entry = this.#docker.get(image.id) ?? { image, layers, tags: new Set() };
     if (tag && !image.isVariant) entry.tags.add(familiarReference(tag));
     this.#docker.set(image.id, entry);
+  }
+
+  /** what blobs that are not kept are made from again */
+  layers(): Digest[] {
+    return this.images().flatMap(({ layers }) => layers.map(({ chainId }) => chainId));
   }
 
   name(

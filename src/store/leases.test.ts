@@ -12,3 +12,16 @@ test('a name is held until its last holder lets go', () => {
   two[Symbol.dispose]();
   assert.equal(leases.isHeld('a'), false);
 });
+
+test('who waits for a name is called once, when nobody holds it any more', () => {
+  const leases = new Leases();
+  const one = leases.hold(['a', 'b']);
+  const two = leases.hold(['a']);
+  const released: string[] = [];
+  for (const name of ['a', 'a', 'b']) leases.whenReleased(name, freed => released.push(freed));
+  one[Symbol.dispose]();
+  assert.deepEqual(released, ['b']);
+  two[Symbol.dispose]();
+  leases.hold(['a'])[Symbol.dispose]();
+  assert.deepEqual(released, ['b', 'a']);
+});

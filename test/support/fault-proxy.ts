@@ -38,8 +38,9 @@ export interface SeenRequest {
 /** Stands before a server, and passes on what it says with faults. Dispose it with `await using`. */
 export class FaultProxy implements AsyncDisposable {
   readonly seen: SeenRequest[] = [];
-  /** asked for every request; `undefined`: it passes as it is */
-  fault: (request: SeenRequest, count: number) => Fault | undefined = () => undefined;
+  /** asked for every request, which waits for the answer; `undefined`: it passes as it is */
+  fault: (request: SeenRequest, count: number) => Fault | undefined | Promise<Fault | undefined> = () =>
+    undefined;
   readonly #server: Server;
   readonly #upstream: number;
 
@@ -90,7 +91,7 @@ export class FaultProxy implements AsyncDisposable {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const seen = { method: request.method ?? '', path: request.url ?? '', headers: request.headers };
     this.seen.push(seen);
-    const fault = this.fault(seen, this.seen.length) ?? {};
+    const fault = (await this.fault(seen, this.seen.length)) ?? {};
     if (fault.delayMs !== undefined) await pause(fault.delayMs, undefined, { ref: false });
     if (fault.answer) {
       const { status, headers = {}, body = '' } = fault.answer;
