@@ -31,6 +31,7 @@ import { Database } from '#store/database';
 import { ErofsMaker, erofsProgram } from '#store/erofs-maker';
 import { JailPool } from '#store/jail-pool';
 import { Journal, journalMigrations } from '#store/journal';
+import { Leases } from '#store/leases';
 import { ProgramJail } from '#store/program-jail';
 import { repairHybrid } from '#sys/cgroup';
 import { linuxMounts } from '#sys/mount';
@@ -192,13 +193,15 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
       blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
   const content = new ContentStore({ root: join(root, 'content') });
-  const blobs = new RebuiltBlobs({ ...shared, jail: shared.rebuild, content, tars: snapshots });
+  const leases = new Leases();
+  const blobs = new RebuiltBlobs({ ...shared, jail: shared.rebuild, content, tars: snapshots, leases });
   const registries = createRegistries(config, content, shared.logger);
   const images = new ImageService({
     ...shared,
     content,
     registries,
     blobs,
+    leases,
     cleanup: config.cleanup,
     trustPolicy: new TrustPolicy({ path: config.trustPolicyPath }),
     snapshots,

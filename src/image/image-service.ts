@@ -18,7 +18,7 @@ import {
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
-import { Leases } from '#store/leases';
+import type { Leases } from '#store/leases';
 import { adoptManifests } from './adopt-manifests.ts';
 import { ArchiveSpool } from './archive-spool.ts';
 import type { Attestation } from './attestation/attestation-reader.ts';
@@ -56,6 +56,8 @@ export interface ImageServiceDeps {
   readonly content: ContentStore;
   /** where blobs are read from: not every one of them is in `content` */
   readonly blobs: LayerBlobs;
+  /** the ones that {@link blobs} keep to */
+  readonly leases: Leases;
   readonly registries: Pick<RegistryClient, 'repository' | 'keep' | 'sweep'>;
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'measure' | 'packLayers'>;
@@ -108,7 +110,6 @@ export class ImageService {
   readonly #deps: ImageServiceDeps;
   readonly #platform: Platform;
   readonly #catalog: ImageCatalog;
-  readonly #leases = new Leases();
   readonly #intake: ImageIntake;
   readonly #remover: ImageRemover;
   readonly #garbage: ImageGarbage;
@@ -131,7 +132,7 @@ export class ImageService {
     const manifests = new ManifestTable(deps.db);
     adoptManifests(table, manifests, deps.content);
     const catalog = new ImageCatalog({ table, manifests, logger: deps.logger });
-    const leases = this.#leases;
+    const { leases } = deps;
     const garbage = new ImageGarbage({ ...deps, table, leases });
     const adder = new ImageAdder({ ...deps, table, manifests });
     const isRunning = deps.isRunning ?? (() => false);

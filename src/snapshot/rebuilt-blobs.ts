@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { type Abortable, throwIfAborted } from '#base/abortable';
-import { EngineError, isKind, messageOf } from '#base/errors';
+import { type Abortable, orAborted, throwIfAborted } from '#base/abortable';
+import { EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import { SingleFlight } from '#base/single-flight';
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
+import type { Leases } from '#store/leases';
 import type { TarPlace } from '#store/tar-place';
 import { type LayerBlobRecord, LayerBlobTable } from './layer-blob-table.ts';
 import type { LayerBlobs } from './layer-blobs.ts';
@@ -17,6 +18,8 @@ export interface RebuiltBlobsDeps {
   readonly db: Database;
   readonly content: ContentStore;
   readonly tars: LayerTars;
+  /** what work under way needs as it is */
+  readonly leases: Pick<Leases, 'isHeld'>;
   /** threads of its own: what it does takes long, and nobody waits for most of it */
   readonly jail: Pick<JailPool, 'run'>;
   readonly logger: Logger;
@@ -29,6 +32,8 @@ const DEFAULT_IDLE_MS = 10 * 60 * 1000;
 /**
  * Blobs that are kept once: where the layer of a compressed blob is kept as its tar, and the exact blob can be made from that again, which
  * is proven byte by byte, the blob itself goes. Whoever opens it has it made again, and it stays until the engine is idle.
+ *
+ * Making one again and tidying never go at the same time: both change what layers are kept as. Whoever waits for a blob goes first.
  */
 export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
   readonly #deps: RebuiltBlobsDeps;
@@ -37,7 +42,9 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
   /** being read */
   readonly #open = new Map<Digest, number>();
   #timer: NodeJS.Timeout | undefined;
-  #idleWork: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
+  #tidying: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
+  /** under way or waiting for a pass to end */
+  readonly #rebuilds = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(deps: RebuiltBlobsDeps) {
@@ -88,8 +95,37 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
     for (const { digest } of this.#table.list()) if (!isOwned(digest)) this.#table.delete(digest);
   }
 
-  /** Looks for recipes, lets go of blobs that have one, and packs layers. */
+  /** Looks for recipes, lets go of blobs that have one, and packs layers. Begins again after those who need a blob at once. */
   async tidy({ signal }: Abortable = {}): Promise<void> {
+    for (;;) {
+      throwIfAborted(signal);
+      if (this.#isClosed) throw new EngineError('unavailable', 'the engine is shutting down');
+      const others = [...this.#rebuilds, ...(this.#tidying ? [this.#tidying.done] : [])];
+      if (others.length > 0) {
+        await orAborted(Promise.allSettled(others), signal);
+        continue;
+      }
+      const stop = new AbortController();
+      const work = this.#tidyOnce(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);
+      const tidying = { stop, done: work.catch(() => undefined) };
+      this.#tidying = tidying;
+      try {
+        return await work;
+      } catch (error) {
+        if (!stop.signal.aborted) throw error;
+      } finally {
+        if (this.#tidying === tidying) this.#tidying = undefined;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#interrupt();
+  }
+
+  async #tidyOnce(signal: AbortSignal): Promise<void> {
     for (const record of this.#table.list()) {
       throwIfAborted(signal);
       if (!this.#deps.content.has(record.digest)) continue;
@@ -97,20 +133,19 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
       if (recipe) await this.#drop(record);
     }
     await this.#deps.tars.pack(signal);
+    throwIfAborted(signal);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await this.#endIdleWork();
-  }
-
-  async #find(record: LayerBlobRecord, signal: AbortSignal | undefined): Promise<object | undefined> {
+  async #find(record: LayerBlobRecord, signal: AbortSignal): Promise<object | undefined> {
     const { content, jail, tars, logger } = this.#deps;
     const tar = tars.tarOf(record.diffId);
     if (tar === undefined) return undefined;
     const input = { blob: content.path(record.digest), tar, tarBytes: record.tarBytes };
-    const recipe = await jail.run('findRecipe', input, signal ? { signal } : {});
+    const recipe = await jail.run('findRecipe', input, { signal }).catch((error: unknown) => {
+      if (content.has(record.digest)) throw error;
+      return undefined; // its image was removed meanwhile
+    });
+    if (!this.#table.find(record.digest)) return undefined;
     this.#table.setRecipe(record.digest, recipe);
     logger.debug('looked how a blob can be rebuilt', { blob: record.digest, recipe: recipe?.compressor });
     return recipe;
@@ -118,8 +153,9 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
 
   /** Row first, to stay; then the file. */
   async #drop({ digest, diffId }: LayerBlobRecord): Promise<void> {
-    const { db, content, tars } = this.#deps;
+    const { db, content, tars, leases } = this.#deps;
     await db.synced();
+    if (leases.isHeld(digest)) return this.#workLater();
     if (this.#open.has(digest) || !tars.isKeptAsTar(diffId) || !this.#recipeOf(digest)) return;
     rmSync(content.path(digest), { force: true }); // at once: whoever opens it next sees that it is gone
   }
@@ -131,8 +167,16 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
   }
 
   async #rebuild(digest: Digest, signal: AbortSignal | undefined): Promise<void> {
-    await this.#endIdleWork();
-    await this.#rebuilding.run(digest, stop => this.#rebuildNow(digest, stop), signal ? { signal } : {});
+    const work = (async () => {
+      await this.#interrupt();
+      await this.#rebuilding.run(digest, stop => this.#rebuildNow(digest, stop), signal ? { signal } : {});
+    })();
+    this.#rebuilds.add(work); // at once: no further pass begins
+    try {
+      await work;
+    } finally {
+      this.#rebuilds.delete(work);
+    }
   }
 
   async #rebuildNow(digest: Digest, signal: AbortSignal): Promise<void> {
@@ -158,19 +202,15 @@ export class RebuiltBlobs implements LayerBlobs, AsyncDisposable {
   }
 
   async #workNow(): Promise<void> {
-    if (this.#idleWork) return;
-    const stop = new AbortController();
-    const done = this.tidy({ signal: stop.signal }).catch((error: unknown) => {
-      if (isKind(error, 'cancelled')) return this.#workLater();
+    if (this.#tidying) return this.#workLater();
+    await this.tidy().catch((error: unknown) => {
+      if (this.#isClosed) return;
       this.#deps.logger.warn('cannot look which blobs can be rebuilt', { error: messageOf(error) });
     });
-    this.#idleWork = { stop, done };
-    await done;
-    this.#idleWork = undefined;
   }
 
-  async #endIdleWork(): Promise<void> {
-    this.#idleWork?.stop.abort();
-    await this.#idleWork?.done;
+  async #interrupt(): Promise<void> {
+    this.#tidying?.stop.abort();
+    await this.#tidying?.done;
   }
 }

@@ -14,6 +14,7 @@ import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
+import { Leases } from '#store/leases';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
 
 /** The image part of an engine on a temporary root; disposing it removes everything. */
@@ -24,6 +25,7 @@ export interface ImageEngine extends AsyncDisposable {
   readonly blobs: RebuiltBlobs;
   readonly snapshots: OverlaySnapshotter;
   readonly jail: JailPool;
+  readonly leases: Leases;
   readonly events: Omit<EngineEvent, 'timeNanos'>[];
   /** Ends the engine as a crash would, and starts another one on the same root. */
   restart(): ImageEngine;
@@ -49,7 +51,8 @@ export function startImageEngine(
       blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
   const content = new ContentStore({ root: join(root, 'content') });
-  const blobs = new RebuiltBlobs({ db, content, tars: snapshots, jail, logger: silentLogger });
+  const leases = new Leases();
+  const blobs = new RebuiltBlobs({ db, content, tars: snapshots, jail, leases, logger: silentLogger });
   const registries = new RegistryClient({
     content,
     partialRoot: join(root, 'content', 'partial'),
@@ -66,6 +69,7 @@ export function startImageEngine(
     content,
     registries,
     blobs,
+    leases,
     snapshots,
     jail,
     events: { emit: event => void events.push(event) },
@@ -85,6 +89,7 @@ export function startImageEngine(
     blobs,
     snapshots,
     jail,
+    leases,
     events,
     restart: () => {
       close();

@@ -10,12 +10,14 @@ import { silentLogger } from '#base/logger';
 import { layerBlobMigrations } from '#snapshot/layer-blob-table';
 import type { LayerFormatName } from '#snapshot/layer-format';
 import { OverlaySnapshotter } from '#snapshot/overlay-snapshotter';
-import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
+import { RebuiltBlobs, type RebuiltBlobsDeps } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
+import type { LayerTars } from '#snapshot/snapshotter';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
+import { Leases } from '#store/leases';
 import { linuxMounts } from '#sys/mount';
 import { goGzip } from '../../support/go-gzip.ts';
 import { rootMissing } from '../../support/image-engine.ts';
@@ -47,6 +49,7 @@ function start(format: LayerFormatName = 'erofs') {
   db.migrate([...snapshotMigrations, ...layerBlobMigrations], silentLogger);
   const jail = new JailPool();
   const content = new ContentStore({ root: join(root, 'content') });
+  const leases = new Leases();
   const snapshots = new OverlaySnapshotter({
     db,
     jail,
@@ -57,13 +60,15 @@ function start(format: LayerFormatName = 'erofs') {
     onTar: (diffId, { blobDigest, blobBytes, tarBytes }) =>
       blobs.note({ digest: blobDigest, sizeBytes: blobBytes, diffId, tarBytes }),
   });
-  const open = (idleMs = NEVER_MS): RebuiltBlobs =>
-    new RebuiltBlobs({ db, content, tars: snapshots, jail, logger: silentLogger, idleMs });
+  const open = (idleMs = NEVER_MS, other: Partial<RebuiltBlobsDeps> = {}): RebuiltBlobs =>
+    new RebuiltBlobs({ db, content, tars: snapshots, jail, leases, logger: silentLogger, idleMs, ...other });
   const blobs = open();
   return {
     root,
+    jail,
     snapshots,
     content,
+    leases,
     blobs,
     open,
     take: async (bytes: Buffer, tar = TAR): Promise<Digest> => {
@@ -180,4 +185,78 @@ test('blobs go by themselves when no layer has come for a while', { skip }, asyn
     assert.ok(Date.now() < deadline);
     await new Promise(resolve => setTimeout(resolve, 10));
   }
+});
+
+test('a blob that work under way needs as it is stays until that is done', { skip }, async () => {
+  await using engine = start();
+  const digest = await engine.take(goGzip(TAR));
+  const lease = engine.leases.hold([digest]);
+  await engine.blobs.tidy();
+  assert.equal(engine.content.has(digest), true);
+  lease[Symbol.dispose]();
+  await engine.blobs.tidy();
+  assert.equal(engine.content.has(digest), false);
+});
+
+/** The tars of layers, with another way to pack them. */
+function packedBy({ snapshots }: ReturnType<typeof start>, pack: LayerTars['pack']): LayerTars {
+  return {
+    tarOf: diffId => snapshots.tarOf(diffId),
+    isKeptAsTar: diffId => snapshots.isKeptAsTar(diffId),
+    pack,
+  };
+}
+
+test('tidy() waits for blobs that are being made again: it would change what they are made from', {
+  skip,
+}, async () => {
+  await using engine = start();
+  const bytes = goGzip(TAR);
+  const digest = await engine.take(bytes);
+  await engine.blobs.tidy();
+  const log: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const jail: RebuiltBlobsDeps['jail'] = {
+    run: async (job, input, options) => {
+      log.push(job);
+      begun.resolve();
+      await goOn.promise;
+      return await engine.jail.run(job, input, options);
+    },
+  };
+  const tars = packedBy(engine, async () => void log.push('pack'));
+  await using blobs = engine.open(NEVER_MS, { jail, tars });
+  const reading = read(blobs, digest);
+  await begun.promise;
+  const tidying = blobs.tidy();
+  await new Promise(setImmediate);
+  assert.deepEqual(log, ['rebuild']);
+  goOn.resolve();
+  assert.ok((await reading).equals(bytes));
+  await tidying;
+  assert.deepEqual(log, ['rebuild', 'pack']);
+});
+
+test('tidy() gives way to who needs a blob at once, and then does what it was asked for', {
+  skip,
+}, async () => {
+  await using engine = start();
+  const bytes = goGzip(TAR);
+  const digest = await engine.take(bytes);
+  await engine.blobs.tidy();
+  const packing = Promise.withResolvers<void>();
+  let passes = 0;
+  const tars = packedBy(engine, async signal => {
+    passes += 1;
+    if (passes > 1) return;
+    packing.resolve();
+    await new Promise(resolve => signal?.addEventListener('abort', resolve, { once: true }));
+  });
+  await using blobs = engine.open(NEVER_MS, { tars });
+  const tidying = blobs.tidy();
+  await packing.promise;
+  assert.ok((await read(blobs, digest)).equals(bytes));
+  await tidying;
+  assert.equal(passes, 2);
 });
