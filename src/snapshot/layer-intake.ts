@@ -52,7 +52,8 @@ export class LayerIntake {
 
   /** Waits for the layer below, if it is on its way. */
   async parentOf(parent: string | undefined, signal: AbortSignal): Promise<void> {
-    const pending = parent === undefined ? undefined : this.#pending.get(parent);
+    if (parent === undefined || this.#deps.hasCommitted(parent)) return; // others may still be on their way to it
+    const pending = this.#pending.get(parent);
     if (pending) await orAborted(firstOf([...pending.values()]), signal);
   }
 
