@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream';
 import { EngineError } from '#base/errors';
 import type { ContainerFileApi } from './container-file-routes.ts';
+
+const PATH_STAT = { name: 'etc', size: 4096, mode: 0o040755, mtimeMs: 1_767_322_445_000, linkTarget: '' };
 
 /** The files of the container `web`. */
 export function fakeContainerFiles(): ContainerFileApi['files'] {
@@ -19,6 +22,15 @@ export function fakeContainerFiles(): ContainerFileApi['files'] {
       check(reference);
       return tar();
     },
+    stat: async reference => {
+      check(reference);
+      return PATH_STAT;
+    },
+    read: async reference => {
+      check(reference);
+      return { stat: PATH_STAT, tar: Readable.from(tar()) };
+    },
+    write: async reference => check(reference),
   };
 }
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
-import { type Reply, reply } from '#http/reply';
+import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text, textMap, whole } from '#spec/docker/lenient';
@@ -13,6 +13,7 @@ import type { VolumeSnapshot } from '#volume/volume';
 import type { Backup, VolumeBackups } from '#volume/volume-backups';
 import type { VolumeContents } from '#volume/volume-contents';
 import type { VolumeService } from '#volume/volume-service';
+import { withPathStat } from './path-stat.ts';
 import { pausedStream } from './paused-stream.ts';
 import { credentialsOf } from './registry-credentials.ts';
 import { volumeToWire } from './volume-wire.ts';
@@ -96,11 +97,12 @@ function archiveRoutes(contents: VolumeContentDeps['volumes']['contents']): Rout
   const pattern = '/quai/volumes/{name}/archive';
   return [
     route('HEAD', pattern, { query: PathQuery }, async ({ params, query }) =>
-      statReply(reply.empty(), await contents.stat(params.name, query.path)),
+      withPathStat(reply.empty(), { ...(await contents.stat(params.name, query.path)), linkTarget: '' }),
     ),
     route('GET', pattern, { query: PathQuery }, async ({ params, query: { path }, signal }) => {
       const stat = await contents.stat(params.name, path); // what is not there is said before the stream begins
-      return statReply(reply.stream(TAR, await contents.pack(params.name, { path, signal })), stat);
+      const tar = await contents.pack(params.name, { path, signal });
+      return withPathStat(reply.stream(TAR, tar), { ...stat, linkTarget: '' });
     }),
     route('PUT', pattern, { query: PathQuery }, async ({ params, query, bytes, signal }) => {
       await contents.put(params.name, query.path, bytes, { signal });
@@ -204,21 +206,4 @@ function artifactToWire({ name, volume, createdAt, digest, archive }: ArtifactBa
     Size: archive.size,
     Sha256: archive.digest.replace('sha256:', ''),
   };
-}
-
-/** The header that Docker's clients read before they unpack. */
-function statReply<R extends Extract<Reply, { readonly headers: unknown }>>(
-  answer: R,
-  { name, size, mode, mtimeMs }: Awaited<ReturnType<VolumeContents['stat']>>,
-): R {
-  const stat = { name, size, mode: goMode(mode), mtime: new Date(mtimeMs).toISOString(), linkTarget: '' };
-  const value = Buffer.from(JSON.stringify(stat)).toString('base64');
-  return { ...answer, headers: { ...answer.headers, 'X-Docker-Container-Path-Stat': value } };
-}
-
-/** Go's `os.FileMode` of the kinds that matter to who copies: directory, link, neither. */
-function goMode(mode: number): number {
-  const kind = mode & 0o170000;
-  const bits = kind === 0o040000 ? 2 ** 31 : kind === 0o120000 ? 2 ** 27 : 0;
-  return bits + (mode & 0o777);
 }

@@ -46,6 +46,7 @@ export const commonCommands: readonly CommandEntry[] = [
 export const otherCommands: readonly CommandEntry[] = [
   entry(['attach', 'container attach'], async () => (await import('./commands/attach.ts')).attach),
   entry(['commit', 'container commit'], async () => (await import('./commands/commit.ts')).commit),
+  entry(['cp', 'container cp'], async () => (await import('./commands/cp.ts')).copy),
   entry(['create', 'container create'], async () => (await import('./commands/create.ts')).create),
   entry(['diff', 'container diff'], async () => (await import('./commands/diff.ts')).diff),
   entry(['events', 'system events'], async () => (await import('./commands/events.ts')).events),
@@ -117,11 +118,6 @@ const DOCKER_CAN = 'docker';
 const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
 const AGAIN =
   'Make the container again with other options (its files outside of volumes go): quai rm -f CONTAINER, then quai run … IMAGE';
-const COPY = [
-  'Meanwhile, if the image has tar:  quai exec CONTAINER tar -c -C /FOLDER FILE | tar -x',
-  '                                  tar -c FILE | quai exec -i CONTAINER tar -x -C /FOLDER',
-  'Files of volumes are copied by:   quai volume cp',
-].join('\n');
 const BUILD = 'Build elsewhere into an archive (docker save, podman save), then: quai load -i FILE.tar';
 const STATS = 'Meanwhile, the processes of a container:  quai top CONTAINER';
 
@@ -137,7 +133,6 @@ export const missingCommands: Readonly<Record<string, string>> = {
   compose: '',
   config: NO_SWARM,
   context: 'The engine is chosen by --host, QUAI_HOST or DOCKER_HOST.',
-  cp: COPY,
   node: NO_SWARM,
   secret: NO_SWARM,
   service: NO_SWARM,
@@ -146,7 +141,6 @@ export const missingCommands: Readonly<Record<string, string>> = {
   swarm: NO_SWARM,
   trust: DOCKER_CAN,
   update: AGAIN,
-  'container cp': COPY,
   'container stats': STATS,
   'container update': AGAIN,
   'image build': BUILD,

@@ -1,8 +1,25 @@
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
+import { newId } from '#base/ids';
+import { lookUpUser } from '#runtime/oci-spec/user-lookup';
+import { byteString } from '#spec/tar/byte-string';
 import type { FileChange } from '#store/jail-jobs';
+import { spoolArchive } from '#store/spool-archive';
+import { absolutePath, checkDestination, checkSource, type PathStat, statPath } from './archive-access.ts';
+import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { containerNotFound } from './errors.ts';
 import { checkReadable, findChanges, packRoot } from './layer-access.ts';
+import { checkCopy, type RootView, runningRoot, stoppedRoot } from './root-view.ts';
+
+export interface WriteOptions extends Abortable {
+  /** Fail rather than put a directory in the place of something else, or the other way round. */
+  readonly keepsKinds: boolean;
+  /** All of it shall belong to the container's user, where that is set. */
+  readonly copiesOwner: boolean;
+}
 
 /** The files of containers, running or not. */
 export class ContainerFiles {
@@ -28,6 +45,113 @@ export class ContainerFiles {
     const tar = packRoot(container, { snapshots, jail: streams }, options);
     emitContainerEvent(this.#context, container, 'export');
     return this.#whole(container.id, tar);
+  }
+
+  /** What is at a path, as `docker cp` asks it. @throws `notFound` for container or path. */
+  async stat(reference: string, path: string, options: Abortable = {}): Promise<PathStat> {
+    const container = this.#context.index.get(reference);
+    const absolute = absolutePath(path);
+    await using view = await this.#readView(container, options);
+    return statPath(view.fd, absolute, reference);
+  }
+
+  /** A tar of what is at a path, with what is mounted there as the container sees it. @throws as {@link stat}, `invalid`. */
+  async read(
+    reference: string,
+    path: string,
+    options: Abortable = {},
+  ): Promise<{ readonly stat: PathStat; readonly tar: Readable }> {
+    const container = this.#context.index.get(reference);
+    const absolute = absolutePath(path);
+    await using held = new AsyncDisposableStack();
+    const view = held.use(await this.#readView(container, options));
+    const stat = statPath(view.fd, absolute, reference);
+    checkSource(view.fd, absolute, reference);
+    const owned = held.move();
+    const tar = this.#context.streams.pack(
+      { root: view.fd, path: absolute, name: byteString(stat.name), entersMounts: true },
+      { ...options, onEnd: () => void owned.disposeAsync() },
+    );
+    emitContainerEvent(this.#context, container, 'archive-path');
+    return { stat, tar };
+  }
+
+  /**
+   * Unpacks a tar (plain, gzip or zstd) in a directory, over what is there.
+   *
+   * @throws `notFound`; `invalid` for a bad archive or when the path is no directory; `forbidden` where nothing can be written.
+   */
+  async write(reference: string, path: string, archive: Readable, options: WriteOptions): Promise<void> {
+    const context = this.#context;
+    const container = context.index.get(reference);
+    const absolute = absolutePath(path);
+    {
+      // Before the client sends gigabytes.
+      await using view = await this.#readView(container, options);
+      checkDestination(view, absolute, container, reference);
+    }
+    using spooled = await this.#spool(archive, options);
+    await this.#withWriteView(container.id, options, async view => {
+      const { fd: root } = view;
+      checkDestination(view, absolute, container, reference);
+      const { User } = container.config;
+      const user = options.copiesOwner && User !== '' ? lookUpUser(root, User) : undefined;
+      const input = {
+        archive: { path: spooled.path },
+        root,
+        path: absolute,
+        keepsKinds: options.keepsKinds,
+        ...(user && { owner: { uid: user.uid, gid: user.gid } }),
+      };
+      await context.streams.run('writeTree', input, options);
+    });
+    emitContainerEvent(context, container, 'extract-to-dir');
+  }
+
+  async #readView(container: Container, options: Abortable): Promise<RootView> {
+    const context = this.#context;
+    checkCopy(container);
+    const running = runningRoot(context, container);
+    if (running) return running;
+    using _lock = await context.locks.lock(container.id, options);
+    const current = context.index.get(container.id);
+    return (
+      runningRoot(context, current) ??
+      (await stoppedRoot(context, current, { ...options, isWritable: false }))
+    );
+  }
+
+  /** A container that does not run is not started meanwhile. */
+  async #withWriteView(
+    id: string,
+    options: Abortable,
+    work: (view: RootView) => Promise<void>,
+  ): Promise<void> {
+    const context = this.#context;
+    {
+      await using running = runningRoot(context, context.index.get(id));
+      if (running) return await work(running);
+    }
+    using _lock = await context.locks.lock(id, options);
+    await context.teardowns.get(id); // what the last run left is still being removed
+    const current = context.index.get(id);
+    checkCopy(current);
+    await using view =
+      runningRoot(context, current) ??
+      (await stoppedRoot(context, current, { ...options, isWritable: true }));
+    await work(view);
+  }
+
+  /** In a file without a name: a crash leaves nothing. */
+  async #spool(archive: Readable, options: Abortable): Promise<Disposable & { readonly path: string }> {
+    const path = join(this.#context.paths.containersDir, `copy-${newId<string>()}`);
+    try {
+      await spoolArchive(path, archive, options);
+      const fd = openSync(path, 'r');
+      return { path: `/proc/self/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) };
+    } finally {
+      rmSync(path, { force: true });
+    }
   }
 
   /** Files that were deleted with their container are missing in the archive: then it must not look complete. */

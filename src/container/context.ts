@@ -44,7 +44,7 @@ export interface ContainerDeps {
   readonly runtime: ProcessRuntime;
   /** work on what containers wrote, at the engine's pace; and that of which clients set it */
   readonly jail: Pick<JailPool, 'run' | 'packLayers'>;
-  readonly streams: Pick<JailPool, 'run' | 'packLayers'>;
+  readonly streams: Pick<JailPool, 'run' | 'pack' | 'packLayers'>;
   readonly mounts: Pick<Mounts, 'mount' | 'unmount' | 'detach'>;
   readonly events: EventSink;
   readonly faults: FaultSwitch;
@@ -60,6 +60,8 @@ export interface ContainerContext extends ContainerDeps {
   readonly locks: KeyedMutex;
   /** passed before each piece of synchronous work, so that a burst of starts holds nobody else up */
   readonly turns: Turnstile;
+  /** folders below that of bundles in which a container that does not run is mounted for a moment */
+  readonly views: Set<string>;
   readonly waiters: Waiters;
   readonly quietVolumes: QuietVolumes;
   readonly pauseCount: PauseCount;
@@ -73,6 +75,7 @@ export function createContext(deps: ContainerDeps): ContainerContext {
     ...deps,
     locks: new KeyedMutex(),
     turns: new Turnstile(),
+    views: new Set(),
     waiters: new Waiters(),
     quietVolumes: new QuietVolumes(),
     pauseCount: new PauseCount(),

@@ -52,9 +52,15 @@ export async function prepareMounts(
       await labelSource(container, { ...mount, source }, deps, options);
     }
     const isWritable = mount.isWritable && (mount.type === 'tmpfs' || !(await isReadOnly(source)));
-    prepared.push({ ...mount, source, isWritable });
+    prepared.push({ ...mount, ...(await fileTraits(mount, source)), source, isWritable });
   }
   return prepared;
+}
+
+/** Nothing can be mounted below a file: what is recursive is the same as what is not, and crun 1.8 fails at it. */
+async function fileTraits({ type }: MountPoint, source: string): Promise<Partial<MountPoint>> {
+  if (type === 'tmpfs' || (await kindOf(source)) !== 'file') return {};
+  return { isNonRecursive: true, recursiveReadOnly: 'disabled' };
 }
 
 interface OneMount {

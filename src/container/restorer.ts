@@ -1,3 +1,4 @@
+import { lstatSync, rmSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import * as v from 'valibot';
 import { codeOf } from '#base/errors';
@@ -136,6 +137,7 @@ export async function sweepContainers(context: ContainerContext): Promise<void> 
 }
 
 function needsBundle(context: ContainerContext, id: string): boolean {
+  if (context.views.has(id)) return true;
   const container = context.index.find(id);
   if (container?.id !== id) return false;
   if (context.locks.isLocked(id) || context.teardowns.has(id)) return true; // somebody is at work on it
@@ -145,8 +147,13 @@ function needsBundle(context: ContainerContext, id: string): boolean {
 async function sweepBundle(context: ContainerContext, id: string): Promise<void> {
   context.mounts.unmount(context.paths.rootfs(id));
   context.mounts.unmount(context.paths.shm(id));
+  if (id.startsWith('view-')) removeIfFile(context.paths.shm(id)); // see root-view
   const hostConfig = context.index.find(id)?.hostConfig;
   await releaseRuntime(context, { id, runtime: hostConfig?.Runtime ?? '' });
+}
+
+function removeIfFile(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) rmSync(path);
 }
 
 async function list(directory: string): Promise<string[]> {

@@ -134,18 +134,13 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     return { type: 'overlay', source: 'overlay', options };
   }
 
+  readOnlyMounts(key: string): MountSpec {
+    const { upper, lowers } = this.directories(key);
+    return readOnly([upper, ...lowers]);
+  }
+
   viewMounts(name: string): MountSpec {
-    const { id } = this.#committed(name);
-    const lowers = this.#stack(id);
-    const [only] = lowers;
-    // Without an upper directory overlayfs wants at least two others.
-    if (lowers.length === 1 && only !== undefined)
-      return { type: 'bind', source: only, options: ['rbind', 'ro'] };
-    return {
-      type: 'overlay',
-      source: 'overlay',
-      options: ['ro', ...OPTIONS, `lowerdir=${lowers.map(escapePath).join(':')}`],
-    };
+    return readOnly(this.#stack(this.#committed(name).id));
   }
 
   layerDirectories(name: string): readonly string[] {
@@ -350,6 +345,19 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     }
     return record;
   }
+}
+
+/** Directories of layers, uppermost first. */
+function readOnly(layers: readonly string[]): MountSpec {
+  const [only] = layers;
+  // Without an upper directory overlayfs wants at least two others.
+  if (layers.length === 1 && only !== undefined)
+    return { type: 'bind', source: only, options: ['rbind', 'ro'] };
+  return {
+    type: 'overlay',
+    source: 'overlay',
+    options: ['ro', ...OPTIONS, `lowerdir=${layers.map(escapePath).join(':')}`],
+  };
 }
 
 function notFound(name: string): EngineError {

@@ -98,6 +98,9 @@ export interface Snapshotter {
   /** How to mount the active snapshot `key` read-write. @throws {EngineError} `notFound`. */
   mounts(key: string): MountSpec;
 
+  /** How to mount the active snapshot `key` only to be read, also while it is mounted to be written to. @throws {EngineError} `notFound`. */
+  readOnlyMounts(key: string): MountSpec;
+
   /** How to mount the committed snapshot `name` read-only (for copy-up, inspection). */
   viewMounts(name: string): MountSpec;
 

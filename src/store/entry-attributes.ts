@@ -14,6 +14,18 @@ export function finishFile(fd: number, entry: TarEntry): void {
   setTimesFd(fd, entry.mtimeSeconds, entry.mtimeNanos);
 }
 
+/** Of an open directory; its times change with what is put in. */
+export function setAttributesFd(fd: number, { uid, gid, mode, xattrs }: TarEntry): void {
+  fchownSync(fd, uid, gid);
+  fchmodSync(fd, mode);
+  for (const [key, value] of xattrs) setOne(key, () => setXattrFd(fd, key, value));
+}
+
+/** Of the entry itself, not of what a link points at. */
+export function setXattrsAt(path: Buffer, { xattrs }: TarEntry): void {
+  for (const [key, value] of xattrs) setOne(key, () => setXattr(path, key, value));
+}
+
 export function setAttributes(
   path: string,
   entry: TarEntry,

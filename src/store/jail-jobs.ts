@@ -61,12 +61,14 @@ export interface SealIndexInput {
 }
 
 export interface PackInput {
-  /** trusted path of the tree; nothing outside it is read, whatever its links say */
-  readonly root: string;
-  /** what of it: links on the way stay inside, the last component is taken as it is */
+  /** trusted path of the tree, or a descriptor of it; nothing outside it is read, whatever its links say */
+  readonly root: string | number;
+  /** what of it: links on the way stay inside, the last component is taken as it is, and as a directory with a `/` or `/.` after it */
   readonly path: string;
-  /** byte string: what it is called in the archive; `''` for the root of an archive */
+  /** byte string: what it is called in the archive; `''` for the root of an archive; `/` makes its names absolute */
   readonly name: string;
+  /** Also what is mounted in it, but for what the kernel makes up, and devices. */
+  readonly entersMounts?: boolean;
   /** where to write to */
   readonly fd: number;
 }
@@ -83,6 +85,18 @@ export interface PackLayersInput {
   readonly form: 'layer' | 'changes' | 'root';
   /** where to write to */
   readonly fd: number;
+}
+
+export interface WriteTreeInput {
+  readonly archive: ArchiveInput;
+  /** descriptor of the tree's root; it stays the caller's */
+  readonly root: number;
+  /** absolute in it: an existing directory */
+  readonly path: string;
+  /** who all of it shall belong to; absent: as the archive says */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Fail rather than put a directory in the place of something else, or the other way round. */
+  readonly keepsKinds: boolean;
 }
 
 export interface LayerChangesInput {
@@ -128,6 +142,8 @@ export interface JailJobs {
   readonly pack: { readonly input: PackInput; readonly output: undefined };
   /** As {@link JailJobs.pack}, for what several layers make together: one layer. */
   readonly packLayers: { readonly input: PackLayersInput; readonly output: undefined };
+  /** Unpacks an archive in a tree that somebody may change meanwhile. */
+  readonly writeTree: { readonly input: WriteTreeInput; readonly output: undefined };
   /** What a container changed of its image. */
   readonly layerChanges: { readonly input: LayerChangesInput; readonly output: FileChange[] };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };

@@ -127,11 +127,11 @@ export class JailPool implements AsyncDisposable {
 
   /**
    * A tar of the tree `root`, or of what it has at `path`, as it is made: with owners, times, extended attributes, holes
-   * and links, nothing followed. The stream fails when the tree cannot be read to its end.
+   * and links, nothing followed. The stream fails when the tree cannot be read to its end. `onEnd`: nobody reads it any more.
    *
    * @throws {EngineError} `notFound` from the stream when `path` is not there.
    */
-  pack(tree: Omit<PackInput, 'fd'>, options?: Abortable): Readable {
+  pack(tree: Omit<PackInput, 'fd'>, options?: Abortable & { readonly onEnd?: () => void }): Readable {
     return this.#stream(fd => ['pack', { ...tree, fd }], options);
   }
 

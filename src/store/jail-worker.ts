@@ -28,6 +28,7 @@ import { frameLayer, proveLayer } from './layer-packer.ts';
 import { layerChanges } from './stack-changes.ts';
 import { packLayers } from './stack-packer.ts';
 import { packTree } from './tree-packer.ts';
+import { writeTree } from './tree-writer.ts';
 
 /**
  * The entry of a worker thread that touches untrusted trees. Everything it needs is imported above, before any
@@ -75,6 +76,10 @@ const handlers: Handlers = {
     return undefined;
   },
   layerChanges,
+  writeTree: async (input, shouldStop) => {
+    await writeTree(input, shouldStop);
+    return undefined;
+  },
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   sync: ({ path }) => {
     syncFileSystem(path);

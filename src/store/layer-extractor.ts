@@ -8,12 +8,11 @@ import {
   type Stats,
   statfsSync,
   statSync,
-  writeSync,
 } from 'node:fs';
 import { EngineError } from '#base/errors';
 import { displayName } from '#spec/tar/byte-string';
 import { safePath } from '#spec/tar/safe-path';
-import type { SparseMap, TarEntry } from '#spec/tar/tar-entry';
+import type { TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
 import { ImplicitCount, whiteoutOf } from '#spec/tar/whiteout';
 import {
@@ -36,6 +35,7 @@ import { removeTree } from '#sys/remove-tree';
 import { isErrno } from '#sys/sys-error';
 import { setXattr } from '#sys/xattr';
 import { finishFile, setAttributes } from './entry-attributes.ts';
+import { EntryFile } from './entry-file.ts';
 import { cName, fsPath } from './layer-path.ts';
 
 export interface LayerExtractorOptions {
@@ -68,8 +68,7 @@ export class LayerExtractor implements TarSink {
   readonly #directories = new Map<string, string>([['', '']]);
   /** times by paths without links, set at the end: every new entry changes them */
   readonly #times = new Map<string, readonly [seconds: number, nanos: number]>();
-  #file: { readonly fd: number; readonly entry: TarEntry } | undefined;
-  #sparsePosition = { segment: 0, done: 0 };
+  #file: EntryFile | undefined;
   #uncheckedBytes = SPACE_CHECK_BYTES;
 
   constructor(options: LayerExtractorOptions) {
@@ -92,8 +91,7 @@ export class LayerExtractor implements TarSink {
     this.#uncheckedBytes += bytes.length;
     try {
       if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) this.#checkSpace();
-      if (file.entry.sparse) this.#writeSparse(file.fd, file.entry.sparse, bytes);
-      else for (let offset = 0; offset < bytes.length; ) offset += writeSync(file.fd, bytes, offset);
+      file.write(bytes);
     } catch (error) {
       throw failure(file.entry.path, error);
     }
@@ -103,14 +101,13 @@ export class LayerExtractor implements TarSink {
     const file = this.#file;
     if (!file) return;
     this.#file = undefined;
-    this.sizeBytes += file.entry.sparse?.realSize ?? file.entry.size;
-    this.#sparsePosition = { segment: 0, done: 0 };
+    this.sizeBytes += file.sizeBytes;
     try {
       finishFile(file.fd, file.entry);
     } catch (error) {
       throw failure(file.entry.path, error);
     } finally {
-      closeSync(file.fd);
+      file.close();
     }
   }
 
@@ -128,24 +125,8 @@ export class LayerExtractor implements TarSink {
 
   /** Closes what a failure left open. */
   abandon(): void {
-    if (this.#file) closeSync(this.#file.fd);
+    this.#file?.close();
     this.#file = undefined;
-  }
-
-  /** Each piece to its place; what lies between stays a hole. */
-  #writeSparse(fd: number, { segments }: SparseMap, bytes: Buffer): void {
-    const position = this.#sparsePosition;
-    for (let offset = 0; offset < bytes.length; ) {
-      const segment = segments[position.segment];
-      if (!segment) throw new TypeError('a sparse file has as many bytes as its map');
-      const length = Math.min(segment.length - position.done, bytes.length - offset);
-      const written = length === 0 ? 0 : writeSync(fd, bytes, offset, length, segment.offset + position.done);
-      offset += written;
-      position.done += written;
-      if (position.done < segment.length) continue;
-      position.segment += 1;
-      position.done = 0;
-    }
   }
 
   #create(entry: TarEntry, path: string): void {
@@ -163,10 +144,10 @@ export class LayerExtractor implements TarSink {
   #nonDirectory(entry: TarEntry, path: string): void {
     switch (entry.type) {
       case 'file':
-        this.#file = {
-          fd: openSync(fsPath(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777),
+        this.#file = new EntryFile(
+          openSync(fsPath(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777),
           entry,
-        };
+        );
         return;
       case 'hardlink':
         return this.#hardLink(entry, path);

@@ -5,6 +5,7 @@ import { TAR_END, type TarEntryInit, tarHeader, tarPadding } from '#spec/tar/tar
 import {
   type FileStat,
   openAt,
+  openDirectoryAt,
   openPathAt,
   openSubdirectory,
   readDirectory,
@@ -19,6 +20,7 @@ import {
   statAt,
   statFd,
 } from '#sys/at';
+import { fileSystemFacts } from '#sys/file-system-facts';
 import { dataSegments, type Segment, seekTo } from '#sys/holes';
 import { openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
@@ -38,8 +40,11 @@ const PERMISSIONS = 0o7777;
  * Writes a tar of a tree that others may change meanwhile: everything goes by descriptors and nothing is followed, so
  * that no link leads out; what vanishes while it is read is left out, a file that changes its size is cut or filled up.
  */
-export function packTree({ root, path, name, fd }: PackInput, shouldStop: () => boolean): void {
-  const packer = new TreePacker(fd, shouldStop);
+export function packTree(
+  { root, path, name, fd, entersMounts = false }: PackInput,
+  shouldStop: () => boolean,
+): void {
+  const packer = new TreePacker(fd, shouldStop, entersMounts ? mountsToSkip(root) : undefined);
   const { parent, last } = openParent(root, path);
   try {
     packer.entry(parent, last, name, 0);
@@ -50,7 +55,7 @@ export function packTree({ root, path, name, fd }: PackInput, shouldStop: () => 
 }
 
 /** The directory that holds what is wanted, and its name there; for the root, or a path that ends in `/`, itself and `.`. */
-function openParent(root: string, path: string): { readonly parent: number; readonly last: Buffer } {
+function openParent(root: string | number, path: string): { readonly parent: number; readonly last: Buffer } {
   const isDirectory = /(?:^|\/)\.?$/.test(path);
   const slash = path.lastIndexOf('/');
   const directory = isDirectory ? path : path.slice(0, Math.max(0, slash));
@@ -71,13 +76,16 @@ function openParent(root: string, path: string): { readonly parent: number; read
 export class TreePacker {
   readonly #fd: number;
   readonly #shouldStop: () => boolean;
+  readonly #skipped: ReadonlySet<string> | undefined;
   /** names of files that have several, by file system and inode */
   readonly #links = new Map<string, string>();
   readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
 
-  constructor(fd: number, shouldStop: () => boolean) {
+  /** @param skipped file systems whose content is left out; absent: no mount is entered at all */
+  constructor(fd: number, shouldStop: () => boolean, skipped?: ReadonlySet<string>) {
     this.#fd = fd;
     this.#shouldStop = shouldStop;
+    this.#skipped = skipped;
   }
 
   /** @param name byte string of the entry in the archive */
@@ -120,7 +128,7 @@ export class TreePacker {
 
   /** An open directory itself, without what is in it. */
   directoryEntry(fd: number, name: string): void {
-    const path = name === '' ? './' : `${name}/`;
+    const path = name === '' ? './' : inside(name, '');
     const xattrs = xattrsOf(`/proc/self/fd/${fd}/.`);
     this.#write(tarHeader({ ...attributes(statFd(fd), path), type: 'directory', xattrs }));
   }
@@ -139,19 +147,24 @@ export class TreePacker {
   }
 
   #directory(parent: number, last: Buffer, name: string, depth: number): void {
-    const fd = ifThere(() =>
-      depth === 0 ? openAt(parent, last, O_RDONLY | O_DIRECTORY) : openSubdirectory(parent, last),
-    );
+    const opens = depth === 0 || this.#skipped !== undefined ? openDirectoryAt : openSubdirectory;
+    const fd = ifThere(() => opens(parent, last));
     if (fd === undefined) return;
     try {
       this.directoryEntry(fd, name);
+      if (depth > 0 && this.#isSkipped(fd)) return;
       for (const { name: child } of readDirectory(fd)) {
         const text = child.toString('latin1', 0, child.length - 1);
-        this.entry(fd, child, name === '' ? text : `${name}/${text}`, depth + 1);
+        this.entry(fd, child, name === '' ? text : inside(name, text), depth + 1);
       }
     } finally {
       closeSync(fd);
     }
+  }
+
+  #isSkipped(fd: number): boolean {
+    if (!this.#skipped) return false;
+    return fileSystemFacts(fd).isKernelMade || this.#skipped.has(statFd(fd).fileSystem);
   }
 
   #file(parent: number, last: Buffer, name: string): void {
@@ -229,6 +242,24 @@ export class TreePacker {
       throw error;
     }
   }
+}
+
+function inside(name: string, child: string): string {
+  return name === '/' ? `/${child}` : `${name}/${child}`;
+}
+
+/** The devices of a container: what is mounted at its /dev, where that is another file system. */
+function mountsToSkip(root: string | number): ReadonlySet<string> {
+  const [own, devices] = ['/', '/dev'].map(path => {
+    const fd = ifThere(() => openInRoot(root, path, O_RDONLY | O_DIRECTORY));
+    if (fd === undefined) return '';
+    try {
+      return statFd(fd).fileSystem;
+    } finally {
+      closeSync(fd);
+    }
+  });
+  return new Set(devices !== undefined && devices !== '' && devices !== own ? [devices] : []);
 }
 
 /** A regular file, and nothing that took its place: opening a device does things, and a fifo waits. */

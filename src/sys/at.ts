@@ -250,6 +250,7 @@ function deviceNumber(major: number, minor: number): number {
   return (minor & 0xff) + (major & 0xfff) * 2 ** 8 + (minor >>> 8) * 2 ** 20;
 }
 
-function shown(name: Name): string {
+/** A name as errors have it. */
+export function shown(name: Name): string {
   return typeof name === 'string' ? name : name.toString('utf8', 0, name.length - 1);
 }

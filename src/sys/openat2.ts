@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { chownAt, mkdirAt, readlinkAt, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './at.ts';
+import { chownAt, mkdirAt, type Name, readlinkAt, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, shown } from './at.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { isErrno, SysError } from './sys-error.ts';
 
@@ -30,10 +30,11 @@ const cOpenat2 = declare(
  * links of procfs are refused (openat2(2), RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS).
  *
  * @param root path of the tree, trusted, or a descriptor of it
+ * @param path text, or bytes with a NUL at their end
  * @returns a descriptor, close-on-exec; the caller closes it.
  * @throws {SysError} `ENOENT`, `ELOOP`, `ENOTDIR`, …
  */
-export function openInRoot(root: string | number, path: string, flags: number, mode = 0): number {
+export function openInRoot(root: string | number, path: Name, flags: number, mode = 0): number {
   if (typeof root === 'number') return openat2(root, path, flags, mode, RESOLVE_IN_ROOT);
   const rootFd = openDirectory(root);
   try {
@@ -105,7 +106,7 @@ export function ensureDirectoryInRoot(
  * @returns an absolute path in the tree without links.
  * @throws {SysError} `ELOOP` for links in circles.
  */
-export function resolveInRoot(root: string, path: string): string {
+export function resolveInRoot(root: string | number, path: string): string {
   return walkInRoot(root, path, (rootFd, parents, name) => {
     const fd = openEntry(rootFd, [...parents, name]);
     if (fd === undefined) return undefined;
@@ -120,11 +121,11 @@ export function resolveInRoot(root: string, path: string): string {
 
 /** @param enter gives the target of an entry that is a link. */
 function walkInRoot(
-  root: string,
+  root: string | number,
   path: string,
   enter: (rootFd: number, parents: readonly string[], name: string) => string | undefined,
 ): string {
-  const rootFd = openDirectory(root);
+  const rootFd = typeof root === 'string' ? openDirectory(root) : openInRoot(root, '/', O_PATH | O_DIRECTORY);
   try {
     const resolved: string[] = [];
     const pending = componentsOf(path);
@@ -208,7 +209,7 @@ function openDirectory(path: string): number {
   return check('open', cOpen(path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0), path);
 }
 
-function openat2(dirFd: number, path: string, flags: number, mode: number, resolve: number): number {
+function openat2(dirFd: number, path: Name, flags: number, mode: number, resolve: number): number {
   const how = Buffer.alloc(24); // struct open_how: flags, mode, resolve
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(mode), 8);
@@ -216,7 +217,7 @@ function openat2(dirFd: number, path: string, flags: number, mode: number, resol
   for (let attempt = 0; ; attempt += 1) {
     const fd = cOpenat2(SYS_OPENAT2, dirFd, path, how, how.length);
     if (fd !== -1) return fd;
-    const error = new SysError('openat2', lastErrno(), path);
+    const error = new SysError('openat2', lastErrno(), shown(path));
     // The kernel could not prove that a concurrent rename did not lead out; it asks to try again.
     if (!isErrno(error, 'EAGAIN') || attempt >= MAX_RACES) throw error;
   }

@@ -1,12 +1,11 @@
-import { closeSync, constants, createWriteStream, fstatSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { closeSync, constants, fstatSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import { newId } from '#base/ids';
 import { byteString } from '#spec/tar/byte-string';
+import { spoolArchive } from '#store/spool-archive';
 import { openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import { contentInUse, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
@@ -45,8 +44,6 @@ export interface VolumeContentsDeps {
 
 /** fcntl.h; Node does not have it */
 const O_PATH = 0o10000000;
-const RESERVE_BYTES = 64 * 1024 * 1024;
-const CHECK_BYTES = 64 * 1024 * 1024;
 
 /**
  * Work with what is in volumes, without a container: copies, archives, snapshots. New content is made ready beside the
@@ -97,7 +94,8 @@ export class VolumeContents {
   async put(name: string, path: string, archive: Readable, options: Abortable = {}): Promise<void> {
     const volume = this.#deps.volumes.get(name);
     using work = this.#workplace();
-    const file = await spool(work.place.folder, archive, options);
+    const file = posix.join(work.place.folder, SPOOL);
+    await spoolArchive(file, archive, options);
     await using held = await this.#hold(volume, options);
     const fd = openIn(held.directory, path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
@@ -195,7 +193,8 @@ export class VolumeContents {
   }
 
   async #unpackInto({ folder, data }: Workplace, archive: Readable, options: Abortable): Promise<void> {
-    const file = await spool(folder, archive, options);
+    const file = posix.join(folder, SPOOL);
+    await spoolArchive(file, archive, options);
     await this.#deps.jail.extract({ archive: file, directory: data, whiteouts: 'none' }, options);
   }
 
@@ -286,30 +285,6 @@ export class VolumeContents {
 }
 
 const SPOOL = 'archive';
-
-/** Keeps an archive on disk until it is unpacked: what is broken is found before anything is changed. */
-async function spool(folder: string, archive: Readable, { signal }: Abortable): Promise<string> {
-  const path = posix.join(folder, SPOOL);
-  let unchecked = CHECK_BYTES;
-  async function* checked(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
-      unchecked += chunk.length;
-      if (unchecked >= CHECK_BYTES) {
-        unchecked = 0;
-        const { bavail, bsize } = await statfs(folder);
-        if (bavail * bsize < RESERVE_BYTES) throw new EngineError('unavailable', 'no space left on device');
-      }
-      yield chunk;
-    }
-  }
-  await pipeline(
-    archive,
-    checked,
-    createWriteStream(path, { flags: 'wx', mode: 0o600 }),
-    signal ? { signal } : {},
-  );
-  return path;
-}
 
 function openIn(root: string, path: string, flags: number): number {
   try {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { attackEngine, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
@@ -54,5 +56,141 @@ test('a client that leaves an export ends it', { skip }, async () => {
   response.once('error', () => undefined);
   abort.abort();
   await engine.remove('left');
+  await engine.assertUnharmed();
+});
+
+const archive = (...entries: readonly Buffer[]): Buffer => Buffer.concat([...entries, TAR_END]);
+
+async function put(name: string, path: string, body: Buffer): Promise<number> {
+  const answer = await engine.daemon.call(
+    'PUT',
+    `/containers/${name}/archive?path=${encodeURIComponent(path)}`,
+    body,
+  );
+  return answer.status;
+}
+
+async function get(name: string, path: string): Promise<{ readonly status: number; readonly bytes: Buffer }> {
+  const { status, response } = await engine.daemon.stream(
+    'GET',
+    `/containers/${name}/archive?path=${encodeURIComponent(path)}`,
+  );
+  return { status, bytes: await buffer(response).catch(() => Buffer.alloc(0)) };
+}
+
+test('copies out of and into a container that swaps a folder for a link out of it stay inside', {
+  skip,
+}, async () => {
+  await engine.start('swaps', { Cmd: ['sh', '-c', swapping(engine.folder)] });
+  const body = archive(
+    tarEntry({ path: 'planted' }, 'planted'),
+    tarEntry({ path: 'canary' }, 'planted'),
+    tarEntry({ path: 'deep/', type: 'directory', mode: 0o777 }),
+    tarEntry({ path: 'deep/er/planted' }, 'planted'),
+  );
+  const statuses = new Set<number>();
+  for (let round = 0; round < 60; round += 1) {
+    statuses.add(await put('swaps', '/spot', body));
+    for (const path of ['/spot/canary', '/spot', '/spot/', '/spot/.', '/out/canary']) {
+      const { bytes } = await get('swaps', path);
+      assert.equal(bytes.includes('nobody but the host'), false, path);
+    }
+  }
+  assert.ok(statuses.has(200), `some copies met the folder: ${[...statuses].join()}`);
+  assert.deepEqual(readdirSync(engine.folder), ['canary']);
+  await engine.remove('swaps');
+  await engine.assertUnharmed();
+});
+
+test('a link through the processes of the host leads nowhere, for one that sees them', { skip }, async () => {
+  const places = [
+    '/proc/1/root',
+    '/proc/1/cwd',
+    `/proc/${process.pid}/root`,
+    '/proc/self/root',
+    '/proc/thread-self/root',
+  ];
+  const script = places.map((place, index) => `ln -s ${place}${engine.folder} /way${index}`).join('; ');
+  await engine.start('sees', {
+    Cmd: ['sh', '-c', `${script}; touch /ready; sleep 1000`],
+    HostConfig: { PidMode: 'host', NetworkMode: 'none' },
+  });
+  while (!(await bytesOf('/containers/sees/changes')).includes('/ready'));
+  const body = archive(
+    tarEntry({ path: 'planted' }, 'planted'),
+    tarEntry({ path: 'canary' }, 'planted'),
+    tarEntry({ path: 'dir/', type: 'directory' }),
+  );
+  for (const [index, place] of places.entries()) {
+    for (const path of [`/way${index}`, `${place}${engine.folder}`]) {
+      assert.ok([400, 404].includes(await put('sees', path, body)), path);
+      const { status, bytes } = await get('sees', `${path}/canary`);
+      assert.ok([400, 404].includes(status), path);
+      assert.equal(bytes.includes('nobody but the host'), false);
+    }
+    // the same as a name in the archive: below a folder that is such a link
+    assert.ok(
+      [400, 404].includes(await put('sees', '/', archive(tarEntry({ path: `way${index}/planted` }, 'x')))),
+    );
+    const through = archive(
+      tarEntry({ path: 'made', type: 'symlink', linkPath: `${place}${engine.folder}` }),
+      tarEntry({ path: 'made/planted' }, 'x'),
+    );
+    assert.ok([400, 404].includes(await put('sees', '/tmp', through)));
+    assert.ok(
+      [400, 404].includes(
+        await put(
+          'sees',
+          '/tmp',
+          archive(tarEntry({ path: 'hard', type: 'hardlink', linkPath: `../way${index}/canary` })),
+        ),
+      ),
+    );
+  }
+  assert.deepEqual(readdirSync(engine.folder), ['canary']);
+  await engine.remove('sees');
+  await engine.assertUnharmed();
+});
+
+test('hostile archives change files of their container only, running and not', { skip }, async () => {
+  for (const isRunning of [true, false]) {
+    await engine.start('target', {
+      Cmd: ['sh', '-c', `ln -s ${engine.folder} /link; mkfifo /fifo; touch /ready; sleep 1000`],
+    });
+    while (!(await bytesOf('/containers/target/changes')).includes('/ready'));
+    if (!isRunning) await engine.daemon.call('POST', '/containers/target/kill');
+    const hostile: readonly (readonly Buffer[])[] = [
+      [tarEntry({ path: `../../../../..${engine.folder}/planted` }, 'x')],
+      [tarEntry({ path: `${engine.folder}/planted` }, 'x')],
+      [tarEntry({ path: 'link/planted' }, 'x')],
+      [tarEntry({ path: 'link/canary' }, 'x')],
+      [
+        tarEntry({ path: 'abs', type: 'symlink', linkPath: engine.folder }),
+        tarEntry({ path: 'abs/planted' }, 'x'),
+      ],
+      [
+        tarEntry({ path: 'hard', type: 'hardlink', linkPath: `${engine.folder}/canary` }),
+        tarEntry({ path: 'hard' }, 'x'),
+      ],
+      [tarEntry({ path: 'link', type: 'hardlink', linkPath: 'link' })],
+      [tarEntry({ path: 'fifo' }, 'x')],
+      [tarEntry({ path: 'dev/null' }, 'x')],
+      [
+        tarEntry({ path: 'disk', type: 'block', deviceMajor: 8, deviceMinor: 0 }),
+        tarEntry({ path: 'disk' }, 'x'),
+      ],
+      [tarEntry({ path: 'suid', mode: 0o6777 }, 'x')],
+      [tarEntry({ path: `${'d/'.repeat(2000)}x` }, 'x')],
+    ];
+    for (const entries of hostile) {
+      const status = await put('target', '/', archive(...entries));
+      assert.ok([200, 400].includes(status), `${status}`);
+    }
+    assert.deepEqual(readdirSync(engine.folder), ['canary']);
+    assert.ok(existsSync('/dev/null'));
+    const { status } = await get('target', '/fifo');
+    assert.equal(status, 200, 'a pipe is not opened');
+    await engine.remove('target');
+  }
   await engine.assertUnharmed();
 });

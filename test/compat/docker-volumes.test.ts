@@ -374,3 +374,16 @@ test('a data container holds a volume; helpers back it up and bring it back, own
     'metric\n4321:4322 750\n4321:4322 640',
   );
 });
+
+test('a file is bound read-only, over one of the image and where there is none', { skip }, async () => {
+  for (const option of ['/etc/passwd:/one:ro', '/etc/passwd:/etc/passwd:ro'])
+    assert.equal(
+      await engine.run('-v', option, 'busybox', 'sh', '-c', `test -s ${option.split(':')[1]} && echo ok`),
+      'ok',
+    );
+  const mount = 'type=bind,src=/etc/passwd,dst=/one,ro,bind-recursive=readonly,bind-propagation=rprivate';
+  assert.match(
+    (await engine.docker(['run', '--rm', '--mount', mount, 'busybox', 'sh', '-c', 'echo x > /one'])).stderr,
+    /Read-only file system/,
+  );
+});

@@ -3,7 +3,11 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  fchmodSync,
+  ftruncateSync,
+  futimesSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   rmSync,
@@ -19,18 +23,28 @@ import { CliError } from '../cli-error.ts';
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const PERMISSIONS = 0o777;
 
+interface OpenFile {
+  readonly fd: number;
+  readonly entry: TarEntry;
+  /** of a file with holes: where the next byte goes */
+  segment: number;
+  done: number;
+}
+
 /**
  * Writes files, directories and links of an archive below a directory of this machine, as the user who runs the command.
  * The archive may be hostile: nothing is followed, names that lead out are refused, links are made when all else is
- * there, so that nothing is written through them. Devices are left out, set-user-ID bits dropped.
+ * there, so that nothing is written through them. Devices and pipes are left out, set-user-ID bits dropped.
  */
 export class LocalUnpack implements TarSink {
   readonly #folder: string;
   readonly #rename: (path: string) => string;
   /** further names of files */
   readonly #copies: { readonly path: string; readonly target: string }[] = [];
-  readonly #links: { readonly path: string; readonly target: Buffer }[] = [];
-  #file: number | undefined;
+  readonly #links: { readonly path: string; readonly entry: TarEntry }[] = [];
+  /** modes and times, set when everything is there: a directory may not let its user write */
+  readonly #directories: { readonly path: string; readonly entry: TarEntry }[] = [];
+  #file: OpenFile | undefined;
 
   /** @param rename what a path of the archive is called below `folder` */
   constructor(folder: string, rename: (path: string) => string) {
@@ -43,17 +57,21 @@ export class LocalUnpack implements TarSink {
     const path = this.#ensureParents(parts);
     switch (entry.type) {
       case 'directory':
-        if (parts.length > 0) makeDirectory(path);
-        if (parts.length > 0) chmodSync(path, (entry.mode & PERMISSIONS) | 0o700);
+        if (parts.length === 0) return;
+        makeDirectory(path);
+        this.#directories.push({ path, entry });
         return;
       case 'file':
-        if (entry.sparse)
-          throw new CliError(`${entry.path} has holes: take it as an archive (-) and unpack that with tar`);
-        rmSync(path, { force: true });
-        this.#file = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & PERMISSIONS);
+        clear(path);
+        this.#file = {
+          fd: openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+          entry,
+          segment: 0,
+          done: 0,
+        };
         return;
       case 'symlink':
-        this.#links.push({ path, target: latin1(entry.linkPath) });
+        this.#links.push({ path, entry });
         return;
       case 'hardlink':
         this.#copies.push({ path, target: this.#ensureParents(this.#partsOf(entry.linkPath)) });
@@ -66,24 +84,44 @@ export class LocalUnpack implements TarSink {
   }
 
   data(bytes: Buffer): void {
-    if (this.#file === undefined) return;
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+    const file = this.#file;
+    if (!file) return;
+    const { sparse } = file.entry;
+    if (sparse) return writePieces(file, sparse.segments, bytes);
+    for (let at = 0; at < bytes.length; ) at += writeSync(file.fd, bytes, at);
   }
 
   endEntry(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    const file = this.#file;
+    if (!file) return;
     this.#file = undefined;
+    const { fd, entry } = file;
+    try {
+      if (entry.sparse) ftruncateSync(fd, entry.sparse.realSize);
+      fchmodSync(fd, entry.mode & PERMISSIONS);
+      futimesSync(fd, timeOf(entry), timeOf(entry));
+    } finally {
+      closeSync(fd);
+    }
   }
 
   finish(): void {
     for (const { path, target } of this.#copies) {
       if (!lstatSync(target, { throwIfNoEntry: false })?.isFile() || target === path) continue;
-      rmSync(path, { force: true });
+      clear(path);
       copyFileSync(target, path, constants.COPYFILE_EXCL);
+      const { atime, mtime } = lstatSync(target);
+      lutimesSync(path, atime, mtime);
     }
-    for (const { path, target } of this.#links) {
-      rmSync(path, { force: true });
-      symlinkSync(target, path);
+    for (const { path, entry } of this.#links) {
+      clear(path);
+      symlinkSync(latin1(entry.linkPath), path);
+      lutimesSync(path, timeOf(entry), timeOf(entry));
+    }
+    for (const { path, entry } of this.#directories.toReversed()) {
+      if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) continue;
+      chmodSync(path, entry.mode & PERMISSIONS);
+      lutimesSync(path, timeOf(entry), timeOf(entry));
     }
   }
 
@@ -106,9 +144,39 @@ export class LocalUnpack implements TarSink {
   }
 }
 
+/** Each piece to its place; what lies between stays a hole. */
+function writePieces(
+  file: OpenFile,
+  segments: NonNullable<TarEntry['sparse']>['segments'],
+  bytes: Buffer,
+): void {
+  for (let at = 0; at < bytes.length; ) {
+    const segment = segments[file.segment];
+    if (!segment) throw new CliError(`${file.entry.path} has more content than the archive said`);
+    const length = Math.min(segment.length - file.done, bytes.length - at);
+    const written = length === 0 ? 0 : writeSync(file.fd, bytes, at, length, segment.offset + file.done);
+    at += written;
+    file.done += written;
+    if (file.done < segment.length) continue;
+    file.segment += 1;
+    file.done = 0;
+  }
+}
+
+/** Takes away what is there, unless it is a directory. */
+function clear(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new CliError(`cannot overwrite directory "${path}" with non-directory "${path}"`);
+  rmSync(path, { force: true });
+}
+
 /** A link in its place is no directory. */
 function makeDirectory(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat) mkdirSync(path, { mode: 0o755 });
   else if (!stat.isDirectory()) throw new CliError(`${path} is in the way: it is no directory`);
+}
+
+function timeOf({ mtimeSeconds, mtimeNanos }: TarEntry): number {
+  return Number(mtimeSeconds) + mtimeNanos / 1e9;
 }

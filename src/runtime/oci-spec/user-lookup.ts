@@ -27,10 +27,14 @@ const MAX_ID = 2 ** 31 - 1;
  *
  * A number is never looked up as a name. Groups of the image are added only when no group was asked for.
  *
- * @param root the mounted root file system
+ * @param root the mounted root file system, or a descriptor of it
  * @throws {EngineError} `invalid` with Docker's wording, or when a file that is needed is larger than 1 MiB.
  */
-export function lookUpUser(root: string, spec: string, extraGroups: readonly string[] = []): ProcessUser {
+export function lookUpUser(
+  root: string | number,
+  spec: string,
+  extraGroups: readonly string[] = [],
+): ProcessUser {
   return resolveUser(new ImageAccounts(root), spec, extraGroups);
 }
 
@@ -56,9 +60,9 @@ export function resolveUser(
 
 /** Reads each file only when it is needed. */
 class ImageAccounts implements AccountFiles {
-  readonly #root: string;
+  readonly #root: string | number;
 
-  constructor(root: string) {
+  constructor(root: string | number) {
     this.#root = root;
   }
 
@@ -174,7 +178,7 @@ function fileId(text: string | undefined): number | undefined {
   return id <= MAX_ID ? id : undefined;
 }
 
-function readText(root: string, path: string): string | undefined {
+function readText(root: string | number, path: string): string | undefined {
   try {
     return readFileInRoot(root, path, { maxBytes: MAX_FILE_BYTES })?.toString('utf8');
   } catch (error) {
