@@ -28,7 +28,7 @@ for (const driver of ['auto', 'overlay2']) {
       const engine = compatEngine({ flags: ['--storage-driver', driver] });
       const folder = mkdtempSync(join(tmpdir(), 'quai-cp-'));
       const clients = {
-        docker: engine.docker,
+        docker: (words: readonly string[]) => engine.docker(words),
         quai: (words: readonly string[]) => engine.daemon.quai(words),
       };
 
