@@ -172,6 +172,14 @@ class NodeResponse implements HttpResponse {
     const length = Number(this.headers['content-length'] ?? Number.POSITIVE_INFINITY);
     // What HEAD announces does not come.
     if (length > DISCARD_BYTES && !this.#isHead) this.#incoming.destroy();
-    else this.#incoming.resume();
+    else this.#drain();
+  }
+
+  /** Reads the little that is left, unless it does not come. */
+  #drain(): void {
+    const incoming = this.#incoming;
+    const late = setTimeout(() => incoming.destroy(), this.#stallMs).unref();
+    incoming.once('close', () => clearTimeout(late));
+    incoming.resume();
   }
 }

@@ -159,6 +159,7 @@ class Http2Response implements HttpResponse {
   /** Node drops what a stream still holds when its connection ends, though all of it is here: so it is taken out at once. */
   readonly #taken = new PassThrough({ highWaterMark: AHEAD_BYTES });
   #receivedBytes = 0;
+  #isDiscarded = false;
 
   constructor(stream: ClientHttp2Stream, headers: ResponseHeaders, context: ResponseContext) {
     this.#stream = stream;
@@ -203,9 +204,29 @@ class Http2Response implements HttpResponse {
   }
 
   discard(): void {
+    if (this.#isDiscarded) return;
+    this.#isDiscarded = true;
     // Servers that count cancelled streams take too many for an attack.
     if (this.#length > DISCARD_BYTES) this.#stream.close(NGHTTP2_CANCEL);
-    else this.#taken.resume();
+    else void this.#drain();
+  }
+
+  /** Reads the little that is left; one that does not say how much it is may be endless, or never come. */
+  async #drain(): Promise<void> {
+    const stream = this.#stream;
+    const late = setTimeout(() => stream.close(NGHTTP2_CANCEL), this.#context.stallMs).unref();
+    let left = DISCARD_BYTES;
+    try {
+      for await (const chunk of this.#taken) {
+        left -= (chunk as Buffer).length; // no encoding is set
+        if (left < 0) break;
+      }
+    } catch {
+      // nobody waits for it
+    } finally {
+      clearTimeout(late);
+      if (!stream.readableEnded) stream.close(NGHTTP2_CANCEL);
+    }
   }
 
   /** A stream that is reset, or whose connection is gone, ends for its reader as if all had come. */
