@@ -36,6 +36,7 @@ import { removeContainer } from './remover.ts';
 import { RestartScheduler } from './restart-scheduler.ts';
 import { containersToStart, removeForgotten, restoreContainers, sweepContainers } from './restorer.ts';
 import { RunningCompanions } from './running-companions.ts';
+import { shutdownLimitMs, stopForShutdown } from './shutdown.ts';
 import { buildExecProcess } from './start-spec.ts';
 import { isStarting, startContainer } from './starter.ts';
 import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
@@ -394,6 +395,17 @@ export class ContainerService {
     for (const container of containersToStart(this.#context)) {
       this.#restarts.schedule(container.id, { delayMs: 0, restartCount: container.restartCount });
     }
+  }
+
+  /** Ends all containers because the machine goes down; those that are to restart do so with the next engine. */
+  async stopForShutdown(): Promise<void> {
+    this.#restarts.close();
+    await stopForShutdown(this.#context);
+  }
+
+  /** How long that takes at most. */
+  get shutdownLimitMs(): number {
+    return shutdownLimitMs(this.#context);
   }
 
   /** Stops watching. Containers run on; clean-up that was begun is finished. */

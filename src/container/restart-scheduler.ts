@@ -7,6 +7,7 @@ export class RestartScheduler {
   readonly #start: (id: string, restartCount: number) => Promise<void>;
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #delays = new Map<string, number>();
+  #isClosed = false;
 
   constructor(logger: Logger, start: (id: string, restartCount: number) => Promise<void>) {
     this.#logger = logger;
@@ -17,6 +18,7 @@ export class RestartScheduler {
     id: string,
     { delayMs, restartCount }: { readonly delayMs: number; readonly restartCount: number },
   ): void {
+    if (this.#isClosed) return;
     this.cancel(id);
     this.#delays.set(id, delayMs);
     const timer = setTimeout(() => {
@@ -41,7 +43,9 @@ export class RestartScheduler {
     return this.#timers.delete(id);
   }
 
+  /** What is pending, or would be from now on, is the next engine's: it finds the container `restarting`. */
   close(): void {
+    this.#isClosed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }

@@ -32,9 +32,23 @@ export async function stopContainer(
   const { id, config } = container;
   checkStop(container);
   const number = stopSignal ? signalNumber(stopSignal) : stopSignalOf(config);
-  const seconds = timeoutSeconds ?? config.StopTimeout ?? DEFAULT_STOP_SECONDS;
   context.index.update(id, { isManuallyStopped: true });
   context.faults.reach('stop.1-marked');
+  await endProcess(context, container, { number, seconds: timeoutSeconds ?? stopSeconds(container) });
+}
+
+/** How long a container has to end before it is killed; negative: as long as it takes. */
+export function stopSeconds({ config }: Pick<Container, 'config'>): number {
+  return config.StopTimeout ?? DEFAULT_STOP_SECONDS;
+}
+
+/** @throws {EngineError} `internal` when it outlives SIGKILL. */
+export async function endProcess(
+  context: ContainerContext,
+  container: Container,
+  { number, seconds }: { readonly number: number; readonly seconds: number },
+): Promise<void> {
+  const { id } = container;
   const ended = context.waiters.wait(id, 'not-running');
   sendSignal(context, container, number);
   wake(context, id);

@@ -15,6 +15,10 @@ import { listenOnUnixSocket, refuseUsedSocket, removeSocketFile } from './socket
 export interface Engine {
   /** Stops serving. Containers run on; clean-up under way is finished. */
   close(): Promise<void>;
+  /** Stops serving, and all containers, because the machine goes down. To be followed by {@link close}. */
+  stopContainers(): Promise<void>;
+  /** How long that takes at most. */
+  readonly stopLimitMs: number;
 }
 
 /**
@@ -61,6 +65,14 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   })().catch((error: unknown) => logger.error('cannot catch up with the last life', { error }));
   const owned = undo.move();
   return {
+    get stopLimitMs() {
+      return containers.shutdownLimitMs;
+    },
+    stopContainers: async () => {
+      await server.close();
+      await catchUp; // it starts what is to run
+      await containers.stopForShutdown();
+    },
     close: async () => {
       await server.close();
       await containers.close();

@@ -70,13 +70,9 @@ async function run(config: DaemonConfig, { logger, manager, signals }: Surroundi
   manager.ready(`Serving ${config.hosts.join(', ')}`);
   new MemoryKeeper(logger); // for as long as the engine lives
   signals.handle(signal => {
-    logger.info('the engine stops; containers run on', { signal });
-    manager.stopping('Stopping; containers run on');
-    const late = setTimeout(() => process.exit(0), SHUTDOWN_MS);
-    engine.close().then(
+    stop(engine, signal, { logger, manager }).then(
       () => {
-        clearTimeout(late);
-        manager.status('Stopped; containers run on');
+        manager.status('Stopped');
         process.exit(0);
       },
       (error: unknown) => {
@@ -85,6 +81,33 @@ async function run(config: DaemonConfig, { logger, manager, signals }: Surroundi
       },
     );
   });
+}
+
+/** Containers run on, unless the machine goes down: then they are stopped while there still is a network, and time. */
+async function stop(
+  engine: Engine,
+  signal: NodeJS.Signals,
+  { logger, manager }: Pick<Surroundings, 'logger' | 'manager'>,
+): Promise<void> {
+  if (await manager.isMachineGoingDown()) {
+    const limitMs = engine.stopLimitMs;
+    logger.info('the engine stops, and its containers with it', { signal, limitMs });
+    manager.stopping('Stopping with all containers: the machine goes down');
+    manager.extendStop(limitMs);
+    using _late = exitAfter(limitMs);
+    await engine.stopContainers();
+    manager.extendStop(SHUTDOWN_MS);
+  } else {
+    logger.info('the engine stops; containers run on', { signal });
+    manager.stopping('Stopping; containers run on');
+  }
+  using _late = exitAfter(SHUTDOWN_MS);
+  await engine.close();
+}
+
+function exitAfter(limitMs: number): Disposable {
+  const late = setTimeout(() => process.exit(0), limitMs);
+  return { [Symbol.dispose]: () => clearTimeout(late) };
 }
 
 /** What `ps` and `systemctl status` call it; the arguments stay as they are. See proc_pid_comm(5). */

@@ -39,7 +39,15 @@ export class SystemdMachine implements AsyncDisposable {
     const machine = new SystemdMachine(await startDaemon());
     try {
       await machine.#onHost('import', tar, 'debian-machine');
-      const isolation = ['--privileged', '--cgroupns', 'private', '--stop-signal', 'SIGRTMIN+3'];
+      const isolation = [
+        '--privileged',
+        '--cgroupns',
+        'private',
+        '--stop-signal',
+        'SIGRTMIN+3',
+        '--stop-timeout',
+        '60',
+      ];
       const mounts = ['--tmpfs', '/run', '--tmpfs', '/tmp', '-v', '/var/lib/quai', '-v', CLONE];
       const names = ['--name', NAME, '--hostname', NAME, '--env', 'container=docker'];
       await machine.#onHost('run', '-d', ...names, ...isolation, ...mounts, 'debian-machine', '/sbin/init');
