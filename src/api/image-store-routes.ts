@@ -4,8 +4,9 @@ import { type Route, route } from '#http/route';
 import type { CleanupItem } from '#image/cleanup/cleanup-plan';
 import type { ImageFinding } from '#image/image-check';
 import type { ImageService } from '#image/image-service';
-import type { Squashed } from '#image/image-squasher';
+import type { Squashed, SquashProgress } from '#image/image-squasher';
 import { queryFlag, queryText } from '#spec/docker/query';
+import { progressReply } from './progress-reply.ts';
 import { SharedLayers } from './shared-layers.ts';
 
 export type ImageStoreApi = Pick<
@@ -34,10 +35,12 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
       'POST',
       '/quai/images/{name}/squash',
       { query: v.object({ tag: queryText, from: queryText }) },
-      async ({ params: { name }, query: { tag, from }, signal }) => {
-        const squashed = await images.squash(name, { ...(tag === '' ? {} : { tag }), from, signal });
-        return reply.json(squashedToWire(squashed));
-      },
+      ({ params: { name }, query: { tag, from }, signal }) =>
+        progressReply(async emit => {
+          const onProgress = squashLines(emit);
+          const options = { ...(tag === '' ? {} : { tag }), from, onProgress, signal };
+          emit({ aux: squashedToWire(await images.squash(name, options)) });
+        }),
     ),
     route('GET', '/quai/images/usage', {}, () => {
       const used = new SharedLayers(images.list(), blob => images.keptBytes(blob));
@@ -57,6 +60,26 @@ export function imageStoreRoutes(images: ImageStoreApi): Route[] {
       },
     ),
   ];
+}
+
+const STATES = {
+  merging: 'Merging',
+  storing: 'Storing',
+  stored: 'Stored',
+} as const satisfies Record<SquashProgress['state'], string>;
+const STEP_MS = 100;
+
+/** As the lines of a pull: one for each state, and so many in between as somebody can read. */
+function squashLines(emit: (line: object) => void): (progress: SquashProgress) => void {
+  let told: { readonly state: string; readonly at: number } | undefined;
+  return ({ state, doneBytes, totalBytes }) => {
+    const now = performance.now();
+    if (told?.state === state && now - told.at < STEP_MS) return;
+    told = { state, at: now };
+    const progressDetail =
+      doneBytes > 0 && state === 'merging' ? { current: doneBytes, total: totalBytes } : {};
+    emit({ status: STATES[state], progressDetail, id: 'layer' });
+  };
 }
 
 function squashedToWire({ image, layers, bytesBefore, bytesAfter, unsharedBytes }: Squashed) {

@@ -59,12 +59,13 @@ export async function importedImage(
   };
 }
 
-/** The archive as it came, in a file that goes with `parts`. */
+/** The archive as it came, in a file that goes with `parts`. `onBytes` gets how much there is. */
 export async function stageLayer(
   tar: Readable,
   content: ContentStore,
   signal: AbortSignal,
   parts: AsyncDisposableStack,
+  onBytes: (writtenBytes: number) => void = () => undefined,
 ): Promise<{ readonly layer: StagedFile; readonly compression: Compression }> {
   const writer = parts.use(await content.writer());
   let head = Buffer.alloc(0);
@@ -74,6 +75,7 @@ export async function stageLayer(
     const bytes = chunk as Buffer; // no encoding is set
     if (head.length < MAGIC_BYTES) head = Buffer.concat([head, bytes.subarray(0, MAGIC_BYTES)]);
     await writer.write(bytes);
+    onBytes(writer.size);
     unchecked += bytes.length;
     if (unchecked >= SPACE_CHECK_BYTES) {
       unchecked = 0;

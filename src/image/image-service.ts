@@ -40,7 +40,7 @@ import { ImagePuller, type PullOptions } from './image-puller.ts';
 import { ImagePusher, type PushOptions } from './image-pusher.ts';
 import { ImageRemover, type RemovalOptions } from './image-remover.ts';
 import { ImageSaver, type SaveOptions } from './image-saver.ts';
-import { ImageSquasher, type Squashed } from './image-squasher.ts';
+import { ImageSquasher, type Squashed, type SquashProgress } from './image-squasher.ts';
 import { ImageTable } from './image-table.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
@@ -98,6 +98,7 @@ export interface SquashOptions extends Abortable {
   /** `name[:tag]` of the new image; absent: it has none */
   readonly tag?: string;
   readonly from?: string;
+  readonly onProgress?: (progress: SquashProgress) => void;
 }
 
 export interface CommitOptions extends Abortable {
@@ -225,9 +226,16 @@ export class ImageService {
    *
    * @throws {EngineError} `notFound`; `invalid` when there is nothing to squash, or the base is none of this image.
    */
-  async squash(reference: string, { signal = NEVER, tag, from = '' }: SquashOptions = {}): Promise<Squashed> {
+  async squash(
+    reference: string,
+    { signal = NEVER, tag, from = '', onProgress = () => undefined }: SquashOptions = {},
+  ): Promise<Squashed> {
     const name = tag === undefined ? {} : { tag: taggable(tag) };
-    const squashed = await this.#squasher.squash(this.get(reference), { ...name, from }, signal);
+    const squashed = await this.#squasher.squash(
+      this.get(reference),
+      { ...name, from },
+      { signal, onProgress },
+    );
     await this.#deps.db.synced();
     return squashed;
   }

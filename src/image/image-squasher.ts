@@ -37,6 +37,18 @@ export interface SquashRequest {
   readonly from?: string;
 }
 
+/** `merging`: its bytes so far, of those that the layers have; `storing`: the merged layer becomes one of ours */
+export interface SquashProgress {
+  readonly state: 'merging' | 'storing' | 'stored';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface SquashWork {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: SquashProgress) => void;
+}
+
 export interface Squashed {
   readonly image: Image;
   /** layers that became one */
@@ -56,7 +68,11 @@ export class ImageSquasher {
     this.#deps = deps;
   }
 
-  async squash(source: Image, { tag, from = '' }: SquashRequest, signal: AbortSignal): Promise<Squashed> {
+  async squash(
+    source: Image,
+    { tag, from = '' }: SquashRequest,
+    { signal, onProgress }: SquashWork,
+  ): Promise<Squashed> {
     const { table, leases, content, intake, events } = this.#deps;
     const record = table.find(source.id);
     if (!record) throw imageNotFound(source.id);
@@ -76,7 +92,12 @@ export class ImageSquasher {
       this.#deps,
       signal,
     );
-    const { layer } = await stageLayer(tar, content, signal, parts);
+    const totalBytes = sizeOf(gone);
+    onProgress({ state: 'merging', doneBytes: 0, totalBytes });
+    const { layer } = await stageLayer(tar, content, signal, parts, written =>
+      onProgress({ state: 'merging', doneBytes: Math.min(written, totalBytes), totalBytes }),
+    );
+    onProgress({ state: 'storing', doneBytes: 0, totalBytes: layer.sizeBytes });
     const diffIds = [...source.diffIds.slice(0, kept), layer.digest];
     const bytes = squashedConfig(record.config, { kept, layers: layers.length, diffIds, source: source.id });
     const image: NewImage = {
@@ -84,11 +105,12 @@ export class ImageSquasher {
       layers: [...layers.slice(0, kept).map(keptLayer), { blob: layer, mediaType: MEDIA_TYPES.dockerLayer }],
     };
     const taken = await intake.take({ images: [image], tags: tag ? [tag] : [] }, signal);
+    onProgress({ state: 'stored', doneBytes: layer.sizeBytes, totalBytes: layer.sizeBytes });
     emitImageEvent(events, taken.image, 'squash');
     return {
       image: taken.image,
       layers: gone.length,
-      bytesBefore: sizeOf(gone),
+      bytesBefore: totalBytes,
       bytesAfter: taken.image.layers.at(-1)?.sizeBytes ?? 0,
       unsharedBytes: this.#sharedBytes(gone, [source.id, taken.image.id]),
     };

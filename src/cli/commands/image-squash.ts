@@ -1,6 +1,7 @@
-import { numberAt, textAt } from '#client/json';
+import { type Json, numberAt, textAt } from '#client/json';
 import { command } from '../command.ts';
 import { humanSize } from '../format/human.ts';
+import { showProgress } from '../terminal/progress.ts';
 
 export const squash = command({
   usage: 'image squash [OPTIONS] IMAGE',
@@ -15,9 +16,13 @@ export const squash = command({
     tag: { type: 'string', short: 't', help: 'Name of the new image', shows: 'name:tag' },
   },
   args: { min: 1, max: 1 },
-  async run({ client, print }, { flags: { from, quiet, tag }, args: [name = ''] }) {
+  async run({ client, print, stdout }, { flags: { from, quiet, tag }, args: [name = ''] }) {
     const path = `/quai/images/${encodeURIComponent(name)}/squash`;
-    const found = await client.call('POST', path, { query: { from, tag } });
+    let found: Json = {};
+    const onAux = (aux: Json): void => {
+      found = aux;
+    };
+    await showProgress(client.lines('POST', path, { query: { from, tag } }), stdout, { quiet, onAux });
     print(textAt(found, 'Id'));
     if (quiet) return 0;
     const size = (field: string): string => humanSize(numberAt(found, field));

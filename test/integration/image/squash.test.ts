@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import type { SquashProgress } from '#image/image-squasher';
 import { linuxMounts } from '#sys/mount';
 import { dockerArchive, type LayerEntry, type TestImage } from '../../support/image-archive.ts';
 import { type ImageEngine, rootMissing, startImageEngine } from '../../support/image-engine.ts';
@@ -12,6 +14,7 @@ import { describeTree } from '../../support/tree-description.ts';
 import { filesOf } from './leftovers.ts';
 
 const skip = rootMissing();
+const SQUASHER = new URL('./crash-squasher.ts', import.meta.url).pathname;
 
 const file = (path: string, content = path): LayerEntry => ({ path, content, mode: 0o640, mtimeSeconds: 77 });
 const directory = (path: string): LayerEntry => ({ path, type: 'directory', mode: 0o750, mtimeSeconds: 77 });
@@ -154,4 +157,96 @@ test('squash() that is cancelled leaves nothing', { skip }, async () => {
   await assert.rejects(engine.images.squash('x:1', { signal }), { kind: 'cancelled' });
   assert.deepEqual(await filesOf(engine), before);
   assert.equal(engine.images.list().length, 1);
+});
+
+test('squash() goes on when its image is removed meanwhile, and what it held goes after it', {
+  skip,
+}, async () => {
+  for (const from of ['', '2']) {
+    await using engine = startImageEngine();
+    await load(engine, 'x:1', LAYERS);
+    const shown = tree(engine, 'x:1');
+    let isRemoved = false;
+    const { image } = await engine.images.squash('x:1', {
+      from,
+      tag: 'x:2',
+      onProgress: ({ state }) => {
+        if (isRemoved || state !== 'merging') return;
+        isRemoved = true;
+        void engine.images.remove('x:1', { force: true, noPrune: false });
+      },
+    });
+    assert.ok(isRemoved);
+    assert.deepEqual(
+      engine.images.list().map(({ id }) => id),
+      [image.id],
+    );
+    assert.deepEqual(tree(engine, 'x:2'), shown);
+    const layers = image.diffIds.length;
+    const { blobs, snapshots, ...rest } = await filesOf(engine);
+    assert.deepEqual([blobs, snapshots], [layers, layers], 'the layers of the source are gone');
+    assert.deepEqual(rest, { ingest: 0, unpacking: 0, trash: 0 });
+    assert.deepEqual((await engine.images.check()).findings, []);
+  }
+});
+
+test('squash() tells how far it is', { skip }, async () => {
+  await using engine = startImageEngine();
+  await load(engine, 'x:1', LAYERS);
+  const seen: SquashProgress[] = [];
+  const { bytesBefore } = await engine.images.squash('x:1', { onProgress: progress => seen.push(progress) });
+  assert.deepEqual([...new Set(seen.map(({ state }) => state))], ['merging', 'storing', 'stored']);
+  const merging = seen.filter(({ state }) => state === 'merging');
+  assert.deepEqual([merging[0]?.doneBytes, merging.at(-1)?.doneBytes], [0, bytesBefore]);
+  assert.ok(merging.every(({ doneBytes, totalBytes }) => doneBytes <= totalBytes));
+});
+
+/** Squashes in another process, which is killed a while after it has come to a state. @returns whether it was done before. */
+async function squashAndKill(root: string, state: string, afterMs: number): Promise<boolean> {
+  const args = [SQUASHER, root, 'x:1', 'x:2'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = Promise.withResolvers<number | null>();
+  child.once('exit', code => exited.resolve(code));
+  child.stdout.on('data', (text: Buffer) => {
+    if (text.includes(state)) setTimeout(() => child.kill('SIGKILL'), afterMs);
+  });
+  return (await exited.promise) === 0;
+}
+
+test('a kill in the middle of squash() leaves the source as it was, and nothing half-made', {
+  skip,
+}, async () => {
+  const root = mkdtempSync(join(tmpdir(), 'quai-image-'));
+  const first = startImageEngine({}, root);
+  const many = (name: string): LayerEntry[] =>
+    Array.from({ length: 300 }, (_, index) => file(`${name}/${index}`, name.repeat(500)));
+  await load(first, 'x:1', [many('a'), many('b'), many('c')]);
+  const shown = tree(first, 'x:1');
+  const before = await filesOf(first);
+  first.close();
+  const outcomes: boolean[] = [];
+  for (const [state, afterMs] of [
+    ['merging', 0],
+    ['merging', 20],
+    ['storing', 0],
+    ['storing', 20],
+    ['stored', 200],
+  ] as const) {
+    await squashAndKill(root, state, afterMs);
+    const engine = startImageEngine({}, root);
+    engine.images.sweep();
+    await engine.snapshots.sweep(() => false);
+    const squashed = engine.images.find('x:2');
+    outcomes.push(squashed !== undefined);
+    assert.deepEqual((await engine.images.check()).findings, [], `${state} ${afterMs}`);
+    assert.deepEqual(tree(engine, 'x:1'), shown);
+    if (squashed) {
+      assert.deepEqual(tree(engine, 'x:2'), shown);
+      await engine.images.remove('x:2', { force: true, noPrune: false });
+    }
+    assert.deepEqual(await filesOf(engine), before, `${state} ${afterMs}`);
+    engine.close();
+  }
+  assert.deepEqual([outcomes[0], outcomes.at(-1)], [false, true], 'kills before the end and after it');
+  await using _engine = startImageEngine({}, root);
 });
