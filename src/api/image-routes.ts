@@ -16,7 +16,7 @@ import { filterImages, IMAGE_FILTERS } from './image-list.ts';
 import { pruneImages } from './image-prune.ts';
 import { deletionToWire, historyToWire, imageSummaryToWire, imageToWire } from './image-wire.ts';
 import { manifestToWire, targetToWire } from './manifest-wire.ts';
-import { progressReply } from './progress-reply.ts';
+import { progressReply, withoutPrompt } from './progress-reply.ts';
 import { credentialsOf } from './registry-credentials.ts';
 import { SharedLayers } from './shared-layers.ts';
 import { withTag } from './with-tag.ts';
@@ -231,7 +231,9 @@ function pushRoute(images: Pick<ImageService, 'push'>): Route {
     ({ params: { name }, query, headers, signal }) => {
       const reference = parseName(withTag(name, query.tag));
       const credentials = credentialsOf(registryAuthOf(headers));
-      return progressReply(emit => images.push(reference, emit, { credentials, ...choiceOf(query), signal }));
+      return withoutPrompt(
+        progressReply(emit => images.push(reference, emit, { credentials, ...choiceOf(query), signal })),
+      );
     },
   );
 }
@@ -243,7 +245,9 @@ function pullReply(
 ): Promise<Reply> {
   const credentials = credentialsOf(registryAuthOf(headers));
   const choice = platform === '' ? {} : { platform: parsePlatform(platform) };
-  return progressReply(emit => images.pull(reference, emit, { credentials, ...choice, signal }));
+  return withoutPrompt(
+    progressReply(emit => images.pull(reference, emit, { credentials, ...choice, signal })),
+  );
 }
 
 async function importImage(

@@ -1,5 +1,6 @@
-import { messageOf } from '#base/errors';
+import { isKind, messageOf } from '#base/errors';
 import { type Reply, reply } from '#http/reply';
+import { STATUS } from './error-response.ts';
 
 type Emit = (line: object) => void;
 
@@ -14,6 +15,19 @@ export async function progressReply(work: (emit: Emit) => Promise<void>): Promis
   const first = await lines.next();
   if (first === undefined) await done;
   return reply.stream('application/json', progressLines(first, lines, done));
+}
+
+/**
+ * For pull and push: 401 would have Docker's command line ask for a name and password of Docker Hub, whatever the registry, and
+ * hang where nobody answers. Docker's engine says 500 then, so that the reason is shown.
+ */
+export async function withoutPrompt(answer: Promise<Reply>): Promise<Reply> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isKind(error, 'unauthorized')) throw error;
+    return reply.json({ message: error.message }, STATUS.internal);
+  }
 }
 
 async function* progressLines(

@@ -1,7 +1,7 @@
 import { canonicalName, canonicalReference, familiarReference, parseReference } from '#spec/reference';
 import type { CliContext, OutputStream } from './context.ts';
 import { authHeader } from './credentials/auth-header.ts';
-import { withLoginHint } from './login-hint.ts';
+import { withPullHint } from './pull-hint.ts';
 import { showProgress } from './terminal/progress.ts';
 
 export interface PullOptions {
@@ -24,7 +24,7 @@ export async function pullImage(
     platform: platform.toLowerCase() || undefined,
   };
   const headers = await authHeader(context, reference.domain);
-  await withLoginHint(reference.domain, () =>
+  await withPullHint(reference, () =>
     showProgress(context.client.lines('POST', '/images/create', { query, headers }), out, { quiet }),
   );
 }

@@ -60,6 +60,12 @@ export async function getManifest(request: ManifestRequest): Promise<FetchedMani
   }
   const mediaType = mediaTypeOf(response);
   const known = ACCEPT.includes(mediaType) ? mediaType : '';
+  if (mediaType === 'text/html') {
+    throw badAnswer(
+      endpoint.source.host,
+      'a page for browsers; is there a proxy or a log-in page on the way?',
+    );
+  }
   const document = parseManifest(bytes, known, `manifest ${digest}`);
   const own = document.kind === 'index' ? document.index.mediaType : document.manifest.mediaType;
   const guessed = document.kind === 'index' ? MEDIA_TYPES.ociIndex : MEDIA_TYPES.ociManifest;

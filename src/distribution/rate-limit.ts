@@ -16,6 +16,22 @@ export function rateLimitOf(headers: IncomingHttpHeaders): RateLimit | undefined
   return { limit: limit.count, remaining: remaining.count, windowSeconds: limit.windowSeconds };
 }
 
+/** `76 of 100 pulls left, per 6 h` */
+export function rateLimitText({ limit, remaining, windowSeconds }: RateLimit): string {
+  const period = windowSeconds > 0 ? `, per ${durationText(windowSeconds)}` : '';
+  return `${remaining} of ${limit} pulls left${period}`;
+}
+
+export function durationText(seconds: number): string {
+  for (const [unit, length] of UNITS) if (seconds % length === 0) return `${seconds / length} ${unit}`;
+  return `${seconds} s`;
+}
+
+const UNITS = [
+  ['h', 3600],
+  ['min', 60],
+] as const;
+
 function quota(header: string | string[] | undefined): { count: number; windowSeconds: number } | undefined {
   const [, count, window = '0'] =
     /^\s*(\d{1,12})(?:\s*;\s*w=(\d{1,12}))?/.exec([header ?? ''].flat()[0] ?? '') ?? [];

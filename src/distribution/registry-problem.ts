@@ -3,6 +3,7 @@ import { ownValue } from '#base/own-value';
 import { maybe, orDefault, text } from '#spec/docker/lenient';
 import type { RegistryProblem } from './errors.ts';
 import { type HttpResponse, readBody } from './http-message.ts';
+import { durationText, rateLimitOf, rateLimitText } from './rate-limit.ts';
 import { parseChallenges } from './www-authenticate.ts';
 
 const ErrorBody = v.object({
@@ -26,10 +27,21 @@ export async function problemOf(response: HttpResponse): Promise<RegistryProblem
   const { status } = response;
   const body = await readBody(response, MAX_BODY).catch(() => Buffer.alloc(0));
   const oauth = oauthProblems(response);
+  const limits = status === 429 ? limitsText(response) : '';
   const [first, ...more] = (oauth.length > 0 ? oauth : parseErrors(body, status)).slice(0, MOST_ERRORS);
-  if (!first) return { status, code: status === 401 ? 'UNAUTHORIZED' : '', text: statusText(response) };
+  if (!first)
+    return { status, code: status === 401 ? 'UNAUTHORIZED' : '', text: statusText(response) + limits };
   const rest = more.filter(problem => problem.code !== first.code);
-  return { status, code: first.code, text: [first, ...rest].map(wording).join('\n') };
+  return { status, code: first.code, text: [first, ...rest].map(wording).join('\n') + limits };
+}
+
+/** What else a registry tells that has had enough: how much there is, and when to come again. */
+function limitsText({ headers }: HttpResponse): string {
+  const limit = rateLimitOf(headers);
+  const seconds = /^\d{1,7}$/.exec(headers['retry-after'] ?? '')?.[0];
+  const again = seconds === undefined ? [] : [`try again in ${durationText(Number(seconds))}`];
+  const parts = [...(limit ? [rateLimitText(limit)] : []), ...again];
+  return parts.length > 0 ? ` (${parts.join('; ')})` : '';
 }
 
 interface CodedMessage {

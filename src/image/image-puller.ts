@@ -3,6 +3,7 @@ import type { EventSink } from '#base/engine-event';
 import { EngineError } from '#base/errors';
 import { type Digest, isDigest } from '#base/ids';
 import type { Credentials } from '#distribution/credentials';
+import { rateLimitText } from '#distribution/rate-limit';
 import type { RegistryClient } from '#distribution/registry-client';
 import type { ContentDescriptor, FetchedManifest, Repository } from '#distribution/repository';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
@@ -99,6 +100,8 @@ export class ImagePuller {
         isAsked: options.platform !== undefined,
       });
     }
+    const { rateLimit } = repository;
+    if (rateLimit) emit({ status: `Rate limit of ${reference.domain}: ${rateLimitText(rateLimit)}` });
     emit({ status: `Digest: ${resolved.digest}` });
     const words = isHere ? 'Image is up to date' : 'Downloaded newer image';
     emit({ status: `Status: ${words} for ${shownName(reference)}` });

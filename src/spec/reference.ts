@@ -51,17 +51,20 @@ export function parseName(text: string): Reference {
   }
   if (text.length > MAX_LENGTH) throw invalid('invalid reference format');
   const [domain, rest] = splitDomain(text);
-  const name = rest.split(':', 1)[0] ?? '';
-  if (name.toLowerCase() !== name) {
-    throw invalid(`invalid reference format: repository name (${name}) must be lowercase`);
-  }
   const match = REFERENCE.exec(`${domain}/${rest}`);
-  if (!match) throw invalid('invalid reference format');
+  if (!match) throw invalid(`invalid reference format${reasonOf(rest)}`);
   const [, host = '', repository = '', tag, digest] = match;
   if (repository.length > MAX_NAME_LENGTH) {
     throw invalid(`repository name must not be more than ${MAX_NAME_LENGTH} characters`);
   }
   return { domain: host, repository, ...(tag === undefined ? {} : { tag }), ...digestPart(digest) };
+}
+
+/** What people stumble over; Docker says that of capital letters, and nothing of blanks. */
+function reasonOf(rest: string): string {
+  if (/\s/.test(rest)) return ': the name of an image has no blanks';
+  const name = rest.split(':', 1)[0] ?? '';
+  return name.toLowerCase() === name ? '' : `: repository name (${name}) must be lowercase`;
 }
 
 /** The reference, or `undefined` for text that is none. */

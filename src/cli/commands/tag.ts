@@ -1,3 +1,4 @@
+import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import { parseImageName } from '../image-name.ts';
 
@@ -7,7 +8,8 @@ export const tag = command({
   flags: {},
   args: { min: 2, max: 2 },
   async run({ client }, { args: [source = '', target = ''] }) {
-    const { repository, tag: name } = parseImageName(target);
+    const { repository, tag: name, digest } = parseImageName(target);
+    if (digest) throw new CliError('refusing to create a tag with a digest reference');
     const query = { repo: repository, tag: name || 'latest' };
     await client.call('POST', `/images/${encodeURIComponent(source)}/tag`, { query });
     return 0;

@@ -51,7 +51,15 @@ test('pull: what a registry refuses is said on standard error, with status 1', {
   const { engine } = context;
   const message = 'pull access denied for nosuch, repository does not exist or may require docker login';
   const refused: Script = { 'POST /images/create': { status: 404, body: { message } } };
-  assert.equal((await engine.same(refused, ['pull', 'nosuch'])).code, 1);
+  const theirRefusal = await engine.docker(refused, ['pull', 'nosuch']);
+  const ourRefusal = await engine.quai(refused, ['pull', 'nosuch']);
+  assert.deepEqual([theirRefusal.code, ourRefusal.code], [1, 1]);
+  const hint = '\nLook for its name: quai search nosuch\nIf it is private: quai login\n';
+  assert.equal(
+    ourRefusal.stderr.trimStart(),
+    theirRefusal.stderr.trimStart().trimEnd() + hint,
+    'and what to do',
+  );
   const late: Script = {
     'POST /images/create': {
       body: [
