@@ -59,12 +59,19 @@ export function invalidVolumeOption(name: string, reason: string): EngineError {
   return new EngineError('invalid', `create ${name}: ${reason}`);
 }
 
+export function contentTooLarge(name: string, { size = '' }: Readonly<Record<string, string>>): EngineError {
+  return new EngineError(
+    'unavailable',
+    `the new content is more than volume ${name} may have (size=${size})`,
+  );
+}
+
 /** The first words are Docker's. */
 export function noQuota(name: string, fileSystem: string): EngineError {
   return invalidVolumeOption(
     name,
-    `quota size requested but no quota support: volumes are on ${fileSystem} here, and only btrfs can limit a directory; ` +
-      'a file system of a size of its own is type=ext4, device=…, and one in memory type=tmpfs, device=tmpfs, o=size=…',
+    `quota size requested but no quota support: volumes are on ${fileSystem} here; a directory can be limited on btrfs, and on ext4 and ` +
+      'xfs that are mounted with prjquota. A file system of a size of its own is type=ext4, device=…, one in memory type=tmpfs, device=tmpfs, o=size=…',
   );
 }
 

@@ -8,7 +8,7 @@ import { byteString } from '#spec/tar/byte-string';
 import { spoolArchive } from '#store/spool-archive';
 import { openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
-import { contentInUse, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
+import { contentInUse, contentTooLarge, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
 import { sizeLimit } from './local-options.ts';
 import type { TreeJail } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume, type VolumeSnapshot } from './volume.ts';
@@ -226,6 +226,7 @@ export class VolumeContents {
     if (!isPlain) throw foreignContent(volume.name);
     using work = this.#workplace(sizeLimit(volume.name, volume.options));
     await fill(work.place);
+    if (this.#deps.directories.isTooMuch(work.place)) throw contentTooLarge(volume.name, volume.options);
     await this.#deps.jail.sync(work.place.folder, options); // what it takes the place of is deleted at once
     using _lock = await this.#deps.volumes.lock(volume.name, options);
     this.#refuseGone(volume);

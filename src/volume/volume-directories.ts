@@ -14,6 +14,7 @@ import { newId } from '#base/ids';
 import { AT_FDCWD, exchangeAt } from '#sys/at';
 import { createLimitedSubvolume } from '#sys/btrfs';
 import { fileSystemName } from '#sys/file-system';
+import { enforcesProjectQuotas, exceedsLimit, limitDirectory, releaseLimit } from '#sys/project-quota';
 import { isErrno } from '#sys/sys-error';
 import type { RootAttributes } from './local-options.ts';
 
@@ -31,6 +32,7 @@ export interface StrayDirectory {
 
 /** of an owner, to chown(2) */
 const UNCHANGED = 2 ** 32 - 1;
+const BTRFS = 'btrfs';
 const DATA = '_data';
 const TRASH = '.trash';
 const WORK = '.work';
@@ -89,7 +91,7 @@ export class VolumeDirectories {
   /** Why volumes cannot have a limit here: the file system that they are on. */
   refusesLimits(): string | undefined {
     const type = fileSystemName(this.#root);
-    return type === 'btrfs' ? undefined : type;
+    return type === BTRFS || enforcesProjectQuotas(this.#root) ? undefined : type;
   }
 
   /** Gives the data directory an owner and a mode, as far as these are given. */
@@ -119,6 +121,11 @@ export class VolumeDirectories {
     return { folder, data: join(folder, DATA) };
   }
 
+  /** Whether what was made ready is more than the limit of its place. */
+  isTooMuch({ data }: Workplace): boolean {
+    return exceedsLimit(data);
+  }
+
   /** Makes a volume of what was made ready, in one step. */
   adopt({ folder }: Workplace, name: string): void {
     chmodSync(folder, PASS_ONLY);
@@ -145,6 +152,7 @@ export class VolumeDirectories {
     const trash = join(this.#root, TRASH, newId<string>());
     try {
       renameSync(folder, trash);
+      releaseLimit(join(trash, DATA));
       return trash;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
@@ -186,6 +194,7 @@ export class VolumeDirectories {
     const trash = join(this.#root, TRASH, newId<string>());
     try {
       renameSync(join(this.#root, name), trash);
+      releaseLimit(join(trash, DATA));
       return trash;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
@@ -225,13 +234,28 @@ export class VolumeDirectories {
   }
 }
 
-/** With a limit it is a subvolume, which is moved, emptied and removed as a directory is. @returns whether it is new. */
+/**
+ * With a limit it is a subvolume on btrfs, which is moved, emptied and removed as a directory is; elsewhere a directory with a
+ * project of its own.
+ *
+ * @returns whether it is new.
+ */
 function makeData(folder: string, limitBytes: number | undefined): boolean {
   const data = join(folder, DATA);
   if (limitBytes === undefined) return makeDirectory(data, 0o755);
   if (existsSync(data)) return false;
-  createLimitedSubvolume(folder, DATA, limitBytes);
-  chmodSync(data, 0o755);
+  if (fileSystemName(folder) === BTRFS) {
+    createLimitedSubvolume(folder, DATA, limitBytes);
+    chmodSync(data, 0o755);
+    return true;
+  }
+  makeDirectory(data, 0o755);
+  try {
+    limitDirectory(data, limitBytes);
+  } catch (error) {
+    rmdirSync(data);
+    throw error;
+  }
   return true;
 }
 

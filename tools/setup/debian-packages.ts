@@ -118,6 +118,18 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'xfsprogs',
+    why: 'makes a file system with quotas in the tests',
+    isThere: () => hasProgram('mkfs.xfs'),
+    isForTests: true,
+  },
+  {
+    name: 'user-mode-linux',
+    why: 'a kernel with what that of the machine may lack, in the tests',
+    isThere: () => hasProgram('linux.uml') || process.arch !== 'x64',
+    isForTests: true,
+  },
+  {
     name: 'openssl',
     why: 'makes the certificates of the tests',
     isThere: () => hasProgram('openssl'),
