@@ -19,8 +19,8 @@ const EXIT = { failed: 1, softwareBug: 70, tryLater: 75, wrongConfig: 78 } as co
 export async function runDaemon(args: readonly string[], signals: StopSignals): Promise<void> {
   const logFormat = defaultLogFormat();
   let logger = createLogger(process.stderr, { format: logFormat, level: 'info' });
-  const manager = serviceManager(process.env['NOTIFY_SOCKET'], logger);
-  delete process.env['NOTIFY_SOCKET']; // what the engine starts has nothing to tell
+  const manager = serviceManager({ ...process.env }, logger);
+  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete process.env[name];
   let config: ReturnType<typeof loadDaemonConfig>;
   try {
     config = loadDaemonConfig(args, { logFormat, defaultConfig: DEFAULT_CONFIG });

@@ -2,13 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeDebianMachineTar } from '../../support/debian-image.ts';
 import { cannotBootSystemd, SystemdMachine } from '../../support/systemd-machine.ts';
-import { until } from '../../support/until.ts';
+import { until as untilWithin } from '../../support/until.ts';
 
 const MINUTES = 60_000;
+/** A whole machine in a machine that has other things to do. */
+const LIMIT_MS = 30_000;
 /** Takes its time to end, and notes that it could. */
 const ORDERLY =
   'trap "sleep 1; echo bye >> /notes/log; exit 0" TERM; echo up >> /notes/log; while :; do usleep 50000; done';
 const TICKER = 'i=0; while :; do i=$((i+1)); echo line $i; usleep 20000; done';
+
+function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  return untilWithin(what, isTrue, LIMIT_MS);
+}
 
 /** Of the unit, as systemd knows it. */
 async function property(machine: SystemdMachine, name: string): Promise<string> {
@@ -98,6 +104,25 @@ test('the systemd unit, installed as the README says, in a machine that systemd 
       /left-over process/,
       'nothing of a container is in the group of the service',
     );
+  });
+
+  await t.test('an engine that hangs is started anew', async () => {
+    const before = await property(machine, 'MainPID');
+    const folder = '/run/systemd/system/quai.service.d';
+    await machine.ok(`mkdir -p ${folder} && printf '[Service]\\nWatchdogSec=2\\n' > ${folder}/test.conf`);
+    await machine.ok(`systemctl daemon-reload && systemctl restart quai`);
+    const hung = await property(machine, 'MainPID');
+    assert.notEqual(hung, before);
+    await new Promise(resolve => setTimeout(resolve, 3000));
+    assert.equal(await property(machine, 'MainPID'), hung, 'one that does not hang is left alone');
+    await machine.ok(`kill -STOP ${hung}`);
+    await until('another one serves', async () => {
+      const isActive = (await property(machine, 'ActiveState')) === 'active';
+      return isActive && (await property(machine, 'MainPID')) !== hung;
+    });
+    assert.match(await machine.ok('journalctl -u quai -o cat'), /[Ww]atchdog timeout/);
+    await machine.ok(`rm -r ${folder} && systemctl daemon-reload && systemctl restart quai`);
+    await isGrowing(machine, 'ticker');
   });
 
   await t.test('`systemctl stop` ends the engine only, and says so', async () => {
