@@ -7,8 +7,8 @@ import type { ContentDescriptor } from './repository.ts';
 
 /** To one host, and fewer than the connections that one may have. */
 const CONNECTIONS = 12;
-/** So many registries at a time before they hold each other up. */
-const REGISTRIES = 8;
+/** So many registries at a time before they hold each other up, in either direction. */
+export const REGISTRIES = 8;
 
 /**
  * Downloads of the whole engine. Equal ones from the same registry are one. What comes from another has a download and places of its

@@ -1,14 +1,14 @@
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { Digest } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
+import { KeyedSemaphore } from '#base/keyed-semaphore';
 import type { Logger } from '#base/logger';
-import { Semaphore } from '#base/semaphore';
 import type { Reference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
 import { Authenticator } from './authenticator.ts';
 import { type BackOff, DEFAULT_BACK_OFF } from './back-off.ts';
 import { ANONYMOUS, type Credentials } from './credentials.ts';
-import { DownloadPool } from './download-pool.ts';
+import { DownloadPool, REGISTRIES } from './download-pool.ts';
 import { loginRefused, refused } from './errors.ts';
 import { HttpClient } from './http-client.ts';
 import { type HttpLimits } from './http-message.ts';
@@ -34,7 +34,7 @@ export interface RegistryClientDeps {
   readonly proxies: ProxySettings;
   readonly userAgent: string;
   readonly logger: Logger;
-  /** blobs at a time; default 6 */
+  /** blobs at a time from each registry; default 6 */
   readonly downloads?: number;
   /** the same the other way; default 5 */
   readonly uploads?: number;
@@ -76,14 +76,15 @@ export class RegistryClient implements Disposable {
   readonly #backOff: BackOff;
   readonly #now: () => number;
   readonly #downloads: DownloadPool;
-  readonly #uploads: Semaphore;
+  readonly #uploads: KeyedSemaphore;
   readonly #referrerLocks = new KeyedMutex();
   readonly #sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
 
   constructor(deps: RegistryClientDeps) {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
-    this.#uploads = new Semaphore(deps.uploads ?? UPLOADS);
+    const perKey = deps.uploads ?? UPLOADS;
+    this.#uploads = new KeyedSemaphore({ perKey, overall: perKey * REGISTRIES });
     this.#backOff = { ...DEFAULT_BACK_OFF, ...deps.backOff };
     this.#http = new HttpClient({
       proxies: deps.proxies,

@@ -3,8 +3,8 @@ import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import { type Digest, digestOf, isDigest } from '#base/ids';
 import type { KeyedMutex } from '#base/keyed-mutex';
+import type { KeyedSemaphore } from '#base/keyed-semaphore';
 import type { Logger } from '#base/logger';
-import type { Semaphore } from '#base/semaphore';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { Reference } from '#spec/reference';
 import type { BackOff } from './back-off.ts';
@@ -42,7 +42,7 @@ export interface RepositoryDeps {
   readonly endpoints: readonly RegistryEndpoint[];
   readonly reference: Reference;
   readonly downloads: DownloadPool;
-  readonly uploads: Semaphore;
+  readonly uploads: KeyedSemaphore;
   /** of lists of referrers that are changed by reading and writing them */
   readonly referrerLocks: KeyedMutex;
   readonly backOff: BackOff;
@@ -139,6 +139,7 @@ export class RegistryRepository implements Repository {
   ): Promise<UploadOutcome> {
     const { signal } = options;
     return await this.#deps.uploads.run(
+      this.#registry().source.host,
       () => this.#upload().run(descriptor, open, options),
       signal ? { signal } : {},
     );
@@ -147,6 +148,7 @@ export class RegistryRepository implements Repository {
   async uploadStream(make: () => AsyncIterable<Buffer>, { signal }: Abortable = {}): Promise<StreamedBlob> {
     const options = signal ? { signal } : {};
     return await this.#deps.uploads.run(
+      this.#registry().source.host,
       () => new StreamUpload(this.#uploadDeps()).run(make, options),
       options,
     );

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '#base/errors';
+import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { JailPool } from '#store/jail-pool';
 import { LAYER_FRAME, LAYER_INDEX, LAYER_PACKED, LAYER_TAR } from '#store/layer-files';
@@ -80,6 +80,10 @@ export class LayerPacking {
         }
         this.#abandon(directory);
         if (signal.aborted || !existsSync(directory)) continue; // it is tried again; or the layer is gone
+        if (isKind(error, 'unavailable')) {
+          this.#deps.logger.warn('layers are not packed this time', { error: messageOf(error) });
+          return; // that is not the layer's fault
+        }
         this.#deps.logger.warn('a layer stays as it is: it cannot be packed', {
           layer: id,
           error: messageOf(error),

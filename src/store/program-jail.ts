@@ -47,7 +47,7 @@ export class ProgramJail {
     this.#swept = this.#sweep();
   }
 
-  /** @throws {EngineError} `deadline` when it takes longer than it may; `cancelled`. In both cases no process of it is left. */
+  /** @throws {EngineError} `unavailable` when there can be no jail; `deadline` when it takes longer than it may; `cancelled`. In both cases no process of it is left. */
   async run(program: JailedProgram, { signal }: { readonly signal: AbortSignal }): Promise<JailedEnd> {
     await this.#swept;
     throwIfAborted(signal);
@@ -70,7 +70,8 @@ export class ProgramJail {
   ): Promise<JailedEnd> {
     const { reader, writer } = createPipe();
     const output = new Socket({ fd: reader.take(), readable: true, writable: false });
-    const args = [this.#crun, ...this.#options, 'run', '--bundle', bundle, id];
+    const pidFile = join(bundle, 'pid');
+    const args = [this.#crun, ...this.#options, 'run', '--bundle', bundle, '--pid-file', pidFile, id];
     try {
       using pipe = writer;
       const fds = new Map([1, 2].map(fd => [fd, pipe.number]));
@@ -84,8 +85,10 @@ export class ProgramJail {
       if (timeout.aborted) {
         throw new EngineError('deadline', `${file} was ended: it took longer than ${timeoutMs / 1000} s`);
       }
-      const ended = status.code ?? 128 + status.signal;
-      return { status: ended, output: await Promise.race([said, delay(LAST_WORDS_MS, '', { ref: false })]) };
+      const text = await Promise.race([said, delay(LAST_WORDS_MS, '', { ref: false })]);
+      if (!existsSync(pidFile))
+        throw new EngineError('unavailable', `cannot make a jail for ${file}: ${text}`);
+      return { status: status.code ?? 128 + status.signal, output: text };
     } finally {
       output.destroy();
     }

@@ -195,7 +195,7 @@ test('one that hangs is ended when its time is up, and when nobody wants it any 
 
 test('what an engine that was killed left running is ended by the next one', { skip }, async () => {
   await using attack = prepare();
-  const left = attack.run(['sleep', '1000'], { timeoutMs: 60_000 });
+  const left = Promise.allSettled([attack.run(['sleep', '1000'], { timeoutMs: 60_000 })]);
   await until('it runs', () => readdirSync(join(attack.folder, 'jails/state')).length === 1);
   await until('it sleeps', () => processesWith(attack.folder).length > 0);
   const next = new ProgramJail({ crun: CRUN, folder: join(attack.folder, 'jails') });
@@ -211,5 +211,15 @@ test('what an engine that was killed left running is ended by the next one', { s
     { signal: FOREVER },
   );
   assert.equal(status, 0);
-  assert.equal((await left).status, 128 + SIGKILL);
+  await left; // whatever it would tell an engine that is not there any more: it has ended
+});
+
+test('where no jail can be made the program does not run, and the error says so', { skip }, async () => {
+  await using attack = prepare();
+  const missing = new Map([['/more', join(attack.folder, 'not-there')]]);
+  const program = { file: BUSYBOX, args: ['true'], limits: LIMITS, timeoutMs: 20_000 };
+  await assert.rejects(
+    attack.jail.run({ ...program, readable: missing, writable: new Map() }, { signal: FOREVER }),
+    { kind: 'unavailable', message: /cannot make a jail for \S+busybox: .*not-there/ },
+  );
 });

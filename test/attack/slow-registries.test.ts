@@ -2,12 +2,22 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { EmitLine } from '#image/pull-progress';
 import { parseReference } from '#spec/reference';
 import { filesOf, NOTHING } from '../integration/image/leftovers.ts';
-import { type BuiltImage, buildImage, ociManifest, sha256 } from '../support/image-archive.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import {
+  type BuiltImage,
+  buildImage,
+  ociArchive,
+  ociManifest,
+  sha256,
+  type TestImage,
+} from '../support/image-archive.ts';
 import { type ImageEngine, rootMissing, startImageEngine } from '../support/image-engine.ts';
+import { cannotRunRegistry, TestRegistry as RealRegistry } from '../support/registry.ts';
 import { until } from '../support/until.ts';
 
 const skip = rootMissing();
@@ -88,8 +98,11 @@ class TestRegistry implements AsyncDisposable {
 }
 
 function imageOf(layers: number): BuiltImage {
-  const layer = () => [{ path: 'noise', content: randomBytes(CONTENT_BYTES) }];
-  return buildImage({ tags: [], layers: Array.from({ length: layers }, layer), compress: 'gzip' });
+  return buildImage({ tags: [], layers: layersOf(layers), compress: 'gzip' });
+}
+
+function layersOf(count: number): TestImage['layers'] {
+  return Array.from({ length: count }, () => [{ path: 'noise', content: randomBytes(CONTENT_BYTES) }]);
 }
 
 /** What is wanted must not need the time that a stalled connection is given. */
@@ -149,6 +162,37 @@ test('a registry that stalls holds its own places, and nobody else’s', { skip 
   for (const result of await Promise.allSettled(waiting)) assert.equal(result.status, 'rejected');
   for (const { id } of engine.images.list()) await engine.images.remove(id, { force: true, noPrune: false });
   assert.deepEqual(await filesOf(engine), NOTHING);
+});
+
+test('a registry that takes nothing holds up no push to another', {
+  skip: skip || cannotRunRegistry,
+}, async () => {
+  await using registry = await RealRegistry.start();
+  await using proxy = await FaultProxy.before(registry.port);
+  await using engine = startImageEngine();
+  let stalled = 0;
+  proxy.fault = ({ method, path }) => {
+    if (method === 'GET' || method === 'HEAD' || !path.includes('/blobs/')) return undefined;
+    stalled += 1;
+    return new Promise<undefined>(() => undefined);
+  };
+  const [slow, good] = [proxy, registry].map(({ host }) => `${host}/image:1`);
+  assert.ok(slow !== undefined && good !== undefined);
+  const [much, little] = [MANY, 2].map(count => layersOf(count));
+  for (const [tag, layers] of [
+    [slow, much],
+    [good, little],
+  ] as const) {
+    const archive = ociArchive([{ tags: [tag], layers: layers ?? [], compress: 'gzip' }]);
+    await engine.images.load(Readable.from([archive]), () => undefined);
+  }
+  const leaving = new AbortController();
+  const waiting = engine.images.push(parseReference(slow), () => undefined, { signal: leaving.signal });
+  const ended = Promise.allSettled([waiting]);
+  await until('as many have stalled as there are places', () => stalled >= 5);
+  await engine.images.push(parseReference(good), () => undefined, { signal: AbortSignal.timeout(SOON) });
+  leaving.abort();
+  assert.equal((await ended)[0]?.status, 'rejected');
 });
 
 test('who waited for somebody else’s download goes on with his own when that fails', { skip }, async () => {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { isKind } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { silentLogger } from '#base/logger';
 import type { LayerPackingDeps } from '#snapshot/layer-packing';
@@ -278,6 +278,20 @@ test('an engine that died while it packed goes on from what there is', { skip },
   assert.deepEqual(filesOf(again, 'layer'), ['fs', 'layer.frame', 'layer.packed']);
   assert.ok(!existsSync(tar));
   assert.equal(await tarAgain(again, diffId), diffId);
+});
+
+test('where no jail can be made, layers stay as they are, and are tried again', { skip }, async () => {
+  let isBroken = true;
+  await using engine = start(undefined, async job => {
+    if (isBroken) throw new EngineError('unavailable', 'cannot make a jail');
+    return await make(job);
+  });
+  await engine.take('layer', TAR);
+  await engine.snapshots.pack();
+  assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.erofs', 'layer.tar']);
+  isBroken = false;
+  await engine.snapshots.pack();
+  assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.frame', 'layer.packed']);
 });
 
 test('packing that is called off leaves the layer as it was', { skip }, async () => {
