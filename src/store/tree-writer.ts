@@ -7,11 +7,14 @@ import { type TarLimits, TarParser, type TarSink } from '#spec/tar/tar-parser';
 import {
   chownAt,
   type FileStat,
+  isMountPoint,
   linkAt,
   mkdirAt,
   mknodAt,
   openAt,
   openDirectoryAt,
+  openSubdirectory,
+  readDirectory,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -36,6 +39,8 @@ import type { WriteTreeInput } from './jail-jobs.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const PERMISSIONS = 0o7777;
+/** Each level costs a descriptor. */
+const MAX_DEPTH = 500;
 
 /** Unpacks an archive over what a tree has that others may change meanwhile. */
 export async function writeTree(
@@ -152,6 +157,7 @@ class TreeWriter implements TarSink {
       fd = openDirectoryAt(parent, name);
     } catch (error) {
       if (!isErrno(error, 'ENOTDIR', 'ELOOP')) throw error;
+      refuseMount(parent, name);
       unlinkAt(parent, name);
       mkdirAt(parent, name, 0o755);
       fd = openDirectoryAt(parent, name);
@@ -207,17 +213,19 @@ class TreeWriter implements TarSink {
 
   /** Takes away what is there. @returns whether it was written to instead, as it is mounted. */
   #replaceContent(parent: number, name: Buffer, entry: TarEntry): boolean {
+    if (entry.type === 'file' && isMountPoint(parent, name)) {
+      this.#file = new EntryFile(openMountedFile(parent, name), entry);
+      this.#isMountedFile = true;
+      return true;
+    }
+    refuseMount(parent, name);
     try {
       unlinkAt(parent, name);
       return false;
     } catch (error) {
-      if (isErrno(error, 'EBUSY') && entry.type === 'file') {
-        this.#file = new EntryFile(openMountedFile(parent, name), entry);
-        this.#isMountedFile = true;
-        return true;
-      }
       if (!isErrno(error, 'EISDIR')) throw error;
     }
+    refuseMountsBelow(parent, name, 0);
     removeTree(Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), name]));
     return false;
   }
@@ -278,16 +286,39 @@ function openIn({ root, path: base }: Pick<WriteTreeInput, 'root' | 'path'>, pat
 
 /** Something that is mounted in the container: a file of the host, or the engine's own. */
 function openMountedFile(parent: number, name: Buffer): number {
+  if ((statAt(parent, name).mode & S_IFMT) !== S_IFREG) throw isMounted();
   const fd = openAt(parent, name, O_WRONLY | O_NONBLOCK);
   try {
-    if ((statFd(fd).mode & S_IFMT) !== S_IFREG)
-      throw new EngineError('invalid', 'it is mounted, and no file');
+    if ((statFd(fd).mode & S_IFMT) !== S_IFREG) throw isMounted();
     ftruncateSync(fd);
     return fd;
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+/** To be asked before anything is removed: the mounts are the container's, not ours, so the kernel would not refuse. */
+function refuseMount(parent: number, name: Buffer): void {
+  if (isMountPoint(parent, name)) throw isMounted();
+}
+
+/** Before a directory is removed: what is mounted in it must neither be emptied nor taken away. */
+function refuseMountsBelow(parent: number, name: Buffer, depth: number): void {
+  if (depth > MAX_DEPTH) throw new EngineError('invalid', 'it is too deep to be replaced');
+  const fd = openSubdirectory(parent, name);
+  try {
+    for (const child of readDirectory(fd)) {
+      refuseMount(fd, child.name);
+      if (child.isDirectory) refuseMountsBelow(fd, child.name, depth + 1);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isMounted(): EngineError {
+  return new EngineError('invalid', 'something is mounted there or in it, which stays');
 }
 
 function setAttributesAt(parent: number, name: Buffer, entry: TarEntry): void {

@@ -1,5 +1,6 @@
-import { constants } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { check, declare } from './libc.ts';
+import { isErrno } from './sys-error.ts';
 
 /**
  * System calls on names relative to a directory descriptor, which no rename or link elsewhere can redirect.
@@ -91,6 +92,25 @@ export function openSubdirectory(dirFd: number, name: Name): number {
   openHow.writeBigUInt64LE(BigInt(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 0);
   openHow.writeBigUInt64LE(BigInt(RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), 16);
   return check('openat2', cOpenat2(SYS_OPENAT2, dirFd, name, openHow, openHow.length), shown(name));
+}
+
+/**
+ * Whether something is mounted on an entry, in the mounts that `dirFd` is of. Where those are another name space's, the kernel lets the
+ * entry be removed all the same, and takes the mount away with it. Not so for what is not there.
+ *
+ * @throws {SysError}
+ */
+export function isMountPoint(dirFd: number, name: Name): boolean {
+  openHow.writeBigUInt64LE(BigInt(O_PATH | O_NOFOLLOW | O_CLOEXEC), 0);
+  openHow.writeBigUInt64LE(BigInt(RESOLVE_NO_XDEV | RESOLVE_BENEATH), 16);
+  try {
+    closeSync(check('openat2', cOpenat2(SYS_OPENAT2, dirFd, name, openHow, openHow.length), shown(name)));
+    return false;
+  } catch (error) {
+    if (isErrno(error, 'EXDEV')) return true;
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 /** A handle that only names the file: nothing is opened, no device is touched. */

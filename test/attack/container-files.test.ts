@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
@@ -194,3 +195,57 @@ test('hostile archives change files of their container only, running and not', {
   }
   await engine.assertUnharmed();
 });
+
+for (const state of ['runs', 'is stopped'] as const) {
+  test(`an archive for a container that ${state} takes no mount away, and nothing that is in one`, {
+    skip,
+  }, async () => {
+    const bound = join(engine.folder, 'bound');
+    mkdirSync(bound);
+    writeFileSync(join(bound, 'kept'), 'of the host');
+    const Mounts = [
+      { Type: 'volume', Source: 'kept-volume', Target: '/data' },
+      { Type: 'bind', Source: bound, Target: '/srv/deep/bound' },
+    ];
+    const name = `mounts-${state.replace(' ', '-')}`;
+    await engine.start(name, { Cmd: ['sleep', '1000'], HostConfig: { Mounts } });
+    const run = async (command: string): Promise<string> =>
+      (await engine.exec(name, { Cmd: ['sh', '-c', command] })).output;
+    await run('echo precious > /data/kept');
+    const mounts = (): Promise<string> => run('cut -d" " -f4,5 /proc/self/mountinfo | sort');
+    const before = await mounts();
+    if (state === 'is stopped') await engine.daemon.call('POST', `/containers/${name}/stop?t=0`);
+    const put = async (path: string, ...entries: Buffer[]): Promise<{ status: number; body: unknown }> =>
+      await engine.daemon.call(
+        'PUT',
+        `/containers/${name}/archive?path=${path}`,
+        Buffer.concat([...entries, TAR_END]),
+        {
+          headers: { 'Content-Type': 'application/x-tar' },
+        },
+      );
+    for (const entry of [
+      tarEntry({ path: 'data' }, 'a file'),
+      tarEntry({ path: 'data', type: 'symlink', linkPath: '/etc' }),
+      tarEntry({ path: 'data', type: 'fifo' }),
+      tarEntry({ path: 'srv' }, 'a file'),
+      tarEntry({ path: 'srv/deep', type: 'symlink', linkPath: '/etc' }),
+    ]) {
+      const { status, body } = await put('/', entry);
+      assert.equal(status, 400, JSON.stringify(body));
+      assert.match(JSON.stringify(body), /is mounted there or in it/);
+    }
+    assert.equal(readFileSync(join(bound, 'kept'), 'utf8'), 'of the host');
+    if (state === 'is stopped') await engine.daemon.call('POST', `/containers/${name}/start`);
+    else {
+      assert.equal((await put('/etc', tarEntry({ path: 'hosts', type: 'directory' }))).status, 400);
+      assert.equal((await put('/etc', tarEntry({ path: 'hosts' }, '127.0.0.1 me'))).status, 200);
+      assert.equal(await run('cat /etc/hosts'), '127.0.0.1 me');
+    }
+    assert.equal(await run('cat /data/kept /srv/deep/bound/kept'), 'precious\nof the host');
+    assert.equal(await mounts(), before);
+    await engine.remove(name);
+    rmSync(bound, { recursive: true });
+    await engine.assertUnharmed();
+  });
+}
