@@ -165,6 +165,23 @@ test('an error before a take-over is an ordinary answer on the upgraded connecti
   assert.match(answer, /\r\n\r\n\{"message":"no such thing"\}\n$/);
 });
 
+test('a client that is still sending when it is refused can send on, and reads the answer', async () => {
+  const refusing = route('PUT', '/refuse', {}, () => {
+    throw new EngineError('notFound', 'no such thing');
+  });
+  await using probe = await ServerProbe.start(serve(refusing));
+  const socket = probe.open('PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*Connection: close\r\n/);
+  for (let sent = 0; sent < 1_000_000; sent += 100_000) {
+    await new Promise<void>((resolve, reject) => {
+      socket.write(Buffer.alloc(100_000), error => (error ? reject(error) : resolve()));
+    });
+  }
+  socket.end();
+  await once(socket, 'close');
+});
+
 test('a client that leaves aborts its request, and the server lives on', async () => {
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { closeGently } from './close-gently.ts';
 import { joinStreams } from './join-streams.ts';
 import {
   type BytesReply,
@@ -66,11 +67,13 @@ export class ResponseSink implements ReplySink {
     const response = this.#response;
     if (response.destroyed) return;
     const hasBody = status !== 204 && status !== 304;
+    const isLast = this.#isBodyPending();
+    if (isLast) this.#closeGently();
     response.writeHead(status, {
       ...this.#common,
       ...headers,
       ...(hasBody ? { 'Content-Length': Buffer.byteLength(body) } : {}),
-      ...(this.#isBodyPending() ? { Connection: 'close' } : {}),
+      ...(isLast ? { Connection: 'close' } : {}),
     });
     response.end(hasBody ? body : undefined);
   }
@@ -99,6 +102,12 @@ export class ResponseSink implements ReplySink {
     response.flushHeaders();
     await run(joinStreams(this.#request, response), { signal });
     response.end();
+  }
+
+  /** A client that is still sending would find the pipe broken, and never look for the answer. */
+  #closeGently(): void {
+    const { socket } = this.#request;
+    socket.destroySoon = () => void closeGently(socket);
   }
 
   /** A body nobody read would have to be read to the end before the next request: better a new connection. */

@@ -1,12 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { closeGently } from './close-gently.ts';
 import type { BytesReply, Reply, ReplyHeaders, StreamReply, TakeoverReply, WebSocketReply } from './reply.ts';
 import { notWebSocket, type ReplySink } from './response-sink.ts';
 import { acceptKey, webSocketStream } from './web-socket.ts';
-
-/** How long a client may take to close its side after the end of a session. */
-const LINGER_MS = 2000;
 
 /** Answers by hand on a connection that `node:http` no longer looks at. It carries no further request. */
 export class SocketSink implements ReplySink {
@@ -99,19 +97,4 @@ export class SocketSink implements ReplySink {
     );
     this.#socket.write(`HTTP/1.1 ${statusLine}\r\n${lines.join('')}\r\n`);
   }
-}
-
-/**
- * Ends our side and waits a moment for the client to end its own. Closing at once, with something of the client's
- * still unread, would make the kernel tell the client of an error instead of the end.
- */
-async function closeGently(socket: Duplex): Promise<void> {
-  if (socket.destroyed) return;
-  const closed = Promise.withResolvers<void>();
-  socket.once('close', closed.resolve);
-  socket.end();
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  await closed.promise;
-  clearTimeout(timer);
 }
