@@ -49,7 +49,7 @@ const DOCKER_HUB = 'docker.io';
 /** Where Docker Hub answers the distribution API. */
 const HUB_HOST = 'registry-1.docker.io';
 /** Where it is searched. */
-const HUB_SEARCH_HOST = 'index.docker.io';
+export const HUB_SEARCH_HOST = 'index.docker.io';
 const DEFAULT_SEARCH: readonly string[] = [DOCKER_HUB];
 
 /** How a name becomes a list of places to ask. Pure: made anew whenever the configuration changes. */

@@ -5,6 +5,7 @@ import { badAnswer, refused } from './errors.ts';
 import { readBody } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { printable, problemOf } from './registry-problem.ts';
+import { HUB_SEARCH_HOST } from './registry-rules.ts';
 import { nextLink } from './tag-pages.ts';
 import { transportError } from './transport-error.ts';
 
@@ -54,7 +55,8 @@ export async function searchRegistry(request: SearchRequest): Promise<SearchHit[
   const count = Math.min(Math.max(limit, 1), MOST_HITS);
   const index = await get(request, `/v1/search?q=${encodeURIComponent(words)}&n=${count}`);
   if (index !== undefined) return hitsOf(request, index.document).slice(0, count);
-  if (request.host === 'docker.io') throw badAnswer(request.host, 'it has no search');
+  // What stands in for Docker Hub by a rule may have a catalogue; Docker Hub has none.
+  if (request.endpoint.source.host === HUB_SEARCH_HOST) throw badAnswer(request.host, 'it has no search');
   return await catalogHits(request, count);
 }
 
@@ -121,5 +123,6 @@ async function catalogHits(request: SearchRequest, count: number): Promise<Searc
 const PLAIN = { description: '', starCount: 0, isOfficial: false, isAutomated: false };
 
 function nameAt(host: string, name: string): string {
-  return host === 'docker.io' ? name : `${host}/${name}`;
+  // As it is written: what stands in for Docker Hub knows its images as `library/…`.
+  return host === 'docker.io' ? name.replace(/^library\//, '') : `${host}/${name}`;
 }
