@@ -38,7 +38,7 @@ async function digestAt(repository: string, tag: string): Promise<string | null>
   return answer.headers.get('docker-content-digest');
 }
 
-test('docker push sends an image, and pulling it gives the same one (S033, S106, S108, S141, S145, S148)', {
+test('docker push sends an image, and pulling it gives the same one (S033, S106, S108, S141, S144, S145, S148)', {
   skip,
 }, async () => {
   const name = `${registry.host}/polytech/app:1`;
