@@ -3,15 +3,11 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { cannotRunDocker, startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { cannotMakeDebian } from '../support/debian-image.ts';
-import { makeMariadbTar } from '../support/mariadb-image.ts';
+import { MARIADB_SERVER, makeMariadbTar } from '../support/debian-packages-image.ts';
+import { dockerTerminal } from './live-program.ts';
 
 const MINUTES = 60_000;
 const READY_MS = 2 * MINUTES;
-
-/** What the image of the same name does when it starts: tables on an empty directory, then the server. */
-const SERVE = `mkdir -p /run/mysqld && chown mysql: /run/mysqld /var/lib/mysql || exit 1
-[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db > /dev/null || exit 1
-exec mariadbd --user=mysql --bind-address=0.0.0.0`;
 
 describe('MariaDB of Debian', { skip: cannotRunDocker || cannotMakeDebian, timeout: 15 * MINUTES }, () => {
   let daemon: TestDaemon | undefined;
@@ -30,7 +26,7 @@ describe('MariaDB of Debian', { skip: cannotRunDocker || cannotMakeDebian, timeo
     return result?.stdout.trim() ?? '';
   }
   async function serve(...options: string[]): Promise<void> {
-    await docker('run', '-d', '--name', 'db', ...options, 'mariadb', 'sh', '-c', SERVE);
+    await docker('run', '-d', '--name', 'db', ...options, 'mariadb', 'sh', '-c', MARIADB_SERVER);
     const deadline = Date.now() + READY_MS;
     while ((await daemon?.docker(['exec', 'db', 'mariadb-admin', 'ping']))?.code !== 0) {
       const logs = async () => (await daemon?.docker(['logs', 'db']))?.stderr ?? '';
@@ -67,10 +63,30 @@ describe('MariaDB of Debian', { skip: cannotRunDocker || cannotMakeDebian, timeo
     await docker('volume', 'rm', 'dbdata');
   });
 
-  test('without a volume: the data go with the container (S343)', async t => {
+  test('without a volume: the data go with the container; mysql asks for a password and does not show it (S089, S343)', async t => {
     if (!daemon) return t.skip('Debian’s packages cannot be reached');
     await serve();
     await sql(FILL);
+    await sql("CREATE USER buyer IDENTIFIED BY 'top secret'; GRANT SELECT ON shop.* TO buyer");
+    const words = ['exec', '-it', 'db', 'mysql', '--host=127.0.0.1', '--user=buyer', '--password', 'shop'];
+    {
+      await using terminal = dockerTerminal(daemon, ...words);
+      await terminal.shows(/Enter password: /);
+      terminal.write('top secret\r');
+      await terminal.shows(/MariaDB \[shop\]> /);
+      terminal.write('SELECT MAX(n) + 1 FROM t;\r');
+      await terminal.shows(/\|\s+42 \|/);
+      terminal.write('exit\r');
+      assert.equal(await terminal.ended(), 0);
+      assert.doesNotMatch(terminal.stdout, /top secret/);
+    }
+    {
+      await using terminal = dockerTerminal(daemon, ...words);
+      await terminal.shows(/Enter password: /);
+      terminal.write('wrong\r');
+      assert.equal(await terminal.ended(), 1);
+      assert.match(terminal.stdout, /Access denied for user 'buyer'/);
+    }
     await docker('rm', '-f', 'db');
     await serve();
     assert.doesNotMatch(await sql('SHOW DATABASES'), /shop/);

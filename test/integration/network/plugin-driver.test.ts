@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { type FakeAnswer, type FakeMethods, FakePlugin } from '#plugin/fake-plugin';
-import { becomeHost, eventually, NetworkFixture, port, sh, whyNot } from './network-fixture.ts';
+import { becomeHost, eventually, NetworkFixture, port, type Station, sh, whyNot } from './network-fixture.ts';
 
 const skip = whyNot() ?? false;
 if (!skip) becomeHost();
@@ -98,6 +98,43 @@ test('a network of a plugin: its links, our addresses and names, and all of it g
   await fixture.service.remove('lan');
   assert.equal(own(), '');
 });
+
+test('a plugin is found by its socket; its network has our names, of services too, and passes multicast as ours do (S212, S214, S215)', {
+  skip,
+}, async () => {
+  await using fixture = await NetworkFixture.open();
+  await using _plugin = await wires(fixture);
+  await fixture.service.create({ name: 'lan', driver: 'wires', pools: [{ subnet: '10.91.0.0/24' }] });
+  await fixture.service.create({ name: 'own' });
+  for (const network of ['lan', 'own']) {
+    const [one, two] = [
+      await fixture.run(`one-${network}`, { networks: [{ network, aliases: ['service'] }] }),
+      await fixture.run(`two-${network}`, { networks: [{ network, aliases: ['service'] }] }),
+    ];
+    const asker = await fixture.run(`asker-${network}`, { networks: [{ network }] });
+    assert.deepEqual((await asker.station.resolve('service')).sort(), [one.ip, two.ip].sort());
+    assert.deepEqual(await asker.station.resolve(`one-${network}`), [one.ip]);
+    two.station.run(`ip addr add 239.9.9.9/32 dev ${two.endpoints[0]?.interfaceName} autojoin`);
+    const got = [one, two].map(({ station }) => datagramsTaken(station, 5_000));
+    await asker.station.ask('239.9.9.9', 5_000, { protocol: 'udp', timeoutMs: 200 });
+    assert.deepEqual(
+      got.map(count => count()),
+      [0, 1],
+      `who is in the group, and nobody else, on ${network}`,
+    );
+    for (const each of [one, two, asker]) await fixture.stop(each);
+  }
+  await eventually(() => !/pe-/.test(own()), 'its links are gone');
+  await fixture.service.remove('lan');
+});
+
+/** @returns how many datagrams for a port the station has taken for itself since */
+function datagramsTaken(station: Station, number: number): () => number {
+  station.run(
+    `nft "add table inet seen; add chain inet seen c { type filter hook input priority 0; }; add rule inet seen c udp dport ${number} counter"`,
+  );
+  return () => Number(/packets (\d+)/.exec(station.run('nft list table inet seen'))?.[1]);
+}
 
 const FAILING: readonly [what: string, methods: FakeMethods, message: RegExp][] = [
   [
