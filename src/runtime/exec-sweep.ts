@@ -1,13 +1,23 @@
 import { existsSync, openSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isInCgroup } from '#sys/cgroup-facts';
 import { O_CLOEXEC, O_NONBLOCK, OwnedFd } from '#sys/descriptors';
-import { findParent, findProcess, type ProcessHandle, watchProcess } from '#sys/process-handle';
+import {
+  findParent,
+  findProcess,
+  type ProcessHandle,
+  signalProcess,
+  watchProcess,
+} from '#sys/process-handle';
 import { isErrno } from '#sys/sys-error';
 import type { WorkingDirectories } from '#sys/working-directories';
 import { execBundles } from './bundle-files.ts';
+import type { ContainerRecord } from './container-records.ts';
 import { DIRECT_FILE, KEPT_FDS } from './direct-exec.ts';
 import { dropOutput } from './direct-streams.ts';
 import { readPidFile } from './pid-file.ts';
+
+const SIGKILL = 9;
 
 /**
  * Takes over the execs that the engine before this one has started: reads and drops the output of those without a conmon,
@@ -18,12 +28,16 @@ import { readPidFile } from './pid-file.ts';
  *
  * @returns what waits for those that run.
  */
-export function sweepExecs(containerBundle: string, directories: WorkingDirectories): Disposable[] {
-  return execBundles(containerBundle).flatMap(bundle => {
+export function sweepExecs(
+  container: Pick<ContainerRecord, 'bundle' | 'cgroupsPath'>,
+  directories: WorkingDirectories,
+): Disposable[] {
+  return execBundles(container.bundle).flatMap(bundle => {
     const found = directories.processesIn(bundle);
     const isDirect = existsSync(join(bundle, DIRECT_FILE));
     const pipes = isDirect ? found.filter(each => !isChildOf(each, found)).flatMap(keptPipes) : [];
     const process = found.length === 0 ? supervisedProcess(bundle) : undefined;
+    if (process && isInCgroup(process.pid, container.cgroupsPath)) signalProcess(process, SIGKILL);
     return [...pipes, ...removeAfter(bundle, process ? [process] : found, pipes)];
   });
 }
@@ -34,7 +48,7 @@ function isChildOf({ pid }: ProcessHandle, others: readonly ProcessHandle[]): bo
   return others.some(other => other.pid === parent);
 }
 
-/** The process itself, where its conmon has ended. */
+/** The process itself, where its conmon was killed. It does not run on unseen. */
 function supervisedProcess(bundle: string): ProcessHandle | undefined {
   const pid = readPidFile(bundle);
   return pid === undefined ? undefined : findProcess(pid);

@@ -26,8 +26,9 @@ export class Supervisors implements Disposable {
   }
 
   /** The conmons of a container of the engine before us. */
-  adopt({ id, supervisor, bundle }: ContainerRecord): void {
-    this.#watches.push(...sweepExecs(bundle, this.#directories));
+  adopt(record: ContainerRecord): void {
+    const { id, supervisor } = record;
+    this.#watches.push(...sweepExecs(record, this.#directories));
     if (supervisor) this.#watches.push(watchProcess(supervisor, () => this.#ended(id)));
   }
 

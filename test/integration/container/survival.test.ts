@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { findParent, findProcess } from '#sys/process-handle';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 import { until } from '../../support/until.ts';
@@ -180,6 +181,22 @@ test('an exec goes on when the engine is killed, however much it writes', { skip
   await daemon.start();
   await daemon.docker(['exec', 'worker', 'touch', '/go']);
   await until('it wrote more than a pipe holds', () => exists('/wrote'));
+});
+
+test('an exec that loses its supervisor while the engine is away is ended', { skip }, async () => {
+  await using daemon = await startBusyboxDaemon();
+  await start(daemon, 'worker', { Cmd: ['sleep', '100'] });
+  const { body } = await daemon.call('POST', '/containers/worker/exec', { Cmd: ['sleep', '200'] });
+  const { Id } = body as { Id: string };
+  assert.equal((await daemon.call('POST', `/exec/${Id}/start`, { Detach: true })).status, 200);
+  const { Pid } = (await daemon.call('GET', `/exec/${Id}/json`)).body as { Pid: number };
+  const conmon = findParent(Pid);
+  assert.ok(conmon);
+  await daemon.kill9();
+  process.kill(conmon.pid, 'SIGKILL');
+  await daemon.start();
+  await until('it is gone', () => findProcess(Pid) === undefined);
+  assert.equal((await inspect(daemon, 'worker')).State.Running, true);
 });
 
 test('quai run whose engine is killed says that the container runs on', { skip }, async () => {
