@@ -200,18 +200,21 @@ for (const [line, routes] of [
   });
 }
 
-test('volume cp: an archive brings nothing but what was asked for, under its name', async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'quai-cp-'));
-  try {
-    const archive = (name: string): FakeRoutes => ({
-      'GET /quai/volumes/data/archive': { body: Buffer.concat([tarEntry({ path: name }, 'x'), TAR_END]) },
-    });
-    const copy = (name: string) => quai(['volume', 'cp', 'data:/.bash', folder], archive(name));
-    assert.equal((await copy('.bash')).status, 0);
-    const { status, err } = await copy('.bashrc');
-    assert.deepEqual([status, err], [1, 'the archive has a name that was not asked for: .bashrc\n']);
-    assert.deepEqual(readdirSync(folder), ['.bash']);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+for (const command of ['volume cp', 'cp']) {
+  test(`${command}: an archive brings nothing but what was asked for, under its name`, async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'quai-cp-'));
+    try {
+      const archive = (name: string): FakeRoutes => {
+        const body = Buffer.concat([tarEntry({ path: name }, 'x'), TAR_END]);
+        return { 'GET /quai/volumes/data/archive': { body }, 'GET /containers/data/archive': { body } };
+      };
+      const copy = (name: string) => quai([...command.split(' '), 'data:/.bash', folder], archive(name));
+      assert.equal((await copy('.bash')).status, 0);
+      const { status, err } = await copy('.bashrc');
+      assert.deepEqual([status, err], [1, 'the archive has a name that was not asked for: .bashrc\n']);
+      assert.deepEqual(readdirSync(folder), ['.bash']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { ApiClient } from '#client/api-client';
 import { isStatus } from '#client/api-error';
 import { numberAt, parseJson, textAt } from '#client/json';
-import { byteString } from '#spec/tar/byte-string';
+import { byteString, displayName } from '#spec/tar/byte-string';
 import { TarParser } from '#spec/tar/tar-parser';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
@@ -100,9 +100,12 @@ async function unpack(
 ): Promise<number> {
   const old = byteString(baseOf(asked)).replace(/^\/$/, '');
   const name = landing.name === '/' || landing.name === '.' ? '' : byteString(landing.name);
-  const sink = new LocalUnpack(landing.folder, entry =>
-    entry === old || entry.startsWith(`${old}/`) ? `${name}${entry.slice(old.length)}` : entry,
-  );
+  const sink = new LocalUnpack(landing.folder, entry => {
+    if (entry === old || entry.startsWith(`${old}/`)) return `${name}${entry.slice(old.length)}`;
+    // Of the root, and of what only the engine can resolve, it is not known how they are called.
+    if (old === '' || old === '..') return entry;
+    throw new CliError(`the archive has a name that was not asked for: ${displayName(entry)}`);
+  });
   const parser = new TarParser(sink);
   let copied = 0;
   for await (const chunk of body) {
