@@ -3,11 +3,10 @@ import { digestOf, isDigest } from '#base/ids';
 import { MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
 import type { Reference } from '#spec/reference';
 import { badAnswer, pullRefused, wrongDigest } from './errors.ts';
-import { BodyTooLargeError, type HttpResponse, readBody } from './http-message.ts';
-import type { RegistryEndpoint } from './registry-endpoint.ts';
+import { BodyTooLargeError, type HttpResponse } from './http-message.ts';
+import type { EndpointRequest, RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import type { ContentDescriptor, FetchedManifest, ManifestName } from './repository.ts';
-import { transportError } from './transport-error.ts';
 
 /** As distribution bounds it; containerd and Docker do the same. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -30,7 +29,7 @@ export interface ManifestRequest extends Abortable {
 
 /** What a name stands for, by HEAD; `undefined` when the registry does not tell it that way. */
 export async function headManifest(request: ManifestRequest): Promise<ContentDescriptor | undefined> {
-  const response = await send(request, 'HEAD');
+  const response = await request.endpoint.send(requestOf(request, 'HEAD'));
   response.discard();
   const digest = header(response, 'docker-content-digest');
   const size = Number(header(response, 'content-length') || Number.NaN);
@@ -46,13 +45,12 @@ export async function headManifest(request: ManifestRequest): Promise<ContentDes
 /** A manifest, proved by its digest where one was asked for, and not to be read in two ways (CVE-2021-41190). */
 export async function getManifest(request: ManifestRequest): Promise<FetchedManifest> {
   const { name, subject, endpoint } = request;
-  const response = await send(request, 'GET');
-  if (response.status !== 200) throw pullRefused(await problemOf(response), subject);
-  const bytes = await readBody(response, MAX_MANIFEST_BYTES).catch((error: unknown) => {
-    if (error instanceof BodyTooLargeError)
-      throw badAnswer(endpoint.source.host, `manifest ${name}: ${error.message}`);
-    throw transportError(error, 'GET', response.url);
+  const answer = endpoint.read(requestOf(request, 'GET'), MAX_MANIFEST_BYTES);
+  const { response, bytes } = await answer.catch((error: unknown) => {
+    if (!(error instanceof BodyTooLargeError)) throw error;
+    throw badAnswer(endpoint.source.host, `manifest ${name}: ${error.message}`);
   });
+  if (!bytes) throw pullRefused(await problemOf(response), subject);
   const digest = digestOf(bytes);
   const announced = header(response, 'docker-content-digest');
   for (const expected of [name, announced]) {
@@ -72,11 +70,8 @@ export async function getManifest(request: ManifestRequest): Promise<FetchedMani
   return { descriptor: { mediaType: known || own || guessed, digest, size: bytes.length }, bytes };
 }
 
-async function send(
-  { endpoint, path, scopes, signal }: ManifestRequest,
-  method: string,
-): Promise<HttpResponse> {
-  return await endpoint.send({ method, target: path, headers: { accept: ACCEPT }, scopes, signal });
+function requestOf({ path, scopes, signal }: ManifestRequest, method: string): EndpointRequest {
+  return { method, target: path, headers: { accept: ACCEPT }, scopes, signal };
 }
 
 function mediaTypeOf(response: HttpResponse): string {

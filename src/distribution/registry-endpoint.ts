@@ -8,7 +8,7 @@ import { type BackOff, delayMs, retryAfterMs } from './back-off.ts';
 import { ANONYMOUS, type Credentials } from './credentials.ts';
 import { redirectRefused } from './errors.ts';
 import type { HttpClient } from './http-client.ts';
-import type { HttpResponse } from './http-message.ts';
+import { BodyTooLargeError, type HttpResponse, HttpTimeoutError, readBody } from './http-message.ts';
 import { type RateLimit, rateLimitOf } from './rate-limit.ts';
 import type { Source } from './registry-rules.ts';
 import type { TlsSettings } from './tls-settings.ts';
@@ -47,6 +47,14 @@ export interface EndpointRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** An answer, and its body where it is one of success. */
+export interface WholeAnswer {
+  readonly response: HttpResponse;
+  readonly bytes?: Buffer;
+}
+
+/** A small answer that is cut more often is given up. */
+const MOST_CUTS = 3;
 const REST_MS = 60_000;
 const MOST_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -102,6 +110,33 @@ export class RegistryEndpoint {
       const delay = delayMs(backOff, failures, asked) ?? 0;
       this.#deps.logger.debug('the registry is asked again', { host: this.source.host, delay, failure });
       await sleep(delay, request.signal ? { signal: request.signal } : {});
+    }
+  }
+
+  /**
+   * The whole of a small answer; asked for again where the connection is cut in the middle of it. Without `bytes` when its status
+   * is not 200: then the caller reads or discards the body.
+   *
+   * @throws {BodyTooLargeError} also.
+   */
+  async read(request: EndpointRequest, maxBytes: number): Promise<WholeAnswer> {
+    for (let cuts = 1; ; cuts += 1) {
+      const response = await this.send(request);
+      if (response.status !== 200) return { response };
+      try {
+        return { response, bytes: await readBody(response, maxBytes) };
+      } catch (error) {
+        throwIfAborted(request.signal);
+        if (error instanceof BodyTooLargeError) throw error;
+        const isCut = isTransient(error) && !(error instanceof HttpTimeoutError);
+        if (!isCut || this.source.isMirror || cuts > MOST_CUTS) {
+          throw transportError(error, request.method, response.url);
+        }
+        this.#deps.logger.debug('an answer was cut, and is asked for again', {
+          host: this.source.host,
+          error,
+        });
+      }
     }
   }
 

@@ -12,7 +12,7 @@ import type { BlobSource } from './blob-download.ts';
 import { BlobUpload, type UploadDeps } from './blob-upload.ts';
 import type { DownloadPool } from './download-pool.ts';
 import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
-import { BodyTooLargeError, type HttpResponse, readBody } from './http-message.ts';
+import { BodyTooLargeError, type HttpResponse } from './http-message.ts';
 import { getManifest, headManifest, type ManifestRequest } from './manifest-request.ts';
 import { provenBytes } from './proven-bytes.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -81,12 +81,11 @@ export class RegistryRepository implements Repository {
     }
     return await this.#fromAny(this.#deps.endpoints, signal, async endpoint => {
       const target = `${pathOf(endpoint)}/blobs/${digest}`;
-      const response = await endpoint.send({ method: 'GET', target, scopes: pullOf(endpoint), signal });
-      if (response.status !== 200) throw blobRefused(await problemOf(response), digest);
-      const bytes = await readBody(response, size).catch((error: unknown) => {
-        if (error instanceof BodyTooLargeError) throw wrongSize(`blob ${digest}`, size, 'more');
-        throw transportError(error, 'GET', response.url);
+      const answer = endpoint.read({ method: 'GET', target, scopes: pullOf(endpoint), signal }, size);
+      const { response, bytes } = await answer.catch((error: unknown) => {
+        throw error instanceof BodyTooLargeError ? wrongSize(`blob ${digest}`, size, 'more') : error;
       });
+      if (!bytes) throw blobRefused(await problemOf(response), digest);
       if (bytes.length !== size) throw wrongSize(`blob ${digest}`, size, String(bytes.length));
       const actual = digestOf(bytes);
       if (actual !== digest) throw wrongDigest(`blob ${digest}`, digest, actual);

@@ -2,7 +2,6 @@ import * as v from 'valibot';
 import { orDefault } from '#spec/docker/lenient';
 import type { Reference } from '#spec/reference';
 import { badAnswer, pullRefused } from './errors.ts';
-import { readBody } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import { transportError } from './transport-error.ts';
@@ -38,17 +37,13 @@ export async function* jsonPages({ endpoint, path, ...request }: PagedRequest): 
     if (seen.size >= MOST_PAGES)
       throw badAnswer(endpoint.source.host, `a list of more than ${MOST_PAGES} pages`);
     seen.add(next);
-    const response = await endpoint.send({
-      method: 'GET',
-      target: next,
-      scopes: request.scopes,
-      signal: request.signal,
+    const { scopes, signal, subject } = request;
+    const answer = endpoint.read({ method: 'GET', target: next, scopes, signal }, PAGE_BYTES);
+    const { response, bytes } = await answer.catch((error: unknown) => {
+      throw transportError(error, 'GET', endpoint.urlOf(path));
     });
-    if (response.status !== 200) throw pullRefused(await problemOf(response), request.subject);
-    const body = await readBody(response, PAGE_BYTES).catch((error: unknown) => {
-      throw transportError(error, 'GET', response.url);
-    });
-    yield parseJson(body, endpoint.source.host);
+    if (!bytes) throw pullRefused(await problemOf(response), subject);
+    yield parseJson(bytes, endpoint.source.host);
     next = nextLink([response.headers['link'] ?? ''].flat().join(', '), response.url);
   }
 }

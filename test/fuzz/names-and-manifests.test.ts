@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '#base/errors';
+import { referrerOf, withReferrer } from '#distribution/referrer-tag';
 import { parseChallenges } from '#distribution/www-authenticate';
 import { parseImageConfig } from '#spec/oci/image-config';
 import { MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
+import { parseStatement } from '#spec/oci/statement';
 import { canonicalReference, familiarReference, parseReference } from '#spec/reference';
 import { MadeUp, ROUNDS } from './made-up.ts';
 
@@ -115,5 +117,61 @@ test('configurations of images: a mutated one is refused or makes sense', () => 
     const bytes = madeUp.mutated(CONFIG);
     const config = attempt(bytes.toString('latin1'), () => parseImageConfig(bytes));
     for (const diffId of config?.rootfs.diff_ids ?? []) assert.match(diffId, /^sha256:[0-9a-f]{64}$/);
+  }
+});
+
+const STATEMENT = {
+  _type: 'https://in-toto.io/Statement/v1',
+  predicateType: 'https://slsa.dev/provenance/v1',
+  subject: [{ name: 'x', digest: { sha256: 'a'.repeat(64) } }],
+  predicate: { n: 1 },
+};
+const ENVELOPE = {
+  payload: Buffer.from(JSON.stringify(STATEMENT)).toString('base64'),
+  signatures: [{ sig: 'eA==' }],
+};
+const STATEMENTS = [STATEMENT, ENVELOPE, { dsseEnvelope: ENVELOPE }, { bomFormat: 'CycloneDX' }].map(
+  document => Buffer.from(JSON.stringify(document)),
+);
+
+test('attestations: a mutated one is refused, or has a kind and is JSON', () => {
+  const madeUp = new MadeUp(5);
+  let taken = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const bytes = madeUp.mutated(madeUp.one(STATEMENTS));
+    const statement = attempt(bytes.toString('latin1'), () => parseStatement(bytes, 'blob'));
+    if (!statement) continue;
+    taken += 1;
+    assert.notEqual(statement.predicateType, '');
+    assert.ok(statement.subjects.every(subject => typeof subject === 'string'));
+    JSON.parse(statement.bytes.toString());
+  }
+  assert.ok(taken > ROUNDS / 100, `only ${taken} were attestations`);
+});
+
+test('lists of referrers: a mutated one is refused, or stays one with one entry more', () => {
+  const madeUp = new MadeUp(6);
+  const list = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [DESCRIPTOR] };
+  const referrer = referrerOf(
+    Buffer.from(JSON.stringify({ schemaVersion: 2, subject: DESCRIPTOR, artifactType: 'text/x' })),
+    MEDIA_TYPES.ociManifest,
+  );
+  assert.ok(referrer);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const bytes = madeUp.mutated(Buffer.from(JSON.stringify(list)));
+    const descriptor = {
+      ...DESCRIPTOR,
+      mediaType: MEDIA_TYPES.ociIndex,
+      digest: `sha256:${'b'.repeat(64)}` as const,
+    };
+    let next: Buffer | undefined;
+    try {
+      next = withReferrer({ bytes, descriptor }, referrer);
+    } catch (error) {
+      assert.ok(error instanceof EngineError && error.kind === 'conflict', String(error));
+      continue;
+    }
+    const { manifests } = JSON.parse(String(next)) as { manifests: { digest: string }[] };
+    assert.equal(manifests.at(-1)?.digest, referrer.descriptor.digest);
   }
 });

@@ -20,14 +20,21 @@ export const cannotMakeCertificate: string | false = existsSync('/usr/bin/openss
   ? false
   : 'no openssl: Debian has it as a package';
 
-/** A certificate for 127.0.0.1 that is its own authority, in a temporary folder. */
+/** A certificate for 127.0.0.1 and registry.test that is its own authority, in a temporary folder. */
 export class Certificate implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'quai-certificate-'));
   readonly certificate = join(this.folder, 'crt');
   readonly key = join(this.folder, 'key');
 
   constructor() {
-    const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+    const subject = [
+      '-subj',
+      '/CN=test',
+      '-addext',
+      'subjectAltName=IP:127.0.0.1,DNS:registry.test',
+      '-days',
+      '2',
+    ];
     const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', this.key, '-out', this.certificate];
     execFileSync('openssl', ['req', '-x509', ...key, ...subject], { stdio: 'ignore' });
   }

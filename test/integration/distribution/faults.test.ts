@@ -8,6 +8,7 @@ import { digestOf } from '#base/ids';
 import type { ContentDescriptor, DownloadTarget } from '#distribution/repository';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import { type Fault, FaultProxy } from '../../support/fault-proxy.ts';
+import { publish } from '../../support/published-image.ts';
 import { cannotRunRegistry, TestRegistry } from '../../support/registry.ts';
 import { until } from '../../support/until.ts';
 import { ClientFixture } from './client-fixture.ts';
@@ -325,4 +326,19 @@ test('an upload goes on where it was cut', { skip }, async () => {
   assert.ok(opened.length >= 2 && opened[0] === 0, `opened at ${opened}`);
   await repository.download(blobOf(bytes), new Target());
   assert.ok(existsSync(fixture.content.path(digestOf(bytes))));
+});
+
+test('a manifest that is cut in the middle is asked for again; one that is always cut is given up', {
+  skip,
+}, async () => {
+  await using proxy = await FaultProxy.before(registry.port);
+  using fixture = new ClientFixture();
+  const { digest } = await publish(registry.host, 'cut', '1', [{ layers: [[{ path: 'f', content: 'x' }]] }]);
+  const repository = fixture.client.repository(fixture.reference(proxy.host, 'cut:1'));
+  let cuts = 2;
+  proxy.fault = ({ method, path }) =>
+    method === 'GET' && path.includes('/manifests/') && cuts-- > 0 ? { cutAfter: 50 } : undefined;
+  assert.equal((await repository.manifest('1')).descriptor.digest, digest);
+  cuts = Number.POSITIVE_INFINITY;
+  await assert.rejects(repository.manifest('1'), { kind: 'unavailable', message: /the connection was cut/ });
 });

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { constants } from 'node:http2';
 import https from 'node:https';
-import type { Server } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
@@ -19,6 +20,7 @@ import {
   Http2Front,
   type Http2Seen,
 } from '../../support/http2-front.ts';
+import { publish } from '../../support/published-image.ts';
 import { cannotRunRegistry, TestRegistry } from '../../support/registry.ts';
 import { ClientFixture } from './client-fixture.ts';
 
@@ -305,4 +307,49 @@ test('who leaves ends the stream alone, not what others have on the connection',
   await Promise.all([left, download]);
   await repository.hasBlob(digestOf(SMALL));
   assert.equal(front.connections, 1);
+});
+
+test('a manifest whose stream or connection is cut is asked for again', { skip }, async () => {
+  await using front = await Http2Front.before(registry.port, files);
+  using fixture = fixtureFor();
+  const { digest } = await publish(registry.host, 'blobs', 'cut', [
+    { layers: [[{ path: 'f', content: 'x' }]] },
+  ]);
+  const faults: Http2Fault[] = [
+    { reset: { code: constants.NGHTTP2_NO_ERROR, after: 50 } },
+    { breakAfter: 50 },
+    { reset: { code: constants.NGHTTP2_REFUSED_STREAM, after: 50 } },
+  ];
+  front.fault = ({ method, path }) =>
+    method === 'GET' && path.includes('/manifests/') ? faults.shift() : undefined;
+  assert.equal((await repositoryAt(fixture, front.host).manifest('cut')).descriptor.digest, digest);
+  assert.deepEqual(faults, []);
+});
+
+test('HTTP/2 goes through a proxy, which sees nothing of it', { skip }, async () => {
+  await using front = await Http2Front.before(registry.port, files);
+  const asked: string[] = [];
+  const proxy = http.createServer();
+  proxy.on('connect', (request: http.IncomingMessage, socket: Socket) => {
+    asked.push(request.url ?? '');
+    const upstream = connect(Number(front.host.split(':')[1]), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      upstream.pipe(socket).pipe(upstream);
+    });
+    for (const end of [socket, upstream]) end.on('error', () => undefined);
+    socket.once('close', () => upstream.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  {
+    using fixture = fixtureFor({ proxies: { httpsProxy: `http://${hostOf(proxy)}` } });
+    const rules = { registries: [{ prefix: 'registry.test', ca: files.certificate }] };
+    writeFileSync(join(files.folder, 'rules.json'), JSON.stringify(rules));
+    const repository = fixture.client.repository(fixture.reference('registry.test', 'blobs'));
+    await repository.download(blobOf(SMALL), { advance() {} });
+  }
+  proxy.closeAllConnections();
+  proxy.close();
+  assert.deepEqual([...new Set(asked)], ['registry.test:443']);
+  assert.ok(front.seen.length > 1 && front.seen.every(({ version }) => version === '2.0'));
 });
