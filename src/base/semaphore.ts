@@ -12,6 +12,11 @@ export class Semaphore {
     this.#free = limit;
   }
 
+  /** Whether {@link run} would begin at once. */
+  get hasRoom(): boolean {
+    return this.#free > 0;
+  }
+
   /** Runs `work` when a place is free. @throws {EngineError} `cancelled` when the signal fires before that. */
   async run<T>(work: () => Promise<T>, { signal }: Abortable = {}): Promise<T> {
     throwIfAborted(signal);

@@ -2,7 +2,7 @@ import { orAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
-import type { Snapshotter, TakenLayer } from '#snapshot/snapshotter';
+import type { LayerSource, Snapshotter, TakenLayer } from '#snapshot/snapshotter';
 import { chainIds } from '#spec/oci/chain-id';
 import { type ImageConfig, parseImageConfig } from '#spec/oci/image-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
@@ -158,7 +158,8 @@ export class ImageAdder {
   ): Promise<void> {
     const blob = image.layers[index]?.blob;
     if (!blob) throw new TypeError('the stack has as many layers as the image');
-    const taken = await this.#take(chainId, parent, { diffId, blob, label: `layer ${index}` }, context);
+    const layer = { diffId, blob, label: `layer ${index}`, group: image.config.digest };
+    const taken = await this.#take(chainId, parent, layer, context);
     if (taken) context.note(chainId, taken.sizeBytes, taken.topLevelNames);
     if (taken?.blobDigest !== blob.digest) await this.#prove(index, diffId, blob, context.signal);
   }
@@ -167,16 +168,17 @@ export class ImageAdder {
   async #take(
     chainId: Digest,
     parent: Digest | undefined,
-    { diffId, blob, label }: { readonly diffId: Digest; readonly blob: StagedBlob; readonly label: string },
+    layer: Pick<LayerSource, 'diffId' | 'label' | 'group'> & { readonly blob: StagedBlob },
     { signal, isBelowCalled, onCall }: LayerContext,
   ): Promise<TakenLayer | undefined> {
     const { snapshots } = this.#deps;
+    const { blob } = layer;
     const { arrival } = blob;
     try {
       const archive =
         arrival && !snapshots.hasCommitted(chainId) ? await orAborted(arrival.begun(), signal) : blob.path;
       await isBelowCalled; // a layer finds the one below only when that was called for before
-      const source = { archive, diffId, blob, isVerified: arrival === undefined, label };
+      const source = { ...layer, archive, isVerified: arrival === undefined };
       const taking = snapshots.ensureLayer(chainId, parent, source, { signal });
       onCall();
       const taken = await taking;

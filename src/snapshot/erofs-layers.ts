@@ -49,9 +49,10 @@ export class ErofsLayers implements LayerFormat {
   ): Promise<FormattedLayer> {
     const { jail, directories } = this.#deps;
     const directory = dirname(directories.createNew(id));
-    const taken = await jail.index({ archive: archiveInput(source), directory }, { signal });
+    const options = { signal, ...(source.group === undefined ? {} : { group: source.group }) };
+    const taken = await jail.index({ archive: archiveInput(source), directory }, options);
     verifyDiffId(source, taken);
-    await jail.sealIndex({ directory, parents: await parents(), implicit: taken.implicit }, { signal });
+    await jail.sealIndex({ directory, parents: await parents(), implicit: taken.implicit }, options);
     throwIfAborted(signal);
     return { taken, usage: { sizeBytes: taken.index.contentBytes, inodes: taken.index.inodes } };
   }

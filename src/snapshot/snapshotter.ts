@@ -33,6 +33,8 @@ export interface LayerSource {
   readonly isVerified?: boolean;
   /** what errors call it; default `layer` */
   readonly label?: string;
+  /** What it is a layer of: those that say the same may be taken in by one thread. */
+  readonly group?: string;
 }
 
 /** Layers that are kept as their tar. */

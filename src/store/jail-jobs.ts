@@ -159,6 +159,8 @@ export interface JailJobs {
 export type JailJobName = keyof JailJobs;
 
 export interface JailRequest<N extends JailJobName = JailJobName> {
+  /** comes back with the reply */
+  readonly id: number;
   readonly job: N;
   readonly input: JailJobs[N]['input'];
   /** one byte; not 0 means: stop */
@@ -174,4 +176,5 @@ export interface JailFailure {
   readonly code?: string;
 }
 
-export type JailReply = { readonly output: unknown } | { readonly failure: JailFailure };
+export type JailResult = { readonly output: unknown } | { readonly failure: JailFailure };
+export type JailReply = JailResult & { readonly id: number };

@@ -1,13 +1,10 @@
 import { Socket } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Worker } from 'node:worker_threads';
 import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
 import { EngineError, type ErrorKind } from '#base/errors';
 import { Semaphore } from '#base/semaphore';
 import { createPipe } from '#sys/descriptors';
-import { startThread } from '#sys/thread';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import { GrowthReader } from './growing-file.ts';
@@ -16,16 +13,16 @@ import {
   type ExtractResult,
   type IndexInput,
   type IndexResult,
-  JAIL_CLOSE,
   type JailFailure,
   type JailJobName,
   type JailJobs,
-  type JailReply,
-  type JailRequest,
   type PackInput,
   type PackLayersInput,
   type SealIndexInput,
 } from './jail-jobs.ts';
+import type { JailThread } from './jail-thread.ts';
+import { JailThreads } from './jail-threads.ts';
+import { SharedThreads, type Work } from './shared-threads.ts';
 
 export interface JailPoolOptions {
   /** threads at a time; default: one per processor, at most 4 */
@@ -36,14 +33,9 @@ export interface JailPoolOptions {
 
 const MAX_THREADS = 4;
 const DEFAULT_IDLE_MS = 10_000;
-/** An archive decides how many names have to be remembered. A thread that needs more ends, and nothing else does. */
-const MAX_HEAP_MB = 1024;
-/** The main thread's own suffix: `.ts` here, `.js` in a release. */
-const ENTRY = new URL(`./jail-worker${extname(import.meta.url)}`, import.meta.url);
-
-interface Thread {
-  readonly worker: Worker;
-  readonly idle: NodeJS.Timeout | undefined;
+export interface GroupOptions extends Abortable {
+  /** Jobs of one group share threads, and the end of one where one of them needs too much memory. */
+  readonly group?: string;
 }
 
 /**
@@ -56,16 +48,20 @@ export class JailPool implements AsyncDisposable {
   readonly #slots: Semaphore;
   /** Jobs that wait for a download have places of their own: they hold up nothing that waits for the disk. */
   readonly #streamSlots: Semaphore;
-  readonly #idleMs: number;
-  readonly #idle: Thread[] = [];
-  readonly #workers = new Set<Worker>();
+  readonly #threads: JailThreads;
+  readonly #shared: SharedThreads;
   readonly #running = new Set<SharedArrayBuffer>();
-  #isClosed = false;
 
   constructor({ size, idleMs = DEFAULT_IDLE_MS }: JailPoolOptions = {}) {
-    this.#slots = new Semaphore(size ?? Math.min(availableParallelism(), MAX_THREADS));
+    const threads = size ?? Math.min(availableParallelism(), MAX_THREADS);
+    this.#slots = new Semaphore(threads);
     this.#streamSlots = new Semaphore(size ?? MAX_THREADS);
-    this.#idleMs = idleMs;
+    this.#threads = new JailThreads(idleMs);
+    this.#shared = new SharedThreads({
+      threads: this.#threads,
+      slots: this.#streamSlots,
+      mostOfGroup: Math.ceil(threads / 2), // zlib has threads of its own
+    });
   }
 
   /**
@@ -93,15 +89,16 @@ export class JailPool implements AsyncDisposable {
 
   /**
    * Takes a layer in as its tar and an index of it, in a directory, both on disk to stay. {@link sealIndex} must follow.
+   * Layers of one group that are still being downloaded share a thread.
    *
    * @throws {EngineError} as {@link extract}.
    */
-  index(input: IndexInput, options?: Abortable): Promise<IndexResult> {
+  index(input: IndexInput, options?: GroupOptions): Promise<IndexResult> {
     return this.run('index', input, options);
   }
 
   /** Completes an index by what the layers below say about its directories. */
-  async sealIndex(input: SealIndexInput, options?: Abortable): Promise<void> {
+  async sealIndex(input: SealIndexInput, options?: GroupOptions): Promise<void> {
     await this.run('sealIndex', input, options);
   }
 
@@ -164,22 +161,32 @@ export class JailPool implements AsyncDisposable {
       throw new EngineError('cancelled', 'removal was cancelled');
   }
 
-  /** Runs one job on a thread of its own. @throws {EngineError} what the job failed with; `cancelled`. */
+  /**
+   * Runs one job on a thread of its own. Only those that never enter a jail may have a group, which shares threads while it
+   * waits for downloads: to start one costs more than to index a small layer.
+   *
+   * @throws {EngineError} what the job failed with; `cancelled`.
+   */
   async run<N extends JailJobName>(
     job: N,
     input: JailJobs[N]['input'],
-    { signal }: Abortable = {},
+    { signal, group }: GroupOptions = {},
   ): Promise<JailJobs[N]['output']> {
-    const work = (): Promise<JailJobs[N]['output']> => this.#runNow(job, input, signal);
-    const growth = growthOf(input);
-    if (growth) return await this.#runStreaming(growth, work, signal);
-    return await this.#slots.run(work, signal ? { signal } : {});
+    const work = (thread: JailThread): Promise<JailJobs[N]['output']> =>
+      this.#ask(thread, job, input, signal);
+    const archive = 'archive' in input ? input.archive : undefined;
+    if (archive?.growth)
+      return await this.#runStreaming({ ...archive, growth: archive.growth }, group, work, signal);
+    if (group !== undefined && this.#shared.has(group))
+      return await this.#shared.run(group, work, { signal });
+    return await this.#runAlone(this.#slots, work, signal);
   }
 
   /** What has ended while it waited for a place is work like any other: it is not held up by what may never come. */
   async #runStreaming<T>(
-    growth: SharedArrayBuffer,
-    work: () => Promise<T>,
+    { growth, expected }: ArchiveInput & { readonly growth: SharedArrayBuffer },
+    group: string | undefined,
+    work: Work<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const hasEnded = new AbortController();
@@ -188,27 +195,40 @@ export class JailPool implements AsyncDisposable {
     const ended = new GrowthReader(growth).more(Number.POSITIVE_INFINITY, stop);
     const onEnd = (): void => hasEnded.abort();
     ended.then(onEnd, onEnd); // when it does not come, the work says so
-    const begun = (): Promise<T> => {
+    const begun = (thread: JailThread): Promise<T> => {
       isWaiting = false;
-      return work();
+      return work(thread);
     };
     const either = signal ? AbortSignal.any([signal, hasEnded.signal]) : hasEnded.signal;
     try {
-      return await this.#streamSlots.run(begun, { signal: either });
+      if (group !== undefined)
+        return await this.#shared.run(group, begun, { signal: either, bytes: expected?.sizeBytes });
+      return await this.#runAlone(this.#streamSlots, begun, either);
     } catch (error) {
       if (!isWaiting || !hasEnded.signal.aborted) throw error;
-      return await this.#slots.run(begun, signal ? { signal } : {});
+      return await this.#runAlone(this.#slots, begun, signal);
     } finally {
       isWaiting = false;
     }
   }
 
+  async #runAlone<T>(slots: Semaphore, work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
+    const begin = async (): Promise<T> => {
+      throwIfAborted(signal);
+      const thread = this.#threads.take();
+      try {
+        return await work(thread);
+      } finally {
+        this.#threads.giveBack(thread);
+      }
+    };
+    return await slots.run(begin, signal ? { signal } : {});
+  }
+
   /** Stops what is under way, and waits until all threads have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
     for (const stop of this.#running) setStop(stop);
-    for (const { idle } of this.#idle.splice(0)) clearTimeout(idle);
-    await Promise.all([...this.#workers].map(closeWorker));
+    await this.#threads[Symbol.asyncDispose]();
   }
 
   /** What a job writes to the descriptor it gets. */
@@ -234,77 +254,28 @@ export class JailPool implements AsyncDisposable {
     return stream;
   }
 
-  async #runNow<N extends JailJobName>(
+  async #ask<N extends JailJobName>(
+    thread: JailThread,
     job: N,
     input: JailJobs[N]['input'],
     signal: AbortSignal | undefined,
   ): Promise<JailJobs[N]['output']> {
     throwIfAborted(signal);
-    if (this.#isClosed) throw new EngineError('unavailable', 'the engine is shutting down');
-    const worker = this.#take();
+    this.#threads.checkOpen();
     const stop = new SharedArrayBuffer(1);
     const onAbort = (): void => setStop(stop);
     this.#running.add(stop);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const reply = await ask(worker, { job, input, stop });
-      this.#giveBack(worker);
-      if ('failure' in reply) throw signal?.aborted ? abortError(signal) : errorOf(job, reply.failure);
+      const result = await thread.ask({ job, input, stop });
+      if ('failure' in result) throw signal?.aborted ? abortError(signal) : errorOf(job, result.failure);
       // The worker's handler of that name returns this.
-      return reply.output as JailJobs[N]['output'];
+      return result.output as JailJobs[N]['output'];
     } finally {
       this.#running.delete(stop);
       signal?.removeEventListener('abort', onAbort);
     }
   }
-
-  #take(): Worker {
-    const warm = this.#idle.pop();
-    if (warm) {
-      clearTimeout(warm.idle);
-      warm.worker.ref();
-      return warm.worker;
-    }
-    const worker = startThread(ENTRY, {
-      name: 'quai-jail',
-      trackUnmanagedFds: false,
-      stdin: false,
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 6 },
-    });
-    this.#workers.add(worker);
-    worker.once('exit', () => this.#forget(worker));
-    worker.on('error', () => this.#forget(worker)); // whoever waits for it gets the error
-    return worker;
-  }
-
-  #giveBack(worker: Worker): void {
-    if (this.#isClosed) return; // has been told to end
-    worker.unref();
-    const idle = setTimeout(() => this.#retire(worker), this.#idleMs).unref();
-    this.#idle.push({ worker, idle });
-  }
-
-  #retire(worker: Worker): void {
-    this.#dropIdle(worker);
-    worker.postMessage(JAIL_CLOSE);
-  }
-
-  #forget(worker: Worker): void {
-    this.#dropIdle(worker);
-    this.#workers.delete(worker);
-  }
-
-  #dropIdle(worker: Worker): void {
-    const place = this.#idle.findIndex(thread => thread.worker === worker);
-    if (place < 0) return;
-    const [thread] = this.#idle.splice(place, 1);
-    clearTimeout(thread?.idle);
-  }
-}
-
-/** Of an archive that is still on its way. */
-function growthOf(input: JailJobs[JailJobName]['input']): SharedArrayBuffer | undefined {
-  return 'archive' in input ? input.archive.growth : undefined;
 }
 
 function archiveInput(archive: string | ArchiveInput): ArchiveInput {
@@ -313,33 +284,6 @@ function archiveInput(archive: string | ArchiveInput): ArchiveInput {
 
 function setStop(stop: SharedArrayBuffer): void {
   Atomics.store(new Uint8Array(stop), 0, 1);
-}
-
-async function closeWorker(worker: Worker): Promise<void> {
-  const ended = Promise.withResolvers<void>();
-  worker.once('exit', () => ended.resolve());
-  worker.once('error', () => ended.resolve());
-  worker.ref();
-  worker.postMessage(JAIL_CLOSE);
-  await ended.promise;
-}
-
-/** One question, one answer. A worker that dies instead is not used again. */
-async function ask(worker: Worker, request: JailRequest): Promise<JailReply> {
-  const { promise, resolve, reject } = Promise.withResolvers<JailReply>();
-  const onExit = (code: number): void =>
-    reject(new EngineError('internal', `a jail thread ended with code ${code} in the middle of its work`));
-  worker.once('message', resolve);
-  worker.once('error', reject);
-  worker.once('exit', onExit);
-  try {
-    worker.postMessage(request);
-    return await promise;
-  } finally {
-    worker.off('message', resolve);
-    worker.off('error', reject);
-    worker.off('exit', onExit);
-  }
 }
 
 const KINDS: ReadonlySet<string> = new Set<ErrorKind>([

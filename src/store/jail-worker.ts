@@ -21,6 +21,7 @@ import {
   type JailJobs,
   type JailReply,
   type JailRequest,
+  type JailResult,
 } from './jail-jobs.ts';
 import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
@@ -53,8 +54,8 @@ const handlers: Handlers = {
   index: indexLayer,
   findRecipe: findGzipRecipe,
   rebuild: rebuildGzip,
-  sealIndex: input => {
-    sealIndex(input);
+  sealIndex: async input => {
+    await sealIndex(input);
     return undefined;
   },
   adopt: ({ layer, parents, paths }) => {
@@ -89,14 +90,18 @@ const handlers: Handlers = {
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
 };
 
-let busy: Promise<unknown> = Promise.resolve();
+const busy = new Set<Promise<void>>();
 
 parentPort?.on('message', (request: JailRequest | typeof JAIL_CLOSE) => {
-  if (request === JAIL_CLOSE) return void busy.then(() => parentPort?.close());
-  busy = serve(request).then(reply => parentPort?.postMessage(reply));
+  if (request === JAIL_CLOSE) return void Promise.all(busy).then(() => parentPort?.close());
+  const work = serve(request).then(result => {
+    busy.delete(work);
+    parentPort?.postMessage({ ...result, id: request.id } satisfies JailReply);
+  });
+  busy.add(work);
 });
 
-async function serve({ job, input, stop }: JailRequest): Promise<JailReply> {
+async function serve({ job, input, stop }: JailRequest): Promise<JailResult> {
   const flag = new Uint8Array(stop);
   try {
     // The name and the input of a request belong together by the type of JailPool.run.

@@ -3,8 +3,7 @@ import {
   closeSync,
   copyFileSync,
   fdatasync,
-  fdatasyncSync,
-  fsyncSync,
+  fsync,
   ftruncateSync,
   linkSync,
   openSync,
@@ -13,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { EngineError } from '#base/errors';
 import { EROFS_BLOCK, encodeAttributes } from '#spec/erofs/erofs-format';
 import { type ErofsIndex, writeErofs } from '#spec/erofs/erofs-writer';
@@ -65,7 +65,7 @@ export async function indexLayer(
 }
 
 /** Gives directories that the archive did not describe what they have in the layers below, and gets the index onto the disk. */
-export function sealIndex({ directory, parents, implicit }: SealIndexInput): void {
+export async function sealIndex({ directory, parents, implicit }: SealIndexInput): Promise<void> {
   const found = lowerAttributes(
     parents,
     implicit.map(({ path }) => path),
@@ -80,11 +80,11 @@ export function sealIndex({ directory, parents, implicit }: SealIndexInput): voi
       encodeAttributes(inode, 0, 'directory', attributes);
       writeSync(fd, inode, 0, inode.length, inodeOffset);
     }
-    fdatasyncSync(fd);
+    await promisify(fdatasync)(fd);
   } finally {
     closeSync(fd);
   }
-  syncDirectory(directory);
+  await syncDirectory(directory);
 }
 
 function writeIndex(
@@ -167,7 +167,7 @@ class TarFile implements AsyncDisposable {
     await this.#syncing;
     const missing = (EROFS_BLOCK - (tarBytes % EROFS_BLOCK)) % EROFS_BLOCK;
     if (missing > 0) ftruncateSync(this.fd, tarBytes + missing);
-    fdatasyncSync(this.fd);
+    await promisify(fdatasync)(this.fd);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -226,10 +226,10 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
 }
 
-function syncDirectory(path: string): void {
+async function syncDirectory(path: string): Promise<void> {
   const fd = openSync(path, 'r');
   try {
-    fsyncSync(fd);
+    await promisify(fsync)(fd);
   } finally {
     closeSync(fd);
   }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { GrowingFile } from '#store/growing-file';
 import { JailPool } from '#store/jail-pool';
 import { tarOf } from '../../support/image-archive.ts';
 import { rootMissing } from '../../support/image-engine.ts';
@@ -19,6 +21,16 @@ before(() => {
 after(() => rmSync(base, { recursive: true }));
 
 const threads = (): number => readdirSync('/proc/self/task').length;
+const jailThreads = (): number =>
+  readdirSync('/proc/self/task').filter(id => nameOf(id).startsWith('quai-jail')).length;
+
+function nameOf(thread: string): string {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/comm`, 'utf8');
+  } catch {
+    return ''; // has ended meanwhile
+  }
+}
 
 async function until(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000;
@@ -87,4 +99,55 @@ test('the rest of the process stays where it is while a thread is in its jail', 
   }
   await job;
   assert.ok(looks > 0);
+});
+
+test('layers of one image that are being downloaded share a thread, and fail one by one', {
+  skip,
+}, async () => {
+  await using pool = new JailPool({ size: 2 });
+  const names = ['a', 'b', 'c', 'd'];
+  const layers = names.map(name => {
+    const path = join(base, `${name}.tar`);
+    const tar = name === 'c' ? Buffer.alloc(2048, 'no tar') : tarOf([{ path: name, content: name }]);
+    writeFileSync(path, gzipSync(tar));
+    const file = new GrowingFile(path);
+    const archive = { path, growth: file.shared, expected: { sizeBytes: statSync(path).size } };
+    return { name, file, archive, directory: mkdtempSync(join(base, 'out-')) };
+  });
+  const idle = jailThreads();
+  const jobs = layers.map(({ archive, directory }) => pool.index({ archive, directory }, { group: 'image' }));
+  const outcomes = Promise.allSettled(jobs);
+  await until(() => jailThreads() > idle);
+  // The last one first: none waits for one that has not come.
+  for (const { file, archive } of layers.toReversed()) {
+    file.advance(archive.expected.sizeBytes);
+    file.complete();
+  }
+  assert.deepEqual(
+    (await outcomes).map(outcome =>
+      outcome.status === 'fulfilled' ? outcome.value.entries : outcome.reason.kind,
+    ),
+    [1, 1, 'invalid', 1],
+  );
+  assert.equal(jailThreads(), idle + 1);
+});
+
+test('a thread that a group waits for in vain holds up nobody whose file has come', { skip }, async () => {
+  await using pool = new JailPool({ size: 1 });
+  const path = join(base, 'plain.tar');
+  writeFileSync(path, tarOf([{ path: 'f', content: 'f' }]));
+  const index = (file: GrowingFile, group: string, signal?: AbortSignal) =>
+    pool.index(
+      { archive: { path, growth: file.shared }, directory: mkdtempSync(join(base, 'out-')) },
+      { group, ...(signal ? { signal } : {}) },
+    );
+  const stalled = new AbortController();
+  const never = index(new GrowingFile(path), 'stalled', stalled.signal);
+  const come = new GrowingFile(path);
+  const job = index(come, 'other');
+  come.advance(statSync(path).size);
+  come.complete();
+  assert.equal((await job).entries, 1);
+  stalled.abort();
+  await assert.rejects(never, { kind: 'cancelled' });
 });
