@@ -79,7 +79,7 @@ export class BlobDownload {
     for (const source of attempts(sources, blob)) {
       try {
         await this.#fetch(source, blob, signal);
-        const actual = await this.#digestOf(blob, signal);
+        const [actual] = await Promise.all([this.#digestOf(blob, signal), blob.flush()]);
         if (actual !== digest) throw wrongDigest(`blob ${digest}`, digest, actual);
         await this.#deps.content.adopt(blob.path, digest);
         await blob.release();
@@ -233,30 +233,32 @@ export class BlobDownload {
     { blob, part, skip }: { readonly blob: PartialBlob; readonly part: Part; readonly skip: number },
   ): Promise<void> {
     let unwanted = skip;
-    let pending: Buffer[] = [];
-    let pendingBytes = 0;
+    const buffer = Buffer.allocUnsafeSlow(Math.min(WRITE_BYTES, part.length));
+    let fill = 0;
     const flush = async (): Promise<void> => {
-      const buffers = pending;
-      pending = [];
-      pendingBytes = 0;
-      if (buffers.length === 0) return;
-      await blob.write(part, buffers).catch((error: unknown) => {
+      if (fill === 0) return;
+      const bytes = buffer.subarray(0, fill);
+      fill = 0;
+      await blob.write(part, [bytes]).catch((error: unknown) => {
         throw cannotKeep(this.#descriptor.digest, error);
       });
-      turnover.passed(WRITE_BYTES);
       this.#tell(blob);
     };
     try {
       for await (const chunk of response.body()) {
+        turnover.passed(chunk.length);
         const bytes = chunk.subarray(Math.min(unwanted, chunk.length));
         unwanted -= chunk.length - bytes.length;
-        if (bytes.length === 0) continue;
-        if (part.received + pendingBytes + bytes.length > part.length) {
+        if (part.received + fill + bytes.length > part.length) {
           throw wrongSize(`blob ${this.#descriptor.digest}`, blob.size, 'more');
         }
-        pending.push(bytes);
-        pendingBytes += bytes.length;
-        if (pendingBytes >= WRITE_BYTES) await flush();
+        // What comes is copied: kept until it is written, it would get too old to be freed by the way.
+        for (let taken = 0; taken < bytes.length; ) {
+          const copied = bytes.copy(buffer, fill, taken);
+          taken += copied;
+          fill += copied;
+          if (fill === buffer.length) await flush();
+        }
       }
     } finally {
       await flush(); // what came before a cut is worth keeping

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +59,16 @@ describe('ArchiveSource', () => {
       assert.equal((await reading).facts.diffId, sha256(content));
     });
   }
+
+  test('reads what is larger than all its buffers, and zeros after what is compressed', async () => {
+    const large = randomBytes(3_000_000);
+    for (const rest of [Buffer.alloc(0), Buffer.alloc(2_000_000)]) {
+      const whole = Buffer.concat([gzipSync(large, { level: 1 }), rest]);
+      const { facts } = await read({ path: file('large', whole), expected: { sizeBytes: whole.length } });
+      assert.equal(facts.diffId, sha256(large));
+      assert.equal(facts.blobDigest, sha256(whole));
+    }
+  });
 
   test('does not hash what was verified, and takes the word of the caller', async () => {
     const expected = { digest: sha256(Buffer.from('other')) };

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { pipeline, Readable } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { codeOf, EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { BufferTurnover } from '#sys/garbage';
@@ -29,6 +29,8 @@ export interface ArchiveFacts {
   readonly tarBytes: number;
 }
 
+/** of all archives that this thread reads */
+const turnover = new BufferTurnover();
 const READ_BYTES = 256 * 1024;
 /** More than deflate can (1032:1). What zstd can do beyond that is refused where it becomes large. */
 const MAX_RATIO = 1100;
@@ -44,7 +46,6 @@ export class ArchiveSource implements AsyncDisposable {
   readonly #fd: number;
   readonly #growth: GrowthReader | undefined;
   readonly #blobHash: Hash | undefined;
-  readonly #turnover = new BufferTurnover();
   readonly #closed = new AbortController();
   #pumping: Promise<void> | undefined;
   #compression: Compression | undefined;
@@ -83,11 +84,13 @@ export class ArchiveSource implements AsyncDisposable {
     const compression = await this.#detect();
     this.#compression = compression;
     const diffHash = compression === 'none' ? undefined : createHash('sha256');
-    for await (const chunk of compression === 'none' ? this.#raw() : this.#inflated(compression)) {
+    for await (const chunk of compression === 'none'
+      ? this.#raw(freshBuffer())
+      : this.#inflated(compression)) {
       if (this.#shouldStop()) throw cancelled();
       diffHash?.update(chunk);
       this.#tarBytes += chunk.length;
-      this.#turnover.passed(chunk.length);
+      turnover.passed(chunk.length);
       this.#checkBomb();
       yield chunk;
     }
@@ -125,15 +128,17 @@ export class ArchiveSource implements AsyncDisposable {
     return this.#growth ? await this.#growth.more(known, this.#shouldStop) : fstatSync(this.#fd).size;
   }
 
-  /** Each chunk is a buffer of its own: a decompressor may still have the one before. */
-  async *#raw(): AsyncGenerator<Buffer> {
+  /** Reads into `buffers` by turns: a chunk is valid until so many others have been asked for. */
+  async *#raw(...buffers: readonly [Buffer, ...Buffer[]]): AsyncGenerator<Buffer> {
     const limit = this.#input.expected?.sizeBytes ?? Number.POSITIVE_INFINITY;
-    for (;;) {
+    for (let turn = 0; ; ) {
       const available = await this.#available(this.#blobBytes);
       if (available <= this.#blobBytes) return;
       while (this.#blobBytes < available) {
-        const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, available - this.#blobBytes));
-        const length = readSync(this.#fd, buffer, 0, buffer.length, this.#blobBytes);
+        const buffer = buffers[turn % buffers.length] ?? buffers[0];
+        turn += 1;
+        const wanted = Math.min(buffer.length, available - this.#blobBytes);
+        const length = readSync(this.#fd, buffer, 0, wanted, this.#blobBytes);
         if (length === 0) throw new EngineError('dataLoss', 'the archive became shorter while it was read');
         this.#blobBytes += length;
         if (this.#blobBytes > limit) throw wrongSize(this.#input, this.#blobBytes);
@@ -146,25 +151,13 @@ export class ArchiveSource implements AsyncDisposable {
 
   /** zlib works on a thread of its own, while this one hashes and writes what came before. */
   async *#inflated(compression: Exclude<Compression, 'none'>): AsyncGenerator<Buffer> {
-    const done = Promise.withResolvers<void>();
-    this.#pumping = done.promise;
-    const source = Readable.from(this.#raw(), { objectMode: false, highWaterMark: READ_BYTES });
     const decompressor = createDecompressor(compression);
-    const ended = { source: false, decompressor: false };
-    const end = (name: 'source' | 'decompressor') => (): void => {
-      ended[name] = true;
-      if (ended.source && ended.decompressor) done.resolve();
-    };
-    source.once('close', end('source'));
-    decompressor.once('close', end('decompressor'));
-    // The error comes out of the iteration; pipeline() only has to pass it on.
-    const inflated = pipeline(source, decompressor, () => undefined);
-    this.#closed.signal.addEventListener('abort', () => {
-      source.destroy();
-      inflated.destroy();
+    this.#closed.signal.addEventListener('abort', () => decompressor.destroy());
+    this.#pumping = this.#feed(decompressor).catch((error: unknown) => {
+      decompressor.destroy(error instanceof Error ? error : new Error(String(error)));
     });
     try {
-      for await (const chunk of inflated) yield chunk as Buffer; // no encoding is set: buffers
+      for await (const chunk of decompressor) yield chunk as Buffer; // no encoding is set: buffers
     } catch (error) {
       // What zlib throws is about the archive.
       if (!/^(Z_|ZSTD_|ERR_ZLIB|ERR_STREAM_PREMATURE)/.test(codeOf(error) ?? '')) throw error;
@@ -172,6 +165,23 @@ export class ArchiveSource implements AsyncDisposable {
         cause: error,
       });
     }
+    await this.#pumping; // zeros may follow: the file ends there, not before
+  }
+
+  /** Two pieces are on their way at a time: a buffer is filled again when the decompressor has done with it. */
+  async #feed(decompressor: Transform): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    decompressor.once('end', over.resolve).once('close', over.resolve);
+    let before: Promise<void> = Promise.resolve();
+    for await (const bytes of this.#raw(freshBuffer(), freshBuffer())) {
+      if (decompressor.readableEnded) continue;
+      if (decompressor.destroyed) return;
+      const taken = Promise.withResolvers<void>();
+      decompressor.write(bytes, () => taken.resolve()); // what went wrong comes out of the iteration
+      await Promise.race([before, over.promise]); // after a failure nobody calls back
+      before = taken.promise;
+    }
+    decompressor.end();
   }
 
   #checkBomb(): void {
@@ -202,6 +212,10 @@ function wrongSize({ expected }: ArchiveInput, actual: number): EngineError {
     'dataLoss',
     `expected ${expected?.sizeBytes} bytes of ${expected?.digest ?? 'the archive'}, got ${actual} or more`,
   );
+}
+
+function freshBuffer(): Buffer {
+  return Buffer.allocUnsafeSlow(READ_BYTES);
 }
 
 function digestOf(hash: Hash): Digest {
