@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
@@ -36,6 +36,8 @@ const MIN_TAR_BYTES = 1024 * 1024;
 const MAX_RATIO = 0.9;
 /** Holes are not kept when a file is compressed: a tar that is far smaller than what it shows stays one. */
 const MAX_GROWTH = 3;
+/** What saves room must not take the last of it from others meanwhile. */
+const RESERVE_BYTES = 64 * 1024 * 1024;
 /** Beside the tar: it was tried, and stays. */
 const KEPT = 'layer.kept';
 
@@ -100,6 +102,12 @@ export class LayerPacking {
     const { diffId, tarBytes, apparentBytes, isPrivileged } = frame;
     // The jail of what packs it has no power over the host, and would not see what is only for those who have.
     if (isPrivileged || apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
+    const { bavail, bsize } = await statfs(directory);
+    if (bavail * bsize < tarBytes + RESERVE_BYTES) {
+      this.#abandon(directory);
+      this.#deps.logger.info('a layer is packed when there is more room', { layer: id });
+      return;
+    }
     const made = join(directory, `${LAYER_PACKED}.new`);
     const indexed = format.directory(id);
     const isMade = await make({ from: indexed, to: made, maxBytes: tarBytes, signal });

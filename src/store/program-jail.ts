@@ -45,6 +45,7 @@ export class ProgramJail {
     this.#crun = crun;
     this.#folder = folder;
     this.#swept = this.#sweep();
+    this.#swept.catch(() => undefined); // told by run()
   }
 
   /** @throws {EngineError} `unavailable` when there can be no jail; `deadline` when it takes longer than it may; `cancelled`. In both cases no process of it is left. */

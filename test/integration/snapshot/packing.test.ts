@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -29,6 +30,7 @@ import { tarBytesOf } from '#store/tar-place';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
 import { rootMissing } from '../../support/image-engine.ts';
 import { LAYER_TOOLS, makeRichTree } from '../../support/layer-tools.ts';
+import { diskMissing, LoopDisk } from '../../support/loop-disk.ts';
 import { randomLayers } from '../../support/random-layers.ts';
 import { describeTree } from '../../support/tree-description.ts';
 
@@ -292,6 +294,33 @@ test('where no jail can be made, layers stay as they are, and are tried again', 
   isBroken = false;
   await engine.snapshots.pack();
   assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.frame', 'layer.packed']);
+});
+
+test('packing does not fill a disk: it waits for room', { skip: skip || diskMissing('ext4') }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'quai-packing-'));
+  try {
+    await using disk = await LoopDisk.make(join(folder, 'disk'), 'ext4');
+    const root = join(folder, 'root');
+    mkdirSync(root);
+    linuxMounts.mount(root, { type: 'ext4', source: disk.device, options: [] });
+    try {
+      const engine = start(root);
+      await engine.take('layer', TAR);
+      engine.snapshots.layerDirectories('layer');
+      const { bavail, bsize } = statfsSync(root);
+      writeFileSync(join(root, 'others'), Buffer.alloc(bavail * bsize - 32 * 1024 * 1024));
+      await engine.snapshots.pack();
+      assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.erofs', 'layer.tar']);
+      rmSync(join(root, 'others'));
+      await engine.snapshots.pack();
+      assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.frame', 'layer.packed']);
+      await engine.end();
+    } finally {
+      linuxMounts.unmount(root);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('packing that is called off leaves the layer as it was', { skip }, async () => {
