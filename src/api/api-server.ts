@@ -20,6 +20,7 @@ import { type PortApi, portRoutes } from './port-routes.ts';
 import { registryExtraRoutes } from './registry-extra-routes.ts';
 import { type RegistryApi, registryRoutes } from './registry-routes.ts';
 import { type ScheduleApi, scheduleRoutes } from './schedule-routes.ts';
+import { type StatsRouteDeps, statsRoutes } from './stats-routes.ts';
 import { type SystemRouteDeps, systemRoutes } from './system-routes.ts';
 import { unservedRoutes } from './unserved-routes.ts';
 import { type VolumeContentDeps, volumeContentRoutes } from './volume-content-routes.ts';
@@ -35,6 +36,7 @@ export interface ApiServerDeps {
     PortApi &
     ContainerFileApi &
     CommitApi &
+    StatsRouteDeps['containers'] &
     Pick<ContainerService, 'counts' | 'usersOfImage'>;
   readonly images: ContainerRouteDeps['images'] &
     ImageRouteDeps['images'] &
@@ -63,6 +65,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...containerStreamRoutes(deps.containers),
     ...containerFileRoutes(deps.containers),
     ...commitRoutes(deps.containers),
+    ...statsRoutes(deps),
     ...execRoutes(deps.containers),
     ...containerRoutes(deps),
     ...registryRoutes(deps.registries),

@@ -31,6 +31,7 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'HEAD /containers/{id}/archive': ['/containers/web/archive?path=/etc'],
   'GET /containers/{id}/archive': ['/containers/web/archive?path=/etc'],
   'PUT /containers/{id}/archive': ['/containers/web/archive?path=/etc', 'tar'],
+  'GET /containers/{id}/stats': ['/containers/web/stats?stream=0'],
   'POST /containers/{id}/resize': ['/containers/web/resize?h=24&w=80'],
   'POST /containers/{id}/start': ['/containers/web/start'],
   'POST /containers/{id}/stop': ['/containers/web/stop?t=1'],

@@ -11,6 +11,7 @@ import { HostConfig } from '#spec/docker/host-config';
 import type { Volume } from '#volume/volume';
 import type { ApiServerDeps } from './api-server.ts';
 import { fakeContainerFiles } from './fake-container-files.ts';
+import { fakeContainerStats } from './fake-container-stats.ts';
 import { fakeRegistries } from './fake-registries.ts';
 import type { SystemInfo } from './system-info.ts';
 
@@ -279,6 +280,7 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
       return fakeImage();
     },
     files: fakeContainerFiles(),
+    stats: fakeContainerStats(),
     pause: done,
     unpause: done,
     rename: done,

@@ -65,6 +65,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['rmi', 'image rm', 'image remove'], async () => (await import('./commands/rmi.ts')).rmi),
   entry(['save', 'image save'], async () => (await import('./commands/save.ts')).save),
   entry(['start', 'container start'], async () => (await import('./commands/start.ts')).start),
+  entry(['stats', 'container stats'], async () => (await import('./commands/stats.ts')).stats),
   entry(['stop', 'container stop'], async () => (await import('./commands/lifecycle.ts')).stop),
   entry(['tag', 'image tag'], async () => (await import('./commands/tag.ts')).tag),
   entry(['top', 'container top'], async () => (await import('./commands/top.ts')).top),
@@ -119,7 +120,6 @@ const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
 const AGAIN =
   'Make the container again with other options (its files outside of volumes go): quai rm -f CONTAINER, then quai run … IMAGE';
 const BUILD = 'Build elsewhere into an archive (docker save, podman save), then: quai load -i FILE.tar';
-const STATS = 'Meanwhile, the processes of a container:  quai top CONTAINER';
 
 /**
  * Commands and groups of the Docker CLI that we do not have, so that they are not taken for slips of the pen, each with what
@@ -137,11 +137,9 @@ export const missingCommands: Readonly<Record<string, string>> = {
   secret: NO_SWARM,
   service: NO_SWARM,
   stack: NO_SWARM,
-  stats: STATS,
   swarm: NO_SWARM,
   trust: DOCKER_CAN,
   update: AGAIN,
-  'container stats': STATS,
   'container update': AGAIN,
   'image build': BUILD,
   'plugin create': '',

@@ -34,7 +34,6 @@ for (const [line, expected] of [
   ],
   ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
   ['checkpoint ls', /^not implemented yet: quai checkpoint\n$/],
-  ['stats', /^not implemented yet: quai stats\n.+ quai top CONTAINER\n$/],
   ['compose up', /^not implemented yet: quai compose\n$/],
   ['daemon', /'daemon' is a command of the launcher/],
   ['--context x ps', /^not implemented: --context; choose the engine with --host\n$/],

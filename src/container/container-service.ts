@@ -21,6 +21,7 @@ import { ContainerFiles } from './container-files.ts';
 import { filterContainers, prunable } from './container-filter.ts';
 import { checkExec, checkPause, checkUnpause, isAlive, nextState } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
+import { ContainerStats } from './container-stats.ts';
 import { containerView, detailedView } from './container-view.ts';
 import { type ContainerContext, type ContainerDeps, createContext, emitContainerEvent } from './context.ts';
 import { createContainer } from './creator.ts';
@@ -54,6 +55,7 @@ export interface TerminalSize {
 /** Life cycle of containers, and what works inside a running one. References are names, IDs or unique ID prefixes. */
 export class ContainerService {
   readonly files: ContainerFiles;
+  readonly stats: ContainerStats;
   readonly #context: ContainerContext;
   readonly #execs: ExecManager;
   readonly #companions: RunningCompanions;
@@ -65,6 +67,7 @@ export class ContainerService {
   constructor(deps: ContainerDeps) {
     this.#context = createContext(deps);
     this.files = new ContainerFiles(this.#context);
+    this.stats = new ContainerStats(this.#context);
     const buildProcess: ExecProcessBuilder = (container, request) =>
       buildExecProcess(this.#context, container, request);
     this.#execs = new ExecManager(this.#context, buildProcess);
