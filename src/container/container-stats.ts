@@ -44,7 +44,7 @@ export class ContainerStats {
   /** by container ID */
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #latest = new Map<string, StatsSample>();
-  #ticking: Promise<void> | undefined;
+  #isTicking = false;
 
   constructor(context: ContainerContext) {
     this.#context = context;
@@ -108,7 +108,7 @@ export class ContainerStats {
   #listen(id: string, listener: Listener): void {
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners.add(listener));
-    this.#ticking ??= this.#tick();
+    if (!this.#isTicking) void this.#tick();
   }
 
   #forget(id: string, listener: Listener): void {
@@ -120,12 +120,13 @@ export class ContainerStats {
   }
 
   async #tick(): Promise<void> {
+    this.#isTicking = true;
     try {
       for (;;) {
         await wait(PERIOD_MS, undefined, { ref: false });
         if (this.#listeners.size === 0) return;
         const system = readSystemCpu();
-        for (const id of [...this.#listeners.keys()]) {
+        for (const id of this.#listeners.keys()) {
           await this.#tell(id, system);
           await nextTurn(); // others have their turn between two containers
         }
@@ -133,8 +134,8 @@ export class ContainerStats {
     } catch (error) {
       this.#context.logger.error('cannot read what containers use', { error: messageOf(error) });
     } finally {
-      this.#ticking = undefined;
-      if (this.#listeners.size > 0) this.#ticking = this.#tick();
+      this.#isTicking = false;
+      if (this.#listeners.size > 0) void this.#tick();
     }
   }
 

@@ -47,7 +47,7 @@ test('docker stats --no-stream tells processor, memory, network and processes, a
   const words = ['stats', '--no-stream', '--format', format];
   for (const output of [await engine.ok(...words), (await engine.daemon.quai(words)).stdout.trimEnd()]) {
     const rows = new Map(output.split('\n').map(line => [line.split('|')[0], line.split('|')] as const));
-    assert.deepEqual([...rows.keys()].toSorted(), ['busy', 'calm']);
+    assert.deepEqual(new Set(rows.keys()), new Set(['busy', 'calm']));
     const [, cpu = '', memory = '', network = '', pids] = rows.get('busy') ?? [];
     // half of one processor, on a machine that others use, too
     assert.ok(Number.parseFloat(cpu) > 15 && Number.parseFloat(cpu) < 65, cpu);

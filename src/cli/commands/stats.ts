@@ -101,7 +101,7 @@ class LiveTable {
   readonly #options: StatsOptions;
   readonly #watched = new Map<string, Watched>();
   readonly #over = new AbortController();
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(context: CliContext, options: StatsOptions) {
     this.#context = context;
@@ -114,7 +114,7 @@ class LiveTable {
     for (const one of isOpen ? await listed(this.#context, this.#options.showsAll) : named) this.#add(one);
     try {
       for await (const _ of every(REFRESH_MS)) {
-        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#failure) throw this.#failure;
         if (!isOpen && this.#watched.size === 0) return 0;
         await this.#show();
       }
@@ -122,6 +122,11 @@ class LiveTable {
     } finally {
       this.#over.abort();
     }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over.signal.aborted) return;
+    this.#failure = error instanceof Error ? error : new Error(String(error));
   }
 
   async #show(): Promise<void> {
@@ -136,7 +141,7 @@ class LiveTable {
     this.#watched.set(key, one);
     this.#follow(key, one).catch((error: unknown) => {
       const isGone = one.id !== '' && isStatus(error, 404);
-      if (!isGone && !this.#over.signal.aborted) this.#failure = error;
+      if (!isGone) this.#fail(error);
     });
   }
 
@@ -166,7 +171,7 @@ class LiveTable {
       }
     };
     follow().catch((error: unknown) => {
-      if (!this.#over.signal.aborted) this.#failure = error;
+      this.#fail(error);
     });
   }
 }
