@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { constants } from 'node:http2';
 import https from 'node:https';
@@ -21,7 +22,8 @@ import {
   type Http2Seen,
 } from '../../support/http2-front.ts';
 import { publish } from '../../support/published-image.ts';
-import { cannotRunRegistry, TestRegistry } from '../../support/registry.ts';
+import { cannotRunRegistry, freePort, TestRegistry } from '../../support/registry.ts';
+import { until } from '../../support/until.ts';
 import { ClientFixture } from './client-fixture.ts';
 
 const skip = cannotRunRegistry || cannotMakeCertificate;
@@ -353,3 +355,54 @@ test('HTTP/2 goes through a proxy, which sees nothing of it', { skip }, async ()
   assert.deepEqual([...new Set(asked)], ['registry.test:443']);
   assert.ok(front.seen.length > 1 && front.seen.every(({ version }) => version === '2.0'));
 });
+
+const NGINX = '/usr/sbin/nginx';
+
+test('nginx before a registry, which ends its connections every few requests: push and pull', {
+  skip: skip || (existsSync(NGINX) ? false : 'no nginx: Debian has it as a package'),
+}, async () => {
+  const folder = mkdtempSync(join(files.folder, 'nginx-'));
+  const port = await freePort();
+  const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    name => `${name}_temp_path ${folder}/${name};`,
+  );
+  const config = `daemon off; pid ${folder}/pid; error_log ${folder}/error.log; worker_processes 1; user root;
+    events { worker_connections 128; }
+    http { access_log ${folder}/access.log; ${places.join(' ')} server {
+      listen 127.0.0.1:${port} ssl http2; ssl_certificate ${files.certificate}; ssl_certificate_key ${files.key};
+      keepalive_requests 4; client_max_body_size 0;
+      location / { proxy_pass http://${registry.host}; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto https; }
+    } }`;
+  writeFileSync(join(folder, 'conf'), config);
+  const nginx = spawn(NGINX, ['-p', folder, '-c', join(folder, 'conf')], { stdio: 'ignore' });
+  try {
+    await until('nginx listens', async () => existsSync(join(folder, 'pid')) && (await isListening(port)));
+    using fixture = fixtureFor();
+    const repository = repositoryAt(fixture, `127.0.0.1:${port}`);
+    const blobs = Array.from({ length: 12 }, () => randomBytes(300_000));
+    await Promise.all(blobs.map(bytes => upload(repository, bytes)));
+    await Promise.all(blobs.map(bytes => repository.download(blobOf(bytes), { advance() {} })));
+    await repository.download(blobOf(LARGE), { advance() {} });
+    for (const bytes of [...blobs, LARGE])
+      assert.ok(readFileSync(fixture.content.path(digestOf(bytes))).equals(bytes));
+    const seen = readFileSync(join(folder, 'access.log'), 'utf8');
+    assert.match(seen, /HTTP\/2\.0"/);
+    assert.doesNotMatch(seen, /HTTP\/1/);
+  } finally {
+    const ended = once(nginx, 'exit');
+    nginx.kill('SIGTERM');
+    await ended;
+  }
+});
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
