@@ -17,6 +17,9 @@ const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_SIZE = 256;
+/** linux/stat.h */
+const ATTRIBUTES_OFFSET = 8;
+const STATX_ATTR_MOUNT_ROOT = 0x2000;
 
 const cOpenat = declare('int openat(int dirfd, const char *path, int flags, unsigned int mode)');
 const cMkdirat = declare('int mkdirat(int dirfd, const char *path, unsigned int mode)');
@@ -66,6 +69,12 @@ export function statAt(dirFd: number, name: Name): FileStat {
 
 export function statFd(fd: number): FileStat {
   return stat(fd, '', AT_EMPTY_PATH);
+}
+
+/** Whether an open directory or file is the root of a mount, and not what lies below it. */
+export function isMountRoot(fd: number): boolean {
+  stat(fd, '', AT_EMPTY_PATH);
+  return (statBuffer.readUInt32LE(ATTRIBUTES_OFFSET) & STATX_ATTR_MOUNT_ROOT) !== 0;
 }
 
 /** openat(2), close-on-exec, last component not followed. */

@@ -1,17 +1,19 @@
 import { closeSync } from 'node:fs';
 import {
   AT_FDCWD,
+  isMountRoot,
   type Name,
   openDirectoryAt,
   openSubdirectory,
   readDirectory,
   renameAt,
   rmdirAt,
+  shown,
   statAt,
   unlinkAt,
 } from './at.ts';
 import { clearProtectionAt, clearProtectionFd } from './inode-flags.ts';
-import { isErrno } from './sys-error.ts';
+import { isErrno, SysError } from './sys-error.ts';
 
 export interface RemoveTreeOptions {
   /** Stop after about this many entries, so that the caller is not held up. Default: no limit. */
@@ -32,6 +34,7 @@ interface Removal {
   readonly shouldStop: () => boolean;
 }
 
+const EBUSY = 16;
 /** Deeper directories are moved up first: a hostile tree must not use up our descriptors or stack. */
 const MAX_DEPTH = 64;
 
@@ -40,7 +43,7 @@ const MAX_DEPTH = 64;
  * followed and no mount is entered, so nothing outside is ever touched. Happy to find nothing.
  *
  * @returns whether all of it is gone.
- * @throws {SysError} `EBUSY` or `EXDEV` while something is mounted inside; what could go first is gone.
+ * @throws {SysError} `EBUSY` while something is mounted on it; `EBUSY` or `EXDEV` while that is so inside: what could go first is gone.
  */
 export function removeTree(path: Name, options: RemoveTreeOptions = {}): boolean {
   let topFd: number;
@@ -53,6 +56,7 @@ export function removeTree(path: Name, options: RemoveTreeOptions = {}): boolean
     return true;
   }
   try {
+    if (isMountRoot(topFd)) throw new SysError('rmdir', EBUSY, shown(path));
     const { maxEntries = Number.POSITIVE_INFINITY, shouldStop = () => false } = options;
     const { maxFileBytes = Number.POSITIVE_INFINITY } = options;
     const removal: Removal = { topFd, maxFileBytes, left: maxEntries, moved: 0, serial: 0, shouldStop };

@@ -161,6 +161,24 @@ test('removeTree() removes a tree deeper than any path, and follows no link', { 
   assert.ok(existsSync(join(canary, 'f')));
 });
 
+test('removeTree() does not touch what is mounted on the tree, or in it', { skip }, () => {
+  const canary = fresh('canary');
+  writeFileSync(join(canary, 'f'), 'x');
+  const top = fresh('top');
+  mkdirSync(join(top, 'below'));
+  for (const place of [top, join(top, 'below')]) {
+    linuxMounts.mount(place, { type: 'bind', source: canary, options: ['bind'] });
+    try {
+      assert.throws(() => removeTree(top), /EBUSY|EXDEV/);
+      assert.ok(existsSync(join(canary, 'f')), place);
+    } finally {
+      linuxMounts.unmount(place);
+    }
+  }
+  assert.equal(removeTree(top), true);
+  assert.ok(existsSync(join(canary, 'f')));
+});
+
 test('removeTree() removes immutable files', { skip }, () => {
   const top = fresh('top');
   mkdirSync(join(top, 'd'));
