@@ -76,6 +76,16 @@ test('resolveInRoot() says where a path is, also where nothing is, and makes not
   assert.ok(!existsSync(join(tree.root, 'proc')));
 });
 
+test('resolveInRoot() gives up where links would hold the engine up for seconds', () => {
+  using tree = untrustedTree();
+  const deep = '/a'.repeat(500);
+  mkdirSync(join(tree.root, deep), { recursive: true });
+  for (let link = 0; link < 39; link += 1) {
+    symlinkSync(`${deep}/${link + 1}`, join(tree.root, deep, String(link)));
+  }
+  assert.throws(() => resolveInRoot(tree.root, `${deep}/0`), { code: 'ELOOP' });
+});
+
 test('ensureDirectoryInRoot() makes what is missing, through links, inside the root', () => {
   using tree = untrustedTree();
   symlinkSync('/made/by/link', join(tree.root, 'link'));
