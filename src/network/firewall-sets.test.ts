@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { encodeElements } from './firewall-sets.ts';
 
 const hexOf = (set: string, key: string, value?: string): (string | undefined)[] => {
-  const [element] = encodeElements([{ set, key, ...(value !== undefined && { value }) }]) ?? [];
+  const [element] = encodeElements([{ set, key, ...(value !== undefined && { value }) }]);
   return [element?.key.toString('hex'), element?.value?.toString('hex')];
 };
 
@@ -21,14 +21,18 @@ test('encodeElements(): each part of a concatenation fills whole words, a single
   ]);
 });
 
-test('encodeElements(): ranges are left to others, and with them all that goes along', () => {
-  assert.equal(
-    encodeElements([
-      { set: 'bridges', key: '"br-1"' },
-      { set: 'masquerade4', key: '172.17.0.0/16' },
-    ]),
-    undefined,
-  );
+test('encodeElements(): a range is where it begins and what comes after its end, if anything does', () => {
+  const bytes = (set: string, key: string, value?: string): string[] =>
+    encodeElements([{ set, key, ...(value !== undefined && { value }) }]).map(each =>
+      [each.key.toString('hex'), each.value?.toString('hex'), each.isEnd && 'end'].filter(Boolean).join(' '),
+    );
+  assert.deepEqual(bytes('masquerade4', '172.17.0.0/16'), ['ac110000', 'ac120000 end']);
+  assert.deepEqual(bytes('source4', '10.0.0.0/24', '192.0.2.1'), ['0a000000 c0000201', '0a000100 end']);
+  assert.deepEqual(bytes('masquerade4', '255.255.255.0/24'), ['ffffff00']);
+  assert.deepEqual(bytes('masquerade6', 'fd00:0:0:ffff::/64'), [
+    `fd0000000000ffff${'00'.repeat(8)}`,
+    `fd00000000010000${'00'.repeat(8)} end`,
+  ]);
 });
 
 test('encodeElements(): what does not fit its type is a bug', () => {
@@ -36,6 +40,8 @@ test('encodeElements(): what does not fit its type is a bug', () => {
     ['containers4', 'fd00::2'],
     ['containers4', '172.17.0.2 . tcp'],
     ['bridges', `"${'b'.repeat(16)}"`],
+    ['masquerade4', 'nowhere'],
+    ['nosuchset', '172.17.0.2'],
   ] as const) {
     assert.throws(() => encodeElements([{ set, key }]), RangeError);
   }

@@ -1,5 +1,5 @@
 import type { SetElement } from '#sys/netlink/set-element-requests';
-import { ipBytes, parseIp } from './ip-address.ts';
+import { bitsOf, ipBytes, lastOf, parseIp, parseSubnet } from './ip-address.ts';
 
 /** One member of a set or map of our table, in nft's words. */
 export interface Element {
@@ -56,19 +56,25 @@ export function renderSets(): string {
     .join('');
 }
 
-/** The same in the kernel's bytes; undefined when one of them is a range, which takes more than that. */
-export function encodeElements(elements: readonly Element[]): SetElement[] | undefined {
-  const encoded: SetElement[] = [];
-  for (const { set, key, value } of elements) {
+/** The same in the kernel's bytes. @throws {RangeError} for words that do not fit the type of their set: a bug */
+export function encodeElements(elements: readonly Element[]): SetElement[] {
+  return elements.flatMap(({ set, key, value }) => {
     const type = SETS[set];
-    if (!type || type.isInterval) return undefined;
-    encoded.push({
-      set,
-      key: encode(key, type.key),
-      ...(value !== undefined && type.value && { value: encode(value, type.value) }),
-    });
-  }
-  return encoded;
+    if (!type) throw new RangeError(`no set "${set}"`);
+    const data = value !== undefined && type.value && { value: encode(value, type.value) };
+    if (type.isInterval) return encodeRange(set, key, data || {});
+    return [{ set, key: encode(key, type.key), ...data }];
+  });
+}
+
+/** Where it begins, and what comes after its end, unless that is the end of all addresses. */
+function encodeRange(set: string, range: string, data: Pick<SetElement, 'value'>): SetElement[] {
+  const subnet = parseSubnet(range);
+  if (!subnet) throw new RangeError(`no range: ${range}`);
+  const next = { family: subnet.family, value: lastOf(subnet).value + 1n };
+  const begin = { set, key: ipBytes(subnet), ...data };
+  if (next.value >> BigInt(bitsOf(subnet.family)) !== 0n) return [begin];
+  return [begin, { set, key: ipBytes(next), isEnd: true }];
 }
 
 const PROTOCOLS = new Map([
@@ -79,7 +85,6 @@ const PROTOCOLS = new Map([
 const IFNAME_BYTES = 16;
 const WORD = 4;
 
-/** @throws {RangeError} for words that do not fit the type: a bug */
 function encode(words: string, parts: readonly Part[]): Buffer {
   const given = words.split(' . ');
   if (given.length !== parts.length) throw new RangeError(`"${words}" is not ${parts.join(' . ')}`);

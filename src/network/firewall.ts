@@ -159,9 +159,11 @@ export class Firewall implements Disposable {
 
   #change(before: readonly Element[], after: readonly Element[]): void {
     const [gone, added] = [encodeElements(before), encodeElements(after)];
-    if (gone && added && gone.length + added.length <= ELEMENTS_MAX) {
-      this.#noting(() => this.#socket.runTransaction(changeElements(this.#table, gone, added)));
-    } else this.#run(renderRemove(this.#table, before) + renderAdd(this.#table, after));
+    if (gone.length + added.length > ELEMENTS_MAX) {
+      this.#run(renderRemove(this.#table, before) + renderAdd(this.#table, after));
+      return;
+    }
+    this.#noting(() => this.#socket.runTransaction(changeElements(this.#table, gone, added)));
   }
 
   #without(before: readonly Element[], after: readonly Element[]): Element[] {

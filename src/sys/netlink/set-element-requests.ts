@@ -1,4 +1,13 @@
-import { attribute, be16, type NetlinkRequest, NLM_F_CREATE, nested, text, u8 } from './netlink-message.ts';
+import {
+  attribute,
+  be16,
+  be32,
+  type NetlinkRequest,
+  NLM_F_CREATE,
+  nested,
+  text,
+  u8,
+} from './netlink-message.ts';
 
 /**
  * Members of sets and maps of nftables, as bytes (linux/netfilter/nf_tables.h). libnftables reads what there is of
@@ -10,6 +19,8 @@ export interface SetElement {
   readonly key: Buffer;
   /** of maps */
   readonly value?: Buffer;
+  /** in sets of ranges: not a member but the first that follows a range, which another element began */
+  readonly isEnd?: true;
 }
 
 const NFNL_SUBSYS_NFTABLES = 10;
@@ -24,6 +35,8 @@ const LIST_ELEMENTS = 3;
 const LIST_ELEM = 1;
 const ELEM_KEY = 1;
 const ELEM_DATA = 2;
+const ELEM_FLAGS = 3;
+const ELEM_INTERVAL_END = 1;
 const DATA_VALUE = 1;
 /** A list is one attribute, which has 64 KB. */
 const ELEMENTS_EACH = 256;
@@ -57,8 +70,13 @@ function listsOf(elements: readonly SetElement[]): [string, SetElement[]][] {
 }
 
 function list(table: string, set: string, members: readonly SetElement[]): Buffer {
-  const elements = members.map(({ key, value }) =>
-    nested(LIST_ELEM, data(ELEM_KEY, key), ...(value ? [data(ELEM_DATA, value)] : [])),
+  const elements = members.map(({ key, value, isEnd }) =>
+    nested(
+      LIST_ELEM,
+      ...(isEnd ? [attribute(ELEM_FLAGS, be32(ELEM_INTERVAL_END))] : []),
+      data(ELEM_KEY, key),
+      ...(value ? [data(ELEM_DATA, value)] : []),
+    ),
   );
   return Buffer.concat([
     attribute(LIST_TABLE, text(table)),

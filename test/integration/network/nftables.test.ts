@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { test } from 'node:test';
-import { endpointElements, renderTable } from '#network/firewall-rules';
+import { endpointElements, networkElements, renderTable } from '#network/firewall-rules';
 import { encodeElements } from '#network/firewall-sets';
 import { NETLINK_NETFILTER, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { changeElements } from '#sys/netlink/set-element-requests';
@@ -53,11 +53,18 @@ test('members of sets that the kernel is given directly are those that nft makes
       ],
     ),
   );
-  const elements = endpointElements({ bridge: 'br-0', addresses, publications });
+  // Ranges next to each other, and at the end of all addresses.
+  const subnets = ['10.0.0.0/24', '10.0.1.0/24', '255.255.255.0/24', 'fd00::/64', 'fd00:0:0:1::/64'];
+  const network = { bridge: 'br-0', isInternal: false, isOpenWithin: true, masqueraded: [4, 6] as const };
+  const sourceAddress = { 4: '192.0.2.7', 6: '2001:db8::7' };
+  const elements = [
+    ...networkElements({ ...network, subnets, sourceAddress }),
+    ...endpointElements({ bridge: 'br-0', addresses, publications }),
+  ];
   nft.run(renderTable('t', elements));
   const expected = nft.list('list table inet t');
   nft.run(renderTable('t', []));
-  const encoded = encodeElements(elements) ?? assert.fail();
+  const encoded = encodeElements(elements);
   for (let start = 0; start < encoded.length; start += 1_000) {
     socket.runTransaction(changeElements('t', [], encoded.slice(start, start + 1_000)));
   }
