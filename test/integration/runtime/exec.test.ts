@@ -91,7 +91,11 @@ test('an exec reads its input to the end', { skip }, async () => {
 test('an exec on a terminal has the size it was given, and can be resized', { skip }, async () => {
   await using fixture = new RuntimeFixture();
   const container = await fixture.run({ args: ['sleep', '100'] });
-  const options = fixture.execOptions(container, ['sh', '-c', 'stty size; read a; stty size'], {
+  // Waited for: crun sets the first size while the process starts, and the second comes by another way than what is typed.
+  const has = (size: string): string =>
+    `until [ "$(stty size 2>&1)" = "${size}" ]; do sleep 0.01; done; echo ${size}`;
+  const script = `${has('20 60')}; ${has('12 34')}`;
+  const options = fixture.execOptions(container, ['sh', '-c', script], {
     hasTerminal: true,
     hasStdin: true,
   });
@@ -103,11 +107,10 @@ test('an exec on a terminal has the size it was given, and can be resized', { sk
   const output = exec.streams.output[Symbol.asyncIterator]();
   assert.equal((await output.next()).value?.data.toString(), '20 60\r\n');
   fixture.runtime.resize(exec.paths, { rows: 12, columns: 34 });
-  exec.streams.input.write('\n');
   let rest = '';
   for (let packet = await output.next(); !packet.done; packet = await output.next())
     rest += packet.value.data;
-  assert.match(rest, /12 34\r\n$/);
+  assert.equal(rest, '12 34\r\n');
   assert.equal(await exec.exited, 0);
 });
 
