@@ -1,9 +1,13 @@
-import { existsSync, globSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type ProgramResult, runProgram } from './programs.ts';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { ProgramResult } from './programs.ts';
 
 const KERNEL = '/usr/bin/linux.uml';
 const BUSYBOX = ['/usr/bin/busybox', '/bin/busybox'].find(path => existsSync(path)) ?? '';
+const LONGEST_MS = 40_000;
 const DONE = 'the guest is done:';
 
 /** Why tests cannot be run under a kernel of their own here. */
@@ -19,7 +23,7 @@ export const guestMissing: string | false =
 export interface GuestOptions {
   /** files that are its disks: `/dev/ubda`, … */
   readonly disks: readonly string[];
-  /** modules of the kernel, in order */
+  /** modules of the kernel; what these need comes before them */
   readonly modules?: readonly string[];
   /** a folder for what is needed meanwhile, not below /tmp as the guest sees it */
   readonly folder: string;
@@ -35,12 +39,11 @@ export async function runInGuest(
   script: string,
   { disks, modules = [], folder }: GuestOptions,
 ): Promise<Pick<ProgramResult, 'code' | 'stdout'>> {
-  const paths = modules.map(name => globSync(`/usr/lib/uml/modules/*/kernel/**/${name}.ko`)[0] ?? name);
   const init = join(folder, 'init');
   const text = [
     '#!/bin/sh',
     'mount -t proc proc /proc',
-    ...paths.map(path => `${BUSYBOX} insmod ${path}`),
+    ...modulePaths(modules).map(path => `${BUSYBOX} insmod ${path}`),
     'mount -t tmpfs tmpfs /mnt',
     'mount -t tmpfs tmpfs /tmp',
     'uname -sr',
@@ -62,7 +65,37 @@ export async function runInGuest(
     'con0=null,fd:1',
     ...disks.map((file, index) => `ubd${String.fromCharCode(97 + index)}=${file}`),
   ];
-  const { stdout } = await runProgram(KERNEL, words, { timeoutMs: 100_000, env: { TMPDIR: folder } });
+  const stdout = await runKernel(words, folder);
   const [, code] = new RegExp(`${DONE} (\\d+)`).exec(stdout) ?? [];
   return { code: code === undefined ? -1 : Number(code), stdout };
+}
+
+/** It is several processes here, which all end when it takes too long. */
+async function runKernel(words: readonly string[], folder: string): Promise<string> {
+  const child = spawn(KERNEL, words, {
+    detached: true, // a group of their own
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, TMPDIR: folder },
+  });
+  const { pid } = child;
+  assert.ok(pid !== undefined, `${KERNEL} does not start`);
+  const timer = setTimeout(() => process.kill(-pid, 'SIGKILL'), LONGEST_MS);
+  try {
+    return await text(child.stdout);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** In an order in which they can be loaded: `modules.dep` has what a module needs, the first of these last. */
+function modulePaths(names: readonly string[]): string[] {
+  const list = globSync('/usr/lib/uml/modules/*/modules.dep')[0];
+  if (list === undefined) throw new Error('the kernel has no list of its modules');
+  const lines = readFileSync(list, 'utf8').split('\n');
+  const paths = names.flatMap(name => {
+    const line = lines.find(one => one.split(':')[0]?.endsWith(`/${name}.ko`));
+    if (line === undefined) throw new Error(`the kernel has no module ${name}`);
+    return line.split(/:? /).filter(Boolean).toReversed();
+  });
+  return [...new Set(paths)].map(path => join(dirname(list), path.replace(/:$/, '')));
 }

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { listMountsBelow } from '#sys/mount';
+import { until } from './until.ts';
+import { startVolumes } from './volume-engine.ts';
+
+/** Volumes of a file server on this machine, which exports the folder that is given. A program, so that another kernel can run it. */
+async function main(exported: string): Promise<void> {
+  await using left = await startVolumes();
+  await using right = await startVolumes(); // another host
+  const options = { type: 'nfs', device: ':/', o: 'addr=localhost,rw,nfsvers=4' };
+  for (const { volumes } of [left, right]) await volumes.create({ name: 'far', options });
+  assert.deepEqual(listMountsBelow(left.folder), []);
+
+  const here = await left.volumes.mount('far', 'c1');
+  const there = await right.volumes.mount('far', 'c2');
+  assert.match(listMountsBelow(left.folder)[0]?.type ?? '', /^nfs/);
+  writeFileSync(join(here, 'file'), 'from the left');
+  assert.equal(readFileSync(join(exported, 'file'), 'utf8'), 'from the left');
+  assert.equal(readFileSync(join(there, 'file'), 'utf8'), 'from the left');
+  writeFileSync(join(there, 'answer'), 'from the right');
+  assert.deepEqual(readdirSync(here).toSorted(), ['answer', 'file', 'lost+found']);
+  await left.volumes.mount('far', 'c3');
+  await left.volumes.unmount('far', 'c1');
+  assert.ok(existsSync(join(here, 'file')), 'another container uses it');
+  const tar = await buffer(await left.volumes.contents.pack('far'));
+  assert.match(tar.toString('latin1'), /from the right/);
+  await left.volumes.unmount('far', 'c3');
+  await right.volumes.unmount('far', 'c2');
+  await until('it is unmounted', () =>
+    [left, right].every(({ folder }) => listMountsBelow(folder).length === 0),
+  );
+  await left.volumes.remove('far');
+  assert.equal(
+    readFileSync(join(exported, 'answer'), 'utf8'),
+    'from the right',
+    'removing a volume leaves the server alone',
+  );
+
+  await left.volumes.create({ name: 'wrong', options: { ...options, device: ':/nowhere' } });
+  await assert.rejects(left.volumes.mount('wrong', 'c1'), {
+    kind: 'invalid',
+    message: /failed to mount local volume/,
+  });
+}
+
+await main(process.argv[2] ?? '');
+process.stdout.write('files are shared\n');
