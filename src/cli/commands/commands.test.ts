@@ -218,3 +218,19 @@ for (const command of ['volume cp', 'cp']) {
     }
   });
 }
+
+test('credentials that are no JSON are not quoted in what says so', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quai-config-'));
+  try {
+    const secret = Buffer.from('me:secret').toString('base64');
+    writeFileSync(path.join(folder, 'config.json'), `{"auths":{"r.org":{"auth":${secret}}}}`);
+    for (const env of [{ DOCKER_AUTH_CONFIG: secret }, { DOCKER_CONFIG: folder }]) {
+      const { status, err } = await quai(['--debug', 'pull', 'r.org/x'], {}, { env });
+      assert.equal(status, 1);
+      assert.match(err, /is not JSON/);
+      assert.doesNotMatch(err, new RegExp(secret.slice(0, 6)), err);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,8 +1,14 @@
-import { parseJson } from '#client/json';
 import type { CliContext } from '../context.ts';
 import { configFolders } from './config-folder.ts';
 import type { Credential } from './credential.ts';
-import { parseRegistryConfig, type RegistryConfig, readRegistryConfig } from './docker-config.ts';
+import {
+  parseRegistryConfig,
+  parseSecretJson,
+  type RegistryConfig,
+  readRegistryConfig,
+} from './docker-config.ts';
+
+const VARIABLE = 'DOCKER_AUTH_CONFIG';
 
 type FinderContext = Pick<CliContext, 'env' | 'configFlag'>;
 
@@ -17,9 +23,9 @@ export async function findCredential(
   server: string,
 ): Promise<Credential | undefined> {
   const { env } = context;
-  const given = env['DOCKER_AUTH_CONFIG'];
+  const given = env[VARIABLE];
   const fromVariable =
-    given && parseRegistryConfig('DOCKER_AUTH_CONFIG', parseJson(given)).credentials.get(server);
+    given && parseRegistryConfig(VARIABLE, parseSecretJson(VARIABLE, given)).credentials.get(server);
   if (fromVariable) return fromVariable;
   const configs = registryConfigs(context);
   const name = helperFor(configs, server) || (await keyringHelper(context));

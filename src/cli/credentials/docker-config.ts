@@ -31,7 +31,7 @@ export function readRegistryConfig(folder: string): RegistryConfig {
     if (isAbsent) return parseRegistryConfig(file, {});
     throw new CliError(`cannot read ${file}: ${systemMessage(error)}`);
   }
-  return parseRegistryConfig(file, parsed(file, text));
+  return parseRegistryConfig(file, parseSecretJson(file, text));
 }
 
 /** @throws {CliError} for an `auth` that is not what Docker writes. */
@@ -77,11 +77,13 @@ function splitAuth(auth: string, server: string, file: string): readonly [user: 
   return [text.slice(0, colon), text.slice(colon + 1).replace(/\0+$/, '')];
 }
 
-function parsed(file: string, text: string): Json {
+/** What has secrets in it: of why it is no JSON only the place is told, as the message quotes what stands there. @throws {CliError} */
+export function parseSecretJson(source: string, text: string): Json {
   if (text.trim() === '') return {};
   try {
     return parseJson(text);
   } catch (error) {
-    throw new CliError(`${file} is not JSON: ${messageOf(error)}`);
+    const [place] = /at position \d+/.exec(messageOf(error)) ?? [];
+    throw new CliError(`${source} is not JSON${place ? `: something is wrong ${place}` : ''}`);
   }
 }
