@@ -15,7 +15,11 @@ export interface RawHeader {
   readonly deviceMinor: number;
 }
 
+const GNU_MAGIC = Buffer.from('ustar  \0');
+const POSIX_MAGIC = Buffer.from('ustar\0');
+const STAR_MAGIC = Buffer.from('tar\0');
 const SPACE = 0x20;
+const DIGIT_0 = 0x30;
 const CHECKSUM_OFFSET = 148;
 const CHECKSUM_LENGTH = 8;
 
@@ -27,11 +31,10 @@ const CHECKSUM_LENGTH = 8;
  * @throws {EngineError} `invalid` for a number that is none.
  */
 export function parseHeader(block: Buffer, offset: number): RawHeader {
-  const magic = block.toString('latin1', offset + 257, offset + 265);
-  const isGnu = magic === 'ustar  \0';
-  const isPosix = magic.startsWith('ustar\0');
+  const isGnu = isAt(block, offset + 257, GNU_MAGIC);
+  const isPosix = isAt(block, offset + 257, POSIX_MAGIC);
   return {
-    flag: block.toString('latin1', offset + 156, offset + 157),
+    flag: String.fromCharCode(block[offset + 156] ?? 0),
     path: (isPosix ? prefix(block, offset) : '') + text(block, offset, 100),
     mode: parseNumber(block, offset + 100, 8, 'mode') & 0o7777,
     uid: parseNumber(block, offset + 108, 8, 'uid'),
@@ -52,8 +55,12 @@ export function isZeroBlock(block: Buffer, offset: number): boolean {
   return true;
 }
 
+function isAt(block: Buffer, offset: number, bytes: Buffer): boolean {
+  return bytes.every((byte, index) => block[offset + index] === byte);
+}
+
 function prefix(block: Buffer, offset: number): string {
-  const isStar = block.toString('latin1', offset + 508, offset + 512) === 'tar\0';
+  const isStar = isAt(block, offset + 508, STAR_MAGIC);
   const value = text(block, offset + 345, isStar ? 131 : 155);
   return value === '' ? '' : `${value}/`;
 }
@@ -69,14 +76,36 @@ function text(block: Buffer, offset: number, length: number): string {
  * Octal digits between spaces and NULs; or, with the top bit set, a big-endian two's complement number (GNU, star).
  */
 export function parseNumber(block: Buffer, offset: number, length: number, field: string): number {
-  const first = block[offset] ?? 0;
-  if (first >= 0x80) return binaryNumber(block, offset, length, field);
-  const digits = block.toString('latin1', offset, offset + length).replace(/^[ \0]+|[ \0]+$/g, '');
-  if (digits === '') return 0;
+  if ((block[offset] ?? 0) >= 0x80) return binaryNumber(block, offset, length, field);
+  const end = offset + length;
+  const start = skipBlank(block, offset, end);
+  const digitsEnd = skipDigits(block, start, end);
   // What follows a NUL inside the field is old garbage, which Go and GNU tar skip too.
-  const [octal = ''] = digits.split('\0', 1);
-  if (!/^[0-7]+$/.test(octal)) throw tarError(`${field} is not a number`);
-  return Number.parseInt(octal, 8);
+  const isWhole = block[digitsEnd] === 0 || skipBlank(block, digitsEnd, end) === end;
+  if (!isWhole || (digitsEnd === start && start < end)) throw tarError(`${field} is not a number`);
+  return octal(block, start, digitsEnd);
+}
+
+function skipBlank(block: Buffer, from: number, end: number): number {
+  let at = from;
+  while (at < end && isBlank(block[at])) at += 1;
+  return at;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === 0;
+}
+
+function skipDigits(block: Buffer, from: number, end: number): number {
+  let at = from;
+  while (at < end && ((block[at] ?? 0) & 0xf8) === DIGIT_0) at += 1;
+  return at;
+}
+
+function octal(block: Buffer, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at += 1) value = value * 8 + (block[at] ?? 0) - DIGIT_0;
+  return value;
 }
 
 function binaryNumber(block: Buffer, offset: number, length: number, field: string): number {
@@ -92,21 +121,23 @@ function binaryNumber(block: Buffer, offset: number, length: number, field: stri
 
 /** Old tars summed signed characters; both sums are accepted, as everyone does. */
 export function hasValidChecksum(block: Buffer, offset: number): boolean {
-  const digits = block.toString(
-    'latin1',
-    offset + CHECKSUM_OFFSET,
-    offset + CHECKSUM_OFFSET + CHECKSUM_LENGTH,
-  );
-  const [, octal] = /^[ \0]*([0-7]+)(?:[ \0]|$)/.exec(digits) ?? [];
-  if (octal === undefined) return false;
-  const expected = Number.parseInt(octal, 8);
+  const field = offset + CHECKSUM_OFFSET;
+  const fieldEnd = field + CHECKSUM_LENGTH;
+  const start = skipBlank(block, field, fieldEnd);
+  const end = skipDigits(block, start, fieldEnd);
+  if (end === start || (end < fieldEnd && !isBlank(block[end]))) return false;
+  const expected = octal(block, start, end);
   let sum = CHECKSUM_LENGTH * SPACE;
   let negative = 0;
-  for (let index = 0; index < BLOCK_SIZE; index += 1) {
-    if (index >= CHECKSUM_OFFSET && index < CHECKSUM_OFFSET + CHECKSUM_LENGTH) continue;
-    const byte = block[offset + index] ?? 0;
+  for (let at = offset; at < offset + BLOCK_SIZE; at += 1) {
+    const byte = block[at] ?? 0;
     sum += byte;
-    if (byte >= 0x80) negative += 0x100;
+    negative += byte >> 7;
   }
-  return expected === sum || expected === sum - negative;
+  for (let at = field; at < fieldEnd; at += 1) {
+    const byte = block[at] ?? 0;
+    sum -= byte;
+    negative -= byte >> 7;
+  }
+  return expected === sum || expected === sum - negative * 0x100;
 }
