@@ -61,12 +61,12 @@ export async function networkCurves(targets: readonly Target[], most: number): P
     note('network ls', await timeOf(() => client.call('GET', '/networks')));
     note(
       'connect a running container',
-      await timeOf(() => client.call('POST', `/networks/${network}/connect`, { body })),
+      await timeOf(() => client.text('POST', `/networks/${network}/connect`, { body })),
     );
     const off = { ...body, Force: true };
     note(
       'disconnect it',
-      await timeOf(() => client.call('POST', `/networks/${network}/disconnect`, { body: off })),
+      await timeOf(() => client.text('POST', `/networks/${network}/disconnect`, { body: off })),
     );
     return 0;
   };

@@ -68,8 +68,9 @@ export function networkRows(): Row[] {
 /** The engine's own work: a request over a connection that is kept, without a program that has to start. */
 function connectRow(): Row {
   const body = (on: Target): object => ({ Container: nameOn(on), Force: true });
-  const call = (on: Target, what: string): Promise<unknown> =>
-    on.client.call('POST', `/networks/${nameOn(on)}/${what}`, { body: body(on) });
+  // Text, as engines differ in what they say when it is done.
+  const call = (on: Target, what: string): Promise<string> =>
+    on.client.text('POST', `/networks/${nameOn(on)}/${what}`, { body: body(on) });
   return {
     name: 'connect a running container to a network',
     unit: 'ms',

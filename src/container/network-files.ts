@@ -1,4 +1,14 @@
-import { closeSync, constants, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { codeOf } from '#base/errors';
 import { readHostResolvConf } from '#network/dns/host-resolvers';
@@ -86,17 +96,22 @@ export function renewNetworkFiles(
   }
 }
 
-/** In place, as it is bound elsewhere; without waiting for a lease that somebody inside may hold (fcntl(2)). */
+/**
+ * In place, as it is bound elsewhere; without waiting for a lease that somebody inside may hold (fcntl(2)). What is too
+ * much is cut off afterwards: whoever reads meanwhile does not find an empty file, and emptying one costs milliseconds.
+ */
 function overwrite(file: string, content: string): void {
   let fd: number;
   try {
-    fd = openSync(file, constants.O_WRONLY | constants.O_TRUNC | constants.O_NONBLOCK);
+    fd = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (codeOf(error) === 'EAGAIN') return;
     throw error;
   }
   try {
-    writeSync(fd, content);
+    const bytes = Buffer.from(content);
+    writeSync(fd, bytes, 0, bytes.length, 0);
+    if (fstatSync(fd).size > bytes.length) ftruncateSync(fd, bytes.length);
   } finally {
     closeSync(fd);
   }
