@@ -9,6 +9,7 @@ import { ContainerCreateRequest } from '#spec/docker/container-create';
 import { type Filters, queryFilters } from '#spec/docker/filters';
 import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag, queryInteger, queryText } from '#spec/docker/query';
+import { ContainerUpdateRequest } from '#spec/docker/requests';
 import { adaptCreate } from './container-create-versions.ts';
 import { CONTAINER_FILTERS, checkContainerFilters, summarize } from './container-list.ts';
 import { containerToWire } from './container-wire.ts';
@@ -16,7 +17,7 @@ import { containerToWire } from './container-wire.ts';
 export interface ContainerRouteDeps {
   readonly containers: Pick<
     ContainerService,
-    'create' | 'list' | 'inspect' | 'sizes' | 'remove' | 'rename' | 'prune' | 'top'
+    'create' | 'list' | 'inspect' | 'sizes' | 'remove' | 'rename' | 'prune' | 'top' | 'update'
   >;
   readonly images: Pick<ImageService, 'find'>;
 }
@@ -76,6 +77,16 @@ function changeRoutes(containers: ContainerRouteDeps['containers']): Route[] {
       async ({ params: { id }, query }) => {
         await containers.rename(id, query.name);
         return reply.noContent();
+      },
+    ),
+    route(
+      'POST',
+      '/containers/{id}/update',
+      { body: goBody(ContainerUpdateRequest) },
+      async ({ params: { id }, body, version }) => {
+        // Older clients send 0 there, which meant nothing then.
+        const request = version < 40 ? { ...body, PidsLimit: undefined } : body;
+        return reply.json({ Warnings: await containers.update(id, request) });
       },
     ),
     route(

@@ -32,6 +32,10 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /containers/{id}/archive': ['/containers/web/archive?path=/etc'],
   'PUT /containers/{id}/archive': ['/containers/web/archive?path=/etc', 'tar'],
   'GET /containers/{id}/stats': ['/containers/web/stats?stream=0'],
+  'POST /containers/{id}/update': [
+    '/containers/web/update',
+    { Memory: 2 ** 26, PidsLimit: null, RestartPolicy: { Name: 'always' } },
+  ],
   'POST /containers/{id}/resize': ['/containers/web/resize?h=24&w=80'],
   'POST /containers/{id}/start': ['/containers/web/start'],
   'POST /containers/{id}/stop': ['/containers/web/stop?t=1'],

@@ -281,6 +281,10 @@ export function fakeContainers(change: Partial<Containers> = {}): Containers {
     },
     files: fakeContainerFiles(),
     stats: fakeContainerStats(),
+    update: async reference => {
+      inspect(reference);
+      return [];
+    },
     pause: done,
     unpause: done,
     rename: done,

@@ -70,6 +70,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['tag', 'image tag'], async () => (await import('./commands/tag.ts')).tag),
   entry(['top', 'container top'], async () => (await import('./commands/top.ts')).top),
   entry(['unpause', 'container unpause'], async () => (await import('./commands/lifecycle.ts')).unpause),
+  entry(['update', 'container update'], async () => (await import('./commands/update.ts')).update),
   entry(['wait', 'container wait'], async () => (await import('./commands/wait.ts')).wait),
   entry(['container inspect'], async () => (await import('./commands/inspect.ts')).inspectContainers),
   entry(['container prune'], async () => (await import('./commands/prune.ts')).pruneContainers),
@@ -117,8 +118,6 @@ export const commands: readonly CommandEntry[] = [...commonCommands, ...otherCom
 /** What Docker's CLI does without the engine, or through what ours serves. */
 const DOCKER_CAN = 'docker';
 const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
-const AGAIN =
-  'Make the container again with other options (its files outside of volumes go): quai rm -f CONTAINER, then quai run … IMAGE';
 const BUILD = 'Build elsewhere into an archive (docker save, podman save), then: quai load -i FILE.tar';
 
 /**
@@ -139,8 +138,6 @@ export const missingCommands: Readonly<Record<string, string>> = {
   stack: NO_SWARM,
   swarm: NO_SWARM,
   trust: DOCKER_CAN,
-  update: AGAIN,
-  'container update': AGAIN,
   'image build': BUILD,
   'plugin create': '',
   'plugin disable': '',

@@ -5,6 +5,7 @@ import { KeyedMutex } from '#base/keyed-mutex';
 import type { Image } from '#image/image';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
+import type { ContainerUpdateRequest } from '#spec/docker/requests';
 import { cgroupPids } from '#sys/cgroup-control';
 import { type AttachRequest, attachToContainer, type ClientSession, type ClientStream } from './attacher.ts';
 import { type CommitRequest, commitContainer } from './committer.ts';
@@ -34,6 +35,7 @@ import { connectNetwork, disconnectNetwork, dropUnwantedEndpoints } from './netw
 import { changePorts, type PortChange, redoPorts } from './port-change.ts';
 import { listProcesses, type ProcessList } from './process-list.ts';
 import { removeContainer } from './remover.ts';
+import { updateContainer } from './resource-update.ts';
 import { RestartScheduler } from './restart-scheduler.ts';
 import { containersToStart, removeForgotten, restoreContainers, sweepContainers } from './restorer.ts';
 import { RunningCompanions } from './running-companions.ts';
@@ -226,6 +228,11 @@ export class ContainerService {
       actor: { id: '', attributes: { reclaimed: String(freedBytes) } },
     });
     return { removed, freedBytes };
+  }
+
+  /** Changes limits and restart policy, of what runs at once. @returns warnings. @throws `notFound`, `conflict`, `invalid`. */
+  async update(reference: string, request: ContainerUpdateRequest): Promise<readonly string[]> {
+    return await updateContainer(this.#context, this.#context.index.get(reference), request);
   }
 
   /** Makes an image of a container as it is now. @throws `notFound`, `conflict`, `invalid`. */

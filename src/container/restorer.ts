@@ -10,6 +10,7 @@ import type { ContainerContext } from './context.ts';
 import { unmakeMounts } from './mount-maker.ts';
 import { isPortOperation, redoPortConfig } from './port-change.ts';
 import { removeFiles, removeLocked, removeVolumes } from './remover.ts';
+import { isUpdateOperation, redoUpdate } from './resource-update.ts';
 import { startsWithDaemon } from './restart-policy.ts';
 import { releaseRuntime, teardown } from './teardown.ts';
 import { settleHold } from './volume-hold.ts';
@@ -74,6 +75,7 @@ async function settle(context: ContainerContext, operation: OpenOperation): Prom
     if (container) await removeLocked(context, container, { volumes: removedVolumes(operation).length > 0 });
     else await removeRests(context, operation);
   }
+  if (isUpdateOperation(operation) && container) await redoUpdate(context, container, operation);
   if (isPortOperation(operation)) {
     redoPortConfig(context, operation);
     return; // its other half waits for the networks

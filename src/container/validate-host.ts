@@ -46,7 +46,11 @@ export function checkHostSettings(
   }
 }
 
-function checkRestartPolicy({ RestartPolicy: { Name, MaximumRetryCount }, AutoRemove }: HostConfig): void {
+/** @throws {EngineError} `invalid`, in Docker's words. */
+export function checkRestartPolicy({
+  RestartPolicy: { Name, MaximumRetryCount },
+  AutoRemove,
+}: Pick<HostConfig, 'RestartPolicy' | 'AutoRemove'>): void {
   const isNone = Name === '' || Name === 'no';
   if (AutoRemove && !isNone) throw invalid("can't create 'AutoRemove' container with restart policy");
   if (Name === '') return; // old clients send any count with it

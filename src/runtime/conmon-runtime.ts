@@ -5,7 +5,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
-import { setFrozen } from '#sys/cgroup-control';
+import { liftPidsLimit, setFrozen } from '#sys/cgroup-control';
 import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { CgroupMoveWait } from '#sys/cgroup-move-wait';
 import { adoptOrphans } from '#sys/orphans';
@@ -30,6 +30,7 @@ import type {
   ProcessRuntime,
   StartedExec,
 } from './process-runtime.ts';
+import { updateResources } from './resource-update.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 import { assertId, RuntimeLayout, type RuntimeProgram } from './runtime-layout.ts';
 import { gatePath, openCrunGate, openRuncGate } from './start-gate.ts';
@@ -128,6 +129,17 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
 
   resume(id: string): void {
     this.#freeze(id, false);
+  }
+
+  async update(
+    id: string,
+    resources: Readonly<Record<string, unknown>>,
+    { isPidsUnlimited }: { readonly isPidsUnlimited: boolean },
+  ): Promise<void> {
+    const record = this.#context.records.find(id);
+    if (!record) throw new EngineError('conflict', `container ${id} is not running`);
+    await updateResources(this.#context, record, resources);
+    if (isPidsUnlimited) liftPidsLimit(this.#context.cgroups, record.cgroupsPath);
   }
 
   async delete(id: string): Promise<void> {

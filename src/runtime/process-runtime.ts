@@ -140,6 +140,17 @@ export interface ProcessRuntime {
   pause(id: string): void;
   resume(id: string): void;
 
+  /**
+   * Gives a running container other limits: `resources` as in its specification, only what changes.
+   *
+   * @throws {EngineError} `conflict` when it does not run; `internal` with the runtime's words.
+   */
+  update(
+    id: string,
+    resources: Readonly<Record<string, unknown>>,
+    options: { readonly isPidsUnlimited: boolean },
+  ): Promise<void>;
+
   /** Removes what is left of an ended, or never started, container: cgroup, runtime state, bundle. Idempotent. */
   delete(id: string, runtime: string): Promise<void>;
 

@@ -42,6 +42,12 @@ export function setFrozen(support: CgroupSupport, path: string, isFrozen: boolea
   return tryWrite(join(directory, file), isFrozen ? frozen : thawed);
 }
 
+/** Lets a group have as many processes as the groups above it may. The file is the same in both versions. */
+export function liftPidsLimit(support: CgroupSupport, path: string): void {
+  const directory = cgroupDirectory(support, path, 'pids');
+  if (directory !== undefined) tryWrite(join(directory, 'pids.max'), 'max');
+}
+
 /**
  * Removes an empty group from all hierarchies, with the groups below it. Happy when it is gone.
  *

@@ -2,7 +2,7 @@ import type { HostConfig } from '#spec/docker/host-config';
 import { type DeviceRule, deviceNumbers } from './devices.ts';
 
 /** Period of the CPU quota that `--cpus` becomes, as Docker chooses it */
-const QUOTA_PERIOD_MICROS = 100_000;
+export const QUOTA_PERIOD_MICROS = 100_000;
 
 type Throttles = HostConfig['BlkioDeviceReadBps'];
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { EndpointSettings } from './container-config.ts';
 import { HostConfig } from './host-config.ts';
-import { command, flag, maybe, orDefault, text, textMap, texts } from './lenient.ts';
+import { command, flag, maybe, orDefault, text, textMap, texts, whole } from './lenient.ts';
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(2 ** 32 - 1));
 /** rows, columns */
@@ -66,6 +66,25 @@ export const PortChangeRequest = v.object({
   Add: HostConfig.entries.PortBindings,
   Remove: HostConfig.entries.PortBindings,
 });
+
+/** Body of `POST /containers/{id}/update`: 0 and empty leave what there is. */
+export const ContainerUpdateRequest = v.object({
+  BlkioWeight: HostConfig.entries.BlkioWeight,
+  CpuPeriod: HostConfig.entries.CpuPeriod,
+  CpuQuota: HostConfig.entries.CpuQuota,
+  CpuRealtimePeriod: HostConfig.entries.CpuRealtimePeriod,
+  CpuRealtimeRuntime: HostConfig.entries.CpuRealtimeRuntime,
+  CpuShares: HostConfig.entries.CpuShares,
+  CpusetCpus: HostConfig.entries.CpusetCpus,
+  CpusetMems: HostConfig.entries.CpusetMems,
+  Memory: HostConfig.entries.Memory,
+  MemoryReservation: HostConfig.entries.MemoryReservation,
+  MemorySwap: HostConfig.entries.MemorySwap,
+  NanoCpus: HostConfig.entries.NanoCpus,
+  PidsLimit: HostConfig.entries.PidsLimit,
+  RestartPolicy: maybe(v.object({ Name: text, MaximumRetryCount: whole })),
+});
+export type ContainerUpdateRequest = v.InferOutput<typeof ContainerUpdateRequest>;
 
 /** Body of `POST /networks/{id}/disconnect`. */
 export const NetworkDisconnectRequest = v.object({ Container: text, Force: flag });

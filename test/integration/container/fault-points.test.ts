@@ -15,7 +15,11 @@ interface Inspected {
     readonly Pid: number;
     readonly ExitCode: number;
   };
-  readonly HostConfig: { readonly PortBindings: Record<string, unknown> };
+  readonly HostConfig: {
+    readonly PortBindings: Record<string, unknown>;
+    readonly Memory: number;
+    readonly PidsLimit: number | null;
+  };
   readonly NetworkSettings: {
     readonly Networks: Record<string, unknown>;
     readonly Ports: Record<string, { HostPort: string }[] | null>;
@@ -42,6 +46,8 @@ async function live(daemon: TestDaemon): Promise<void> {
   assert.equal((await daemon.call('DELETE', '/networks/lan')).status, 204);
   const change = { Add: { '81/tcp': [{ HostIp: '127.0.0.1' }] } };
   assert.equal((await daemon.call('POST', '/quai/containers/subject/ports', change)).status, 200);
+  const limits = { Memory: 64 * 2 ** 20, PidsLimit: 50 };
+  assert.equal((await daemon.call('POST', '/containers/subject/update', limits)).status, 200);
   assert.equal((await daemon.call('POST', '/containers/subject/stop?t=0')).status, 204);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
   assert.equal((await daemon.call('DELETE', '/containers/subject?force=1&v=1')).status, 204);
@@ -115,6 +121,14 @@ async function compareWithHost(daemon: TestDaemon): Promise<void> {
     container.NetworkSettings.Ports['81/tcp']?.length ?? 0,
     '81/tcp' in container.HostConfig.PortBindings ? 1 : 0,
     'what is published is what is to be',
+  );
+  const { body: stats } = await daemon.call('GET', '/containers/subject/stats?stream=0&one-shot=1');
+  const used = stats as { memory_stats: { limit: number }; pids_stats: { limit?: number } };
+  const { Memory, PidsLimit } = container.HostConfig;
+  assert.deepEqual(
+    [used.memory_stats.limit === 64 * 2 ** 20, used.pids_stats.limit === 50],
+    [Memory === 64 * 2 ** 20, PidsLimit === 50],
+    'limits are what they are to be',
   );
 }
 

@@ -1,0 +1,82 @@
+import { textsAt } from '#client/json';
+import { CliError } from '../cli-error.ts';
+import { command } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { explain } from '../error-report.ts';
+import { createFlags } from '../run/create-flags.ts';
+import { readRestart } from '../run/host-options.ts';
+
+export const update = command({
+  usage: 'update [OPTIONS] CONTAINER [CONTAINER...]',
+  summary: 'Update configuration of one or more containers',
+  flags: {
+    'blkio-weight': createFlags['blkio-weight'],
+    'cpu-period': createFlags['cpu-period'],
+    'cpu-quota': createFlags['cpu-quota'],
+    'cpu-rt-period': createFlags['cpu-rt-period'],
+    'cpu-rt-runtime': createFlags['cpu-rt-runtime'],
+    'cpu-shares': createFlags['cpu-shares'],
+    cpus: createFlags.cpus,
+    'cpuset-cpus': createFlags['cpuset-cpus'],
+    'cpuset-mems': createFlags['cpuset-mems'],
+    'kernel-memory': createFlags['kernel-memory'],
+    memory: createFlags.memory,
+    'memory-reservation': createFlags['memory-reservation'],
+    'memory-swap': createFlags['memory-swap'],
+    'pids-limit': { type: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
+    restart: { type: 'string', help: 'Restart policy to apply when a container exits' },
+  },
+  args: { min: 1 },
+  async run(context, { flags, given, args }) {
+    if (given.size === 0) throw new CliError('you must provide one or more flags when using this command');
+    const body = {
+      BlkioWeight: flags['blkio-weight'],
+      CpuShares: flags['cpu-shares'],
+      CpuPeriod: flags['cpu-period'],
+      CpuQuota: flags['cpu-quota'],
+      CpuRealtimePeriod: flags['cpu-rt-period'],
+      CpuRealtimeRuntime: flags['cpu-rt-runtime'],
+      CpusetCpus: flags['cpuset-cpus'],
+      CpusetMems: flags['cpuset-mems'],
+      KernelMemory: flags['kernel-memory'],
+      Memory: flags.memory,
+      MemoryReservation: flags['memory-reservation'],
+      MemorySwap: flags['memory-swap'],
+      NanoCpus: flags.cpus,
+      PidsLimit: flags['pids-limit'] || undefined, // 0 is "not said", as with Docker
+      RestartPolicy: restartPolicy(flags.restart),
+    };
+    return await updateEach(context, args, body);
+  },
+});
+
+/** What `run` ends with 125 for. */
+function restartPolicy(text: string): ReturnType<typeof readRestart> {
+  try {
+    return readRestart(text);
+  } catch (error) {
+    throw error instanceof CliError ? new CliError(error.message) : error;
+  }
+}
+
+/** One after the other; names first, then what the engine warns of, then what failed. */
+async function updateEach(
+  { client, print }: CliContext,
+  names: readonly string[],
+  body: object,
+): Promise<number> {
+  const warnings: string[] = [];
+  const problems: string[] = [];
+  for (const name of names) {
+    try {
+      const answer = await client.call('POST', `/containers/${encodeURIComponent(name)}/update`, { body });
+      print(name);
+      warnings.push(...textsAt(answer, 'Warnings'));
+    } catch (error) {
+      problems.push(explain(error));
+    }
+  }
+  for (const warning of warnings) print(warning);
+  if (problems.length > 0) throw new CliError(problems.join('\n'));
+  return 0;
+}
