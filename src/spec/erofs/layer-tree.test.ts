@@ -79,3 +79,18 @@ test('pathLength is that of the path, and below links as well', () => {
   }
   assert.equal(seen, 4);
 });
+
+test('links are followed for as long as an honest layer needs, and not for every name of a hostile one', () => {
+  const tree = new LayerTree();
+  tree.entry(entry('a/', { type: 'directory' }));
+  const around = 'a/../'.repeat(800);
+  for (let link = 0; link < 39; link += 1) {
+    tree.entry(entry(`l${link}`, { type: 'symlink', linkPath: `${around}l${link + 1}` }));
+  }
+  tree.entry(entry('l39/', { type: 'directory' }));
+  const attack = (): void => {
+    for (let number = 0; number < 5000; number += 1) tree.entry(entry(`l0/${number}`));
+  };
+  assert.throws(attack, { kind: 'invalid', message: /links lead a long way/ });
+  assert.ok(tree.entries < 1000);
+});

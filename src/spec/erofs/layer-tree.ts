@@ -13,6 +13,9 @@ const MAX_NAME = 255;
 const MAX_TARGET = 4095;
 /** As the kernel: fs/namei.c. */
 const MAX_LINKS = 40;
+/** Names that are followed in links and to what is linked, all entries together: a few for each, and a second's work besides. */
+const MAX_STEPS = 5_000_000;
+const STEPS_PER_ENTRY = 100;
 const MAX_TOP_LEVEL_NAMES = 64;
 /** Of all extended attributes together: they are kept outside of the heap, which has a bound of its own. */
 const MAX_XATTR_BYTES = 128 * 1024 * 1024;
@@ -31,6 +34,7 @@ export class LayerTree implements TarSink {
   sizeBytes = 0;
   readonly #implicit = new ImplicitCount();
   #xattrBytes = 0;
+  #steps = 0;
 
   entry(entry: TarEntry): void {
     this.entries += 1;
@@ -178,6 +182,9 @@ export class LayerTree implements TarSink {
 
   #existing(start: LayerDirectory, names: readonly string[], walk: Walk): LayerDirectory {
     let directory = start;
+    this.#steps += names.length;
+    if (this.#steps > MAX_STEPS + STEPS_PER_ENTRY * this.entries)
+      throw new PathError('its links lead a long way');
     for (const name of names) {
       if (name === '' || name === '.') continue;
       if (name === '..') {
