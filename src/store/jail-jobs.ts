@@ -1,6 +1,7 @@
 import type { Digest } from '#base/ids';
 import type { ErofsIndex } from '#spec/erofs/erofs-writer';
 import type { TarLimits } from '#spec/tar/tar-parser';
+import type { MountSource } from '#sys/mount';
 import type { RelabelResult } from '#sys/selinux';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
@@ -147,6 +148,12 @@ export interface JailJobs {
   /** What a container changed of its image. */
   readonly layerChanges: { readonly input: LayerChangesInput; readonly output: FileChange[] };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
+  /** What may have to wait for a server, or for a disk to be repaired. */
+  readonly mount: {
+    readonly input: { readonly target: string; readonly spec: MountSource };
+    readonly output: undefined;
+  };
+  readonly unmount: { readonly input: { readonly target: string }; readonly output: undefined };
   readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
   /** Gives a tree a label of SELinux. */
   readonly relabel: {

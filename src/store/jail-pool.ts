@@ -5,6 +5,7 @@ import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
 import { EngineError, type ErrorKind } from '#base/errors';
 import { Semaphore } from '#base/semaphore';
 import { createPipe } from '#sys/descriptors';
+import type { MountSource } from '#sys/mount';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import { GrowthReader } from './growing-file.ts';
@@ -148,6 +149,16 @@ export class JailPool implements AsyncDisposable {
   /** Bytes of content of a tree, a file with several names counted once. */
   async diskUsage(path: string, options?: Abortable): Promise<number> {
     return (await this.usage(path, options)).sizeBytes;
+  }
+
+  /** As `Mounts.mount`, where that may take long: a server is asked, a disk repaired. The signal does not end it. */
+  async mount(target: string, spec: MountSource): Promise<void> {
+    await this.run('mount', { target, spec });
+  }
+
+  /** As `Mounts.unmount`, for the same. */
+  async unmount(target: string): Promise<void> {
+    await this.run('unmount', { target });
   }
 
   /** Waits until everything on the file system of `path` is on its disk. */

@@ -4,6 +4,7 @@ import { TarParser } from '#spec/tar/tar-parser';
 import { adoptAttributes } from '#sys/adopt-attributes';
 import { copyTree } from '#sys/copy-tree';
 import { ThreadJail } from '#sys/jail';
+import { linuxMounts } from '#sys/mount';
 import { removeTree } from '#sys/remove-tree';
 import { relabelTree } from '#sys/selinux';
 import { syncFileSystem } from '#sys/sync-fs';
@@ -84,6 +85,14 @@ const handlers: Handlers = {
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   sync: ({ path }) => {
     syncFileSystem(path);
+    return undefined;
+  },
+  mount: ({ target, spec }) => {
+    linuxMounts.mount(target, spec);
+    return undefined;
+  },
+  unmount: ({ target }) => {
+    linuxMounts.unmount(target);
     return undefined;
   },
   relabel: ({ path, context }, shouldStop) => relabelTree(path, context, shouldStop),

@@ -76,7 +76,10 @@ export function noQuota(name: string, fileSystem: string): EngineError {
 }
 
 export function volumeMountFailed(name: string, mountpoint: string, cause: unknown): EngineError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof EngineError && cause.kind === 'cancelled') return cause;
+  const isThreads = cause instanceof EngineError && cause.kind === 'internal';
+  const origin = isThreads ? (cause.cause ?? cause) : cause; // as the kernel says it
+  const reason = origin instanceof Error ? origin.message : String(origin);
   return new EngineError(
     'invalid',
     `error while mounting volume '${mountpoint}': failed to mount local volume: ${reason}: ` +

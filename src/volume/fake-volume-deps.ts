@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { EngineError } from '#base/errors';
 import { type LogFields, type Logger, silentLogger } from '#base/logger';
 import { Database } from '#store/database';
-import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { SlowMounts, TreeJail, VolumeMounts } from './tree-jail.ts';
 import type { VolumeDeps } from './volume-service.ts';
 import { volumeMigrations } from './volume-table.ts';
 
@@ -18,13 +18,14 @@ export interface FakeVolumeDeps extends VolumeDeps {
 export function fakeVolumeDeps(root: string, db: Database = migrated()): FakeVolumeDeps {
   const log: string[] = [];
   const mounted = new Set<string>();
+  const mounts = notedMounts(log, mounted);
   return {
     db,
     root,
     log,
     mounted,
-    jail: plainTrees(log),
-    mounts: notedMounts(log, mounted),
+    jail: { ...plainTrees(log), ...slowly(mounts) },
+    mounts,
     plugins: noPlugins,
     registries: noRegistries,
     logger: warningsTo(log),
@@ -86,6 +87,13 @@ function notedMounts(log: string[], mounted: Set<string>): VolumeMounts {
       if (mounted.delete(target)) log.push('unmount');
     },
     isMounted: target => mounted.has(target),
+  };
+}
+
+function slowly(mounts: VolumeMounts): Pick<SlowMounts, 'mount' | 'unmount'> {
+  return {
+    mount: async (target, spec) => mounts.mount(target, spec),
+    unmount: async target => mounts.unmount(target),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Abortable } from '#base/abortable';
+import { type Abortable, orAborted } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
 import type { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
@@ -7,7 +7,7 @@ import { volumeMountFailed } from './errors.ts';
 import { type LocalMount, localMount, rootAttributes, sizeLimit } from './local-options.ts';
 import { RemoteMounts } from './remote-mounts.ts';
 import { withServerAddress } from './server-address.ts';
-import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { SlowMounts, TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import { isEmptyDirectory, type VolumeDirectories } from './volume-directories.ts';
 import type { VolumePlugins } from './volume-plugins.ts';
@@ -28,10 +28,15 @@ export interface VolumeMountingDeps {
   readonly locks: KeyedMutex;
   readonly jail: TreeJail;
   readonly mounts: VolumeMounts;
+  /** where mounts that take long, and what is on them, hold up nobody else */
+  readonly slow: SlowMounts;
   readonly plugins: VolumePlugins;
   readonly events: EventSink;
   readonly logger: Logger;
 }
+
+/** A server that does not answer is waited for so long. */
+const MOUNT_MS = 120_000;
 
 /** What happens to a volume while containers run with it. */
 export class VolumeMounting {
@@ -40,6 +45,7 @@ export class VolumeMounting {
   readonly #locks: KeyedMutex;
   readonly #jail: TreeJail;
   readonly #mounts: VolumeMounts;
+  readonly #slow: SlowMounts;
   readonly #events: EventSink;
   readonly #logger: Logger;
   readonly #subpaths: VolumeSubpaths;
@@ -53,6 +59,7 @@ export class VolumeMounting {
     this.#locks = deps.locks;
     this.#jail = deps.jail;
     this.#mounts = deps.mounts;
+    this.#slow = deps.slow;
     this.#events = deps.events;
     this.#logger = deps.logger;
     this.#remote = new RemoteMounts(deps);
@@ -83,18 +90,45 @@ export class VolumeMounting {
     }
     if (spec) {
       this.#table.addMounter(name, containerId);
-      await this.#mountOnce(volume, containerId, spec);
+      await this.#mountOnce(volume, containerId, spec, options);
     }
     return volume.mountpoint;
   }
 
-  async #mountOnce({ name, mountpoint }: Volume, containerId: string, spec: LocalMount): Promise<void> {
+  async #mountOnce(
+    { name, mountpoint }: Volume,
+    containerId: string,
+    spec: LocalMount,
+    options: Abortable,
+  ): Promise<void> {
     if (this.#mounts.isMounted(mountpoint)) return;
     try {
-      this.#mounts.mount(mountpoint, await withServerAddress(spec));
+      const mounting = this.#slow.mount(mountpoint, await withServerAddress(spec));
+      await this.#patiently(mounting, name, mountpoint, options);
     } catch (error) {
       this.#table.removeMounter(name, containerId);
       throw volumeMountFailed(name, mountpoint, error);
+    }
+  }
+
+  /** A mount cannot be called back: what comes of it when nobody waits for it any more is taken down. */
+  async #patiently(
+    mounting: Promise<void>,
+    name: string,
+    mountpoint: string,
+    { signal }: Abortable,
+  ): Promise<void> {
+    const limit = AbortSignal.timeout(MOUNT_MS);
+    try {
+      await orAborted(mounting, signal ? AbortSignal.any([signal, limit]) : limit);
+    } catch (error) {
+      void mounting
+        .then(async () => {
+          using _lock = await this.#locks.lock(name);
+          if (this.#table.mountersOf(name).length === 0) await this.#slow.unmount(mountpoint);
+        })
+        .catch(() => undefined); // it has failed by itself
+      throw error;
     }
   }
 
@@ -108,7 +142,7 @@ export class VolumeMounting {
     } else if (localMount(name, volume.options)) {
       using _lock = await this.#locks.lock(name);
       this.#table.removeMounter(name, containerId);
-      if (this.#table.mountersOf(name).length === 0) this.#mounts.unmount(volume.mountpoint);
+      if (this.#table.mountersOf(name).length === 0) await this.#slow.unmount(volume.mountpoint);
     }
     if (wasMounted) this.#emit('unmount', name, { driver: volume.driver, container: containerId });
   }
@@ -128,19 +162,22 @@ export class VolumeMounting {
     options: Abortable,
   ): Promise<void> {
     using _lock = await this.#locks.lock(name, options);
+    if (driver !== LOCAL_DRIVER || localMount(name, driverOptions)) {
+      // It may be on a server that does not answer: whether it is empty is not for this thread to find out.
+      await this.#slow.copyTree(from, mountpoint, options);
+      return;
+    }
     if (!isEmptyDirectory(mountpoint)) return;
     if (!copyUpAtOnce(from, mountpoint)) {
       // Others may have the directory itself mounted: it must stay the same one, so it is filled in place.
       const isShared =
-        driver !== LOCAL_DRIVER ||
         sizeLimit(name, driverOptions) !== undefined || // the limit is that of this very directory
-        this.#table.usersOf(name).length > 1 ||
-        this.#mounts.isMounted(mountpoint);
+        this.#table.usersOf(name).length > 1;
       if (isShared) await this.#jail.copyTree(from, mountpoint, options);
       else await this.#copyAside(name, from, options);
     }
     // What was asked for with the volume is a stronger wish than what the image has.
-    if (driver === LOCAL_DRIVER) this.#directories.setRoot(name, rootAttributes(name, driverOptions));
+    this.#directories.setRoot(name, rootAttributes(name, driverOptions));
   }
 
   async #copyAside(
@@ -176,7 +213,7 @@ export class VolumeMounting {
       if (driver !== LOCAL_DRIVER) continue;
       await this.#dropStaging(name);
       const isUnused = localMount(name, options) && this.#table.mountersOf(name).length === 0;
-      if (isUnused) this.#mounts.unmount(mountpoint);
+      if (isUnused && this.#mounts.isMounted(mountpoint)) await this.#slow.unmount(mountpoint);
     }
   }
 

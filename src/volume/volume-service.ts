@@ -10,7 +10,7 @@ import type { ArtifactRegistries } from './artifact-repository.ts';
 import { noQuota, volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
 import { localMount, rootAttributes, sizeLimit } from './local-options.ts';
 import { type MeasuredSize, SizeTable } from './size-table.ts';
-import type { TreeJail, VolumeMounts } from './tree-jail.ts';
+import type { SlowMounts, TreeJail, VolumeMounts } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import { VolumeBackups } from './volume-backups.ts';
 import { VolumeContents } from './volume-contents.ts';
@@ -42,9 +42,9 @@ export interface VolumeDeps {
   readonly db: Database;
   /** the directory `…/volumes` */
   readonly root: string;
-  readonly jail: TreeJail;
+  readonly jail: TreeJail & SlowMounts;
   /** threads for what clients set the pace of; default: `jail` */
-  readonly streams?: TreeJail;
+  readonly streams?: TreeJail & SlowMounts;
   /** whether a container, by ID, is running or paused; default: none is */
   readonly isRunning?: (containerId: string) => boolean;
   readonly mounts: VolumeMounts;
@@ -101,6 +101,7 @@ export class VolumeService {
     this.#plugins = new VolumePlugins(plugins);
     this.#mounting = new VolumeMounting({
       ...parts,
+      slow: deps.streams ?? jail,
       plugins: this.#plugins,
       locks: this.#locks,
       events,

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { listMountsBelow } from '#sys/mount';
+import type { VolumeService } from '#volume/volume-service';
 import { until } from './until.ts';
 import { startVolumes } from './volume-engine.ts';
 
@@ -44,6 +47,27 @@ async function main(exported: string): Promise<void> {
     kind: 'invalid',
     message: /failed to mount local volume/,
   });
+  await holdsUpNobody(left.volumes);
+}
+
+/** A server that takes connections and says nothing. */
+async function holdsUpNobody(volumes: VolumeService): Promise<void> {
+  const sockets = new Set<Socket>();
+  const silent = createServer(socket => sockets.add(socket.on('error', () => undefined)));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const address = silent.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const o = `addr=127.0.0.1,port=${address.port},nfsvers=4,soft,timeo=20,retrans=1`;
+  await volumes.create({ name: 'silent', options: { type: 'nfs', device: ':/', o } });
+  let ticks = 0;
+  const clock = setInterval(() => (ticks += 1), 20);
+  const impatient = { signal: AbortSignal.timeout(2000) };
+  await assert.rejects(volumes.mount('silent', 'c1', impatient), { message: /the operation took too long/ });
+  clearInterval(clock);
+  assert.ok(ticks > 30, `the clock moved ${ticks} times in 2 s`);
+  silent.close();
+  for (const socket of sockets) socket.destroy();
 }
 
 await main(process.argv[2] ?? '');
