@@ -1,18 +1,21 @@
+import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
+import type { Attachment } from '#distribution/attachment';
 import { type BytesReply, reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import type { Attestation } from '#image/attestation/attestation-reader';
 import type { ImageService } from '#image/image-service';
 import { queryFlag, queryList, queryPlatform, queryPlatforms, queryText } from '#spec/docker/query';
 import { registryAuthOf } from '#spec/docker/registry-auth';
+import { mayHoldStatement, parseStatement, statementMediaType } from '#spec/oci/statement';
 import { parseReference } from '#spec/reference';
 import { credentialsOf } from './registry-credentials.ts';
 import type { RegistryApi } from './registry-routes.ts';
 
 export interface AttestationRouteDeps {
   readonly images: Pick<ImageService, 'attestations' | 'attestationsAt'>;
-  readonly registries: Pick<RegistryApi, 'repository'>;
+  readonly registries: Pick<RegistryApi, 'repository' | 'attach'>;
 }
 
 const ImageQuery = v.object({ platform: queryPlatforms, type: queryList, statement: queryFlag });
@@ -61,7 +64,53 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
         return reply.json({ Name: query.name, Subject: subject, Referrers: referrers });
       },
     ),
+    route('POST', '/quai/registry/referrers', { query: AttachQuery }, async request => {
+      const { query, headers, bytes, signal } = request;
+      const place = {
+        reference: parseReference(query.name),
+        credentials: credentialsOf(registryAuthOf(headers)),
+      };
+      const attachment = attachmentOf(query, await wholeOf(bytes));
+      return reply.created({ Digest: await registries.attach(place, attachment, { signal }) });
+    }),
   ];
+}
+
+const AttachQuery = v.object({ name: queryText, type: queryText, annotation: queryList });
+/** As much as is read back. */
+const MAX_ATTACHMENT_BYTES = 8 * 1024 * 1024;
+const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]{0,126}\/[a-z0-9][\w!#$&^.+-]{0,126}$/i;
+
+async function wholeOf(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Destroyed, the request would take along the connection that the refusal goes out by.
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+    const bytes = chunk as Buffer; // no encoding is set
+    size += bytes.length;
+    if (size > MAX_ATTACHMENT_BYTES) {
+      throw new EngineError('invalid', `what is attached is larger than ${MAX_ATTACHMENT_BYTES} bytes`);
+    }
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Attestations tell themselves what they are, and must be some when they are said to be. */
+function attachmentOf({ type, annotation }: v.InferOutput<typeof AttachQuery>, bytes: Buffer): Attachment {
+  if (type !== '' && !MEDIA_TYPE.test(type))
+    throw new EngineError('invalid', `${JSON.stringify(type)} is no media type`);
+  const annotations = Object.fromEntries(annotation.map(annotationOf));
+  if (type !== '' && !mayHoldStatement(type)) return { type, bytes, annotations, blobAnnotations: {} };
+  const statement = parseStatement(bytes, 'what is attached');
+  const blobAnnotations = { 'in-toto.io/predicate-type': statement.predicateType };
+  return { type: type || statementMediaType(statement), bytes, annotations, blobAnnotations };
+}
+
+function annotationOf(text: string): [name: string, value: string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new EngineError('invalid', `${JSON.stringify(text)} is no annotation: it must look like name=value`);
 }
 
 /** Engine API `AttestationStatement`s. A statement stays as it was signed, byte for byte: it is not written anew. */

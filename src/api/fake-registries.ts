@@ -31,6 +31,7 @@ export function fakeRegistries(): ApiServerDeps['registries'] {
       return { identityToken: '' };
     },
     copy: async () => descriptor.digest,
+    attach: async () => descriptor.digest,
     search: async term => [
       { name: term, description: 'a shell', starCount: 3, isOfficial: true, isAutomated: false },
     ],

@@ -13,7 +13,7 @@ import { normalizePlatform, type Platform } from '#spec/oci/platform';
 import { parseReference } from '#spec/reference';
 import { credentialsOf } from './registry-credentials.ts';
 
-export type RegistryApi = Pick<RegistryClient, 'login' | 'search' | 'repository' | 'copy'>;
+export type RegistryApi = Pick<RegistryClient, 'attach' | 'login' | 'search' | 'repository' | 'copy'>;
 
 const DEFAULT_LIMIT = 25;
 const MOST_HITS = 100;

@@ -75,6 +75,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['container inspect'], async () => (await import('./commands/inspect.ts')).inspectContainers),
   entry(['container prune'], async () => (await import('./commands/prune.ts')).pruneContainers),
   entry(['image inspect'], async () => (await import('./commands/inspect.ts')).inspectImages),
+  entry(['image attach'], async () => (await import('./commands/image-attach.ts')).attach),
   entry(['image attestations'], async () => (await import('./commands/image-attestations.ts')).attestations),
   entry(['image referrers'], async () => (await import('./commands/image-referrers.ts')).referrers),
   entry(['image copy'], async () => (await import('./commands/image-copy.ts')).copy),

@@ -5,6 +5,7 @@ import { KeyedSemaphore } from '#base/keyed-semaphore';
 import type { Logger } from '#base/logger';
 import type { Reference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
+import { type Attachment, attach } from './attachment.ts';
 import { Authenticator } from './authenticator.ts';
 import { type BackOff, DEFAULT_BACK_OFF } from './back-off.ts';
 import { ANONYMOUS, type Credentials } from './credentials.ts';
@@ -127,6 +128,22 @@ export class RegistryClient implements Disposable {
       options,
     );
     return await copy.run(nameIn(from.reference), nameIn(to.reference));
+  }
+
+  /**
+   * Keeps something about an image beside it, in its repository.
+   *
+   * @returns the digest of what refers to the image now.
+   * @throws {EngineError} as {@link Repository}.
+   */
+  async attach(
+    { reference, credentials }: Place,
+    attachment: Attachment,
+    options: Abortable = {},
+  ): Promise<Digest> {
+    const repository = this.#repository(reference, credentials);
+    const subject = await repository.resolve(nameIn(reference), options);
+    return await attach(repository, subject, attachment, options);
   }
 
   /**

@@ -35,7 +35,8 @@ function requireJson(contentType: string): void {
 async function readAll(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  // Destroyed, the request would take along the connection that the refusal goes out by.
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     // a request yields buffers unless an encoding is set
     size += chunk.length;
     if (size > MAX_JSON_BYTES) throw tooLarge();

@@ -39,6 +39,22 @@ const InToto = v.object({
   subject: orDefault(v.array(v.object({ digest: textMap })), []),
 });
 
+const FORM_TYPES = {
+  'in-toto': 'application/vnd.in-toto+json',
+  dsse: 'application/vnd.dsse.envelope.v1+json',
+  bundle: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+  document: '',
+} as const satisfies Record<StatementForm, string>;
+
+/** The media type of a blob with this statement. */
+export function statementMediaType({
+  form,
+  predicateType,
+}: Pick<Statement, 'form' | 'predicateType'>): string {
+  const isSpdx = predicateType === SPDX;
+  return FORM_TYPES[form] || (isSpdx ? 'application/spdx+json' : 'application/vnd.cyclonedx+json');
+}
+
 /** Whether a blob of this media type may hold a statement. */
 export function mayHoldStatement(mediaType: string): boolean {
   return STATEMENT_TYPE.test(mediaType);

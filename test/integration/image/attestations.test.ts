@@ -216,3 +216,52 @@ test('statements that lie, are none, or are too large are told, and hide nothing
   assert.match(stderr, /announced as .* https:\/\/evil\\u001b\[2J/);
   assert.doesNotMatch(stdout + stderr, /(?!\n)[\p{Cc}\u202e]/u);
 });
+
+test('quai image attach keeps a file beside an image, and says what is none', { skip }, async () => {
+  const { digest } = await publish(registry.host, 'team/attached', '1', [{ layers: LAYERS }]);
+  const name = `${registry.host}/team/attached:1`;
+  const attach = (input: string | Buffer, ...words: string[]) =>
+    daemon.quai(['image', 'attach', ...words, name, '-'], {
+      env: { HOME: daemon.folder, DOCKER_CONFIG: '' },
+      input,
+    });
+  const statement = statementAbout(digest, 'https://example.com/review/v1');
+  for (const input of [statement, '{"spdxVersion":"SPDX-2.3"}']) {
+    const { code, stdout, stderr } = await attach(input);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^sha256:[0-9a-f]{64}\n$/);
+  }
+  const plain = await attach('any bytes', '--artifact-type', 'text/plain', '--annotation', 'by=ann=me');
+  assert.equal(plain.code, 0, plain.stderr);
+  assert.deepEqual(
+    (await atRegistry('team/attached:1')).map(one => one.PredicateType),
+    ['https://example.com/review/v1', SPDX],
+  );
+  const format = ['--format', '{{.ArtifactType}} {{.Annotations}}'];
+  const listed = await quai('image', 'referrers', ...format, name);
+  assert.equal(
+    listed.stdout,
+    'application/vnd.in-toto+json \napplication/spdx+json \ntext/plain by=ann=me\n',
+  );
+  const shown = await quai(
+    'image',
+    'attestations',
+    '--statement',
+    '--type',
+    'https://example.com/review/v1',
+    name,
+  );
+  assert.deepEqual(JSON.parse(shown.stdout), JSON.parse(statement.toString()));
+
+  for (const [input, words, message] of [
+    ['any bytes', [], /what is attached is not JSON/],
+    ['{}', ['--artifact-type', 'application/vnd.in-toto+json'], /has no predicateType/],
+    ['x', ['--artifact-type', 'nothing'], /"nothing" is no media type/],
+    ['x', ['--artifact-type', 'text/x', '--annotation', '=x'], /"=x" is no annotation/],
+    [Buffer.alloc(9 * 1024 * 1024), ['--artifact-type', 'text/x'], /larger than 8388608 bytes/],
+  ] as const) {
+    const { code, stderr } = await attach(input, ...words);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, message);
+  }
+});
