@@ -47,9 +47,11 @@ const SYSCALLS = `
   .trim()
   .split(/\s+/);
 
-/** The jail of a program, for an OCI runtime. */
-export function jailSpec({ file, args, readable, writable, limits }: JailedProgram): OciSpec {
-  const hasUsers = userNamespacesAllowed();
+/** The jail of a program, for an OCI runtime. `hasUsers`: with a name space of users. */
+export function jailSpec(
+  { file, args, readable, writable, limits }: JailedProgram,
+  hasUsers: boolean,
+): OciSpec {
   const ids = [{ containerID: 0, hostID: 0, size: ALL_IDS }]; // the same numbers, without their power
   const kinds = ['mount', 'pid', 'network', 'ipc', 'uts', ...(hasUsers ? ['user'] : [])];
   return {
@@ -78,8 +80,8 @@ export function jailSpec({ file, args, readable, writable, limits }: JailedProgr
     },
     root: { path: 'rootfs', readonly: true },
     mounts: [
-      scratch('/dev', 65_536),
-      scratch('/tmp', SCRATCH_BYTES),
+      scratch('/dev', ['size=65536']), // the runtime makes the harmless ones there, by itself
+      scratch('/tmp', ['nodev', `size=${SCRATCH_BYTES}`]),
       ...LIBRARIES.filter(path => existsSync(path)).map(path => bind(path, path, READ_ONLY)),
       bind(file, file, READ_ONLY),
       ...[...readable].map(([inside, path]) => bind(inside, path, [...READ_ONLY, 'noexec'])),
@@ -124,13 +126,17 @@ function bind(destination: string, source: string, options: readonly string[]): 
   return { destination, type: 'bind', source, options };
 }
 
-function scratch(destination: string, bytes: number): OciMount {
-  const options = ['nosuid', 'nodev', 'noexec', 'mode=1777', `size=${bytes}`];
-  return { destination, type: 'tmpfs', source: 'tmpfs', options };
+function scratch(destination: string, options: readonly string[]): OciMount {
+  return {
+    destination,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'noexec', 'mode=1777', ...options],
+  };
 }
 
 /** There are hosts that turn them off for everybody (user_namespaces(7)); the rest of the jail holds there too. */
-function userNamespacesAllowed(): boolean {
+export function userNamespacesAllowed(): boolean {
   try {
     return Number(readFileSync('/proc/sys/user/max_user_namespaces', 'utf8')) > 0;
   } catch {

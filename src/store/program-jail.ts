@@ -8,7 +8,7 @@ import { newId } from '#base/ids';
 import { createPipe } from '#sys/descriptors';
 import { runTool, TOOL_ENVIRONMENT } from '#sys/run-tool';
 import { type ProcessStatus, spawn } from '#sys/spawn';
-import { type JailedProgram, jailSpec } from './program-jail-spec.ts';
+import { type JailedProgram, jailSpec, userNamespacesAllowed } from './program-jail-spec.ts';
 
 export interface JailedEnd {
   /** its exit code; 128 and the signal's number when one ended it */
@@ -38,11 +38,20 @@ const LAST_WORDS_MS = 1000;
 export class ProgramJail {
   readonly #crun: string;
   readonly #folder: string;
+  readonly #hasUsers: boolean;
   readonly #swept: Promise<void>;
 
-  /** @param deps.folder belongs to this object alone */
-  constructor({ crun, folder }: { readonly crun: string; readonly folder: string }) {
+  /**
+   * @param deps.folder belongs to this object alone
+   * @param deps.hasUsers whether each jail has a name space of users; default: where the host allows it
+   */
+  constructor({
+    crun,
+    folder,
+    hasUsers = userNamespacesAllowed(),
+  }: { readonly crun: string; readonly folder: string; readonly hasUsers?: boolean }) {
     this.#crun = crun;
+    this.#hasUsers = hasUsers;
     this.#folder = folder;
     this.#swept = this.#sweep();
     this.#swept.catch(() => undefined); // told by run()
@@ -56,7 +65,9 @@ export class ProgramJail {
     const bundle = join(this.#folder, id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o700 });
     try {
-      writeFileSync(join(bundle, 'config.json'), JSON.stringify(jailSpec(program)), { mode: 0o600 });
+      writeFileSync(join(bundle, 'config.json'), JSON.stringify(jailSpec(program, this.#hasUsers)), {
+        mode: 0o600,
+      });
       return await this.#runBundle(id, bundle, program, signal);
     } finally {
       rmSync(bundle, { recursive: true, force: true });

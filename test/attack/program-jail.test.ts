@@ -40,7 +40,7 @@ interface Attack extends AsyncDisposable {
 }
 
 /** A tree to read, a file to write, and a canary beside them. */
-function prepare(): Attack {
+function prepare(options: { readonly hasUsers?: boolean } = {}): Attack {
   const folder = mkdtempSync(join(tmpdir(), 'quai-jail-'));
   const canary = join(folder, 'canary');
   const [tree, out] = [join(folder, 'tree'), join(folder, 'out')];
@@ -48,7 +48,7 @@ function prepare(): Attack {
   writeFileSync(join(tree, 'file'), 'of the tree');
   writeFileSync(canary, 'alive', { mode: 0o600 });
   writeFileSync(out, '');
-  const jail = new ProgramJail({ crun: CRUN, folder: join(folder, 'jails') });
+  const jail = new ProgramJail({ crun: CRUN, folder: join(folder, 'jails'), ...options });
   const run: Attack['run'] = (args, { timeoutMs = 20_000, ...limits } = {}) =>
     jail.run(
       {
@@ -91,69 +91,73 @@ function processesWith(text: string): string[] {
   });
 }
 
-test('a program in a jail sees its tree, writes its file, and nothing else', { skip }, async () => {
-  await using attack = prepare();
-  const { canary, shell, output } = attack;
-  assert.deepEqual(await shell('read x < /tree/file; echo "$x" > /out'), { status: 0, output: '' });
-  assert.equal(output(), 'of the tree\n');
+for (const options of [{}, { hasUsers: false }]) {
+  const where = 'hasUsers' in options ? ', without a name space of users' : '';
+  test(`a program in a jail sees its tree, writes its file, and nothing else${where}`, { skip }, async () => {
+    await using attack = prepare(options);
+    const { canary, shell, output } = attack;
+    assert.deepEqual(await shell('read x < /tree/file; echo "$x" > /out'), { status: 0, output: '' });
+    assert.equal(output(), 'of the tree\n');
 
-  await shell('echo /* /tmp/* $$ > /out');
-  const seen = output()
-    .split(' ')
-    .filter(name => !/^\/(?:usr|lib\w*|etc)$/.test(name));
-  assert.deepEqual(seen, ['/dev', '/out', '/tmp', '/tree', '/tmp/*', '1\n']);
-  await shell('for i in /dev/*; do [ -b $i ] && echo $i; done > /out');
-  assert.equal(output(), '');
-  for (const place of [canary, '/etc/shadow', '/proc/1/environ', '/tree/../../..' + canary]) {
-    const end = await shell(`read x < ${place} && echo "$x" > /out`);
-    assert.notEqual(end.status, 0, place);
-    assert.match(end.output, /nonexistent|can't open|No such/, place);
-  }
-  for (const place of ['/tree/new', '/tree/file', '/new', '/usr/lib/new', BUSYBOX, '/etc/ld.so.cache']) {
-    const end = await shell(`echo x > ${place}`);
-    assert.match(end.output, /can't create .*(?:Read-only|Text file busy|nonexistent)/, place);
-  }
-});
+    await shell('echo /* /tmp/* $$ > /out');
+    const seen = output()
+      .split(' ')
+      .filter(name => !/^\/(?:usr|lib\w*|etc)$/.test(name));
+    assert.deepEqual(seen, ['/dev', '/out', '/tmp', '/tree', '/tmp/*', '1\n']);
+    await shell('for i in /dev/*; do [ -b $i ] && echo $i; done > /out');
+    assert.equal(output(), '');
+    for (const place of [canary, '/etc/shadow', '/proc/1/environ', '/tree/../../..' + canary]) {
+      const end = await shell(`read x < ${place} && echo "$x" > /out`);
+      assert.notEqual(end.status, 0, place);
+      assert.match(end.output, /nonexistent|can't open|No such/, place);
+    }
+    for (const place of ['/tree/new', '/tree/file', '/new', '/usr/lib/new', BUSYBOX, '/etc/ld.so.cache']) {
+      const end = await shell(`echo x > ${place}`);
+      assert.match(end.output, /can't create .*(?:Read-only|Text file busy|nonexistent)/, place);
+    }
+  });
 
-test('it has no power: no mounts, devices, owners, name spaces, tracing, programs of its own', {
-  skip,
-}, async () => {
-  await using attack = prepare();
-  const refused = [
-    ['mount', '-t', 'tmpfs', 'none', '/tmp'],
-    ['umount', '/tree'],
-    ['mknod', '/tmp/disk', 'b', '8', '0'],
-    ['chown', '1:1', '/out'],
-    ['chmod', '4755', '/out'],
-    ['chroot', '/tmp', '/x'],
-    ['unshare', '-m', BUSYBOX, 'true'],
-    ['nsenter', '-t', '1', '-m', BUSYBOX, 'true'],
-    ['kill', '-9', '1'],
-    ['hostname', 'owned'],
-    ['renice', '-n', '-5', '-p', '1'],
-    ['/out'],
-  ];
-  for (const args of refused) {
-    const end = await attack.run(args);
-    assert.notEqual(end.status, 0, `${args.join(' ')}: ${end.output}`);
-  }
-  const copied = await attack.shell('read -r -n 1 x < /out; exec /tmp/x');
-  assert.notEqual(copied.status, 0);
-});
+  test(`it has no power: no mounts, devices, owners, name spaces, tracing, programs of its own${where}`, {
+    skip,
+  }, async () => {
+    await using attack = prepare(options);
+    const refused = [
+      ['mount', '-t', 'tmpfs', 'none', '/tmp'],
+      ['umount', '/tree'],
+      ['mknod', '/tmp/disk', 'b', '8', '0'],
+      ['chown', '1:1', '/out'],
+      ['chmod', '4755', '/out'],
+      ['chroot', '/tmp', '/x'],
+      ['unshare', '-m', BUSYBOX, 'true'],
+      ['nsenter', '-t', '1', '-m', BUSYBOX, 'true'],
+      ['kill', '-9', '1'],
+      ['hostname', 'owned'],
+      ['renice', '-n', '-5', '-p', '1'],
+      ['/out'],
+    ];
+    for (const args of refused) {
+      const end = await attack.run(args);
+      assert.notEqual(end.status, 0, `${args.join(' ')}: ${end.output}`);
+    }
+    const copied = await attack.shell('read -r -n 1 x < /out; exec /tmp/x');
+    assert.notEqual(copied.status, 0);
+  });
 
-test('it has no network, not even the host’s loopback', { skip }, async () => {
-  await using attack = prepare();
-  let connections = 0;
-  const server = createServer(() => (connections += 1)).listen(0, '127.0.0.1');
-  await new Promise(resolve => server.once('listening', resolve));
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  const end = await attack.run(['nc', '127.0.0.1', String(address.port)]);
-  assert.notEqual(end.status, 0);
-  assert.match(end.output, /socket/);
-  server.close();
-  assert.equal(connections, 0);
-});
+  test(`it has no network, not even the host’s loopback${where}`, { skip }, async () => {
+    await using attack = prepare(options);
+    let connections = 0;
+    const server = createServer(() => (connections += 1)).listen(0, '127.0.0.1');
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => void server.close());
+    await new Promise(resolve => server.once('listening', resolve));
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    const end = await attack.run(['nc', '127.0.0.1', String(address.port)]);
+    assert.notEqual(end.status, 0);
+    assert.match(end.output, /socket/);
+    assert.equal(connections, 0);
+  });
+}
 
 test('it is bounded: processes, file size, memory, processor time', { skip }, async () => {
   await using attack = prepare();
