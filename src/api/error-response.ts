@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { EngineError, type ErrorKind, messageOf } from '#base/errors';
+import { plainLines } from '#base/plain-text';
 import { HttpError } from '#http/http-error';
 import { type BytesReply, reply } from '#http/reply';
 
@@ -31,7 +32,12 @@ export function errorResponse(error: unknown): BytesReply {
 }
 
 function response(status: number, message: string): BytesReply {
-  return status === STATUS.notModified ? reply.empty(status) : reply.json({ message }, status);
+  return status === STATUS.notModified ? reply.empty(status) : errorReply(message, status);
+}
+
+/** Archives, registries and plugins have a say in messages, and command lines write them to terminals. */
+export function errorReply(message: string, status: number): BytesReply {
+  return reply.json({ message: plainLines(message) }, status);
 }
 
 /** Names the place in the body and what was wrong there; Docker's `invalid JSON: ` in front. */

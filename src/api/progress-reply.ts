@@ -1,6 +1,7 @@
 import { isKind, messageOf } from '#base/errors';
+import { plainLines } from '#base/plain-text';
 import { type Reply, reply } from '#http/reply';
-import { STATUS } from './error-response.ts';
+import { errorReply, STATUS } from './error-response.ts';
 
 type Emit = (line: object) => void;
 
@@ -26,7 +27,7 @@ export async function withoutPrompt(answer: Promise<Reply>): Promise<Reply> {
     return await answer;
   } catch (error) {
     if (!isKind(error, 'unauthorized')) throw error;
-    return reply.json({ message: error.message }, STATUS.internal);
+    return errorReply(error.message, STATUS.internal);
   }
 }
 
@@ -39,7 +40,7 @@ async function* progressLines(
   try {
     await done;
   } catch (error) {
-    const message = messageOf(error);
+    const message = plainLines(messageOf(error));
     yield `${JSON.stringify({ errorDetail: { message }, error: message })}\n`;
   }
 }

@@ -1,3 +1,4 @@
+import { plainLines } from '#base/plain-text';
 import { ApiClient } from '#client/api-client';
 import { CliError } from './cli-error.ts';
 import type { Command, Invocation } from './command.ts';
@@ -7,7 +8,6 @@ import { chooseHost, targetOf } from './endpoint.ts';
 import { parseFlags } from './flag-parser.ts';
 import { globalFlags } from './global-flags.ts';
 import type { Surroundings } from './surroundings.ts';
-import { plainLines } from './terminal/plain-text.ts';
 
 /**
  * Runs one command line, without the program's name: `['run', '-it', 'debian']`.

@@ -1,6 +1,6 @@
+import { plainLine } from '#base/plain-text';
 import { listAt, numberAt, textAt } from '#client/json';
 import { command } from '../command.ts';
-import { plainLine } from '../terminal/plain-text.ts';
 
 const KINDS = ['C', 'A', 'D'];
 

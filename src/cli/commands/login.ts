@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import { plainLines } from '#base/plain-text';
 import { isStatus } from '#client/api-error';
 import { textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
@@ -10,7 +11,6 @@ import { findCredential } from '../credentials/credential-finder.ts';
 import { keepCredential } from '../credentials/credential-keeper.ts';
 import { HUB_SERVER, serverOf } from '../credentials/registry-server.ts';
 import { explain } from '../error-report.ts';
-import { plainLines } from '../terminal/plain-text.ts';
 import { askHidden, askLine } from '../terminal/prompt.ts';
 
 const flags = {

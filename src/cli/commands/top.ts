@@ -1,7 +1,7 @@
+import { plainLine } from '#base/plain-text';
 import { type Json, listAt, textsAt } from '#client/json';
 import { command } from '../command.ts';
 import { alignTable } from '../format/table.ts';
-import { plainLine } from '../terminal/plain-text.ts';
 
 export const top = command({
   usage: 'top CONTAINER [ps OPTIONS]',

@@ -1,4 +1,4 @@
-import { plainLine } from '../terminal/plain-text.ts';
+import { plainLine } from '#base/plain-text';
 import { localRfc3339Nano } from './human.ts';
 
 /** `2026-01-02T15:04:05.123456789+01:00 container start 0123… (image=busybox, name=web)`, as Docker prints events. */

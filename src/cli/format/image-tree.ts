@@ -1,5 +1,5 @@
+import { plainLine } from '#base/plain-text';
 import { type Json, listAt, numberAt, textAt, textsAt } from '#client/json';
-import { plainLine } from '../terminal/plain-text.ts';
 import { humanSize } from './human.ts';
 
 /** A line of the tree: an image with all its names, or the image of one platform below it. */

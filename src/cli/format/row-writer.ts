@@ -1,4 +1,4 @@
-import { plainLine } from '../terminal/plain-text.ts';
+import { plainLine } from '#base/plain-text';
 import type { Row } from './row.ts';
 import { alignTable } from './table.ts';
 

@@ -1,7 +1,7 @@
+import { plainLine, plainLines } from '#base/plain-text';
 import { at, isObject, type Json, textAt } from '#client/json';
 import { StreamedError } from '../cli-error.ts';
 import type { OutputStream } from '../context.ts';
-import { plainLine, plainLines } from './plain-text.ts';
 import { progressText } from './progress-text.ts';
 
 export interface ProgressOptions {
