@@ -95,3 +95,48 @@ print(list(lines))
 `);
   assert.equal(output, "[b'hello\\n', b'world\\n']\n");
 });
+
+test('docker-py: archives, diff, export, commit, statistics, update', { skip: skipPython }, async () => {
+  const output = await python(`
+import tarfile
+container = client.containers.run('busybox', ['sleep', '1000'], detach=True, name='files', mem_limit='100m')
+archive = io.BytesIO()
+with tarfile.open(fileobj=archive, mode='w') as tar:
+    info = tarfile.TarInfo('note'); info.size = 5
+    tar.addfile(info, io.BytesIO(b'hello'))
+print(container.put_archive('/tmp', archive.getvalue()), container.exec_run(['cat', '/tmp/note']).output)
+chunks, stat = container.get_archive('/tmp/note')
+with tarfile.open(fileobj=io.BytesIO(b''.join(chunks))) as tar:
+    print(stat['name'], stat['size'], tar.getnames(), tar.extractfile('note').read())
+try:
+    container.get_archive('/nope')
+except docker.errors.NotFound as error:
+    print(error.explanation.startswith('Could not find the file /nope'))
+print(container.diff())
+with tarfile.open(fileobj=io.BytesIO(b''.join(container.export()))) as tar:
+    print('tmp/note' in tar.getnames())
+image = container.commit('py/committed', 'v1', message='a message', author='Ann', changes='CMD cat /tmp/note')
+print(image.tags, image.history()[0]['Comment'], client.containers.run(image.id, remove=True))
+stats = container.stats(stream=False)
+print(stats['memory_stats']['limit'] == 100 * 2**20, stats['precpu_stats']['system_cpu_usage'] > 0)
+print(next(container.stats(decode=True))['name'])
+print(container.update(mem_limit='64m', memswap_limit='128m'), container.stats(stream=False)['memory_stats']['limit'] == 64 * 2**20)
+container.remove(force=True)
+client.images.remove(image.id)
+`);
+  assert.equal(
+    output,
+    [
+      "True b'hello'",
+      "note 5 ['note'] b'hello'",
+      'True',
+      "[{'Path': '/tmp', 'Kind': 0}, {'Path': '/tmp/note', 'Kind': 1}]",
+      'True',
+      "['py/committed:v1'] a message b'hello'",
+      'True True',
+      '/files',
+      "{'Warnings': []} True",
+      '',
+    ].join('\n'),
+  );
+});

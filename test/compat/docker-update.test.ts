@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { totalmem } from 'node:os';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
 import { compatEngine, skip } from './compat-engine.ts';
@@ -60,6 +61,24 @@ test('a memory limit where there was none, and limits of what does not run', { s
   await engine.ok('update', '-m', '32m', '--pids-limit', '20', 'later');
   await engine.ok('start', 'later');
   assert.deepEqual(await limits('later'), [32 * MIB, 20]);
+});
+
+test('S320 memory is shared flexibly: ceilings may overlap, and move from one container to another while both run', {
+  skip,
+}, async () => {
+  const most = Math.floor(totalmem() / MIB / 2) + 512;
+  for (const name of ['one', 'other'])
+    await engine.started(name, '-m', `${most}m`, 'busybox', 'sleep', '1000');
+  const use = (name: string): Promise<string> =>
+    engine.ok('exec', name, 'sh', '-c', 'head -c 100m /dev/zero | tail | wc -c');
+  assert.equal(await use('one'), String(100 * MIB));
+  await engine.ok('update', '-m', '32m', '--memory-swap', '32m', 'one');
+  const { code } = await engine.docker(['exec', 'one', 'sh', '-c', 'head -c 100m /dev/zero | tail | wc -c']);
+  assert.equal(await engine.inspect('one', '{{.State.Running}}'), 'true', `exec ended with ${code}`);
+  assert.deepEqual((await limits('one'))[0], 32 * MIB);
+  assert.equal(await use('other'), String(100 * MIB));
+  await engine.ok('update', '-m', `${most}m`, '--memory-swap', `${most * 2}m`, 'one');
+  assert.equal(await use('one'), String(100 * MIB));
 });
 
 test('docker update --restart changes what follows the next end', { skip }, async () => {
