@@ -333,6 +333,19 @@ test('a body of unknown length that becomes too large is refused while the clien
   assert.match(await text(socket), /^HTTP\/1\.1 413 [^]*request body too large/);
 });
 
+test('a handler that fails in the middle of a body it reads is answered for, while the client is still sending', async () => {
+  const things = route('POST', '/things', {}, async ({ bytes }) => {
+    for await (const _ of bytes) throw new HttpError(507, 'no space left on device');
+    return reply.noContent();
+  });
+  await using probe = await ServerProbe.start(serve(things));
+  const socket = probe.open('POST /things HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  socket.on('error', () => undefined); // it may be closed while there is more to send
+  const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(0x100000, ' '), Buffer.from('\r\n')]);
+  for (let sent = 0; sent < 8; sent += 1) socket.write(chunk);
+  assert.match(await text(socket), /^HTTP\/1\.1 507 [^]*no space left on device/);
+});
+
 test('answers without content have no body, and a connection serves one request after the other', async () => {
   await using probe = await ServerProbe.start(
     serve(

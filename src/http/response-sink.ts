@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { closeGently } from './close-gently.ts';
 import { joinStreams } from './join-streams.ts';
@@ -30,6 +31,8 @@ export interface ResponseSinkDeps {
 /** Answers through `node:http`. */
 export class ResponseSink implements ReplySink {
   readonly #request: IncomingMessage;
+  /** the request gives it up when it is destroyed: whoever reads a body and fails in the middle does that */
+  readonly #socket: Socket;
   readonly #response: ServerResponse;
   readonly #common: ReplyHeaders;
   readonly #detach: () => ReplySink;
@@ -37,6 +40,7 @@ export class ResponseSink implements ReplySink {
 
   constructor(deps: ResponseSinkDeps) {
     this.#request = deps.request;
+    this.#socket = deps.request.socket;
     this.#response = deps.response;
     this.#common = deps.common;
     this.#detach = deps.detach;
@@ -106,7 +110,7 @@ export class ResponseSink implements ReplySink {
 
   /** A client that is still sending would find the pipe broken, and never look for the answer. */
   #closeGently(): void {
-    const { socket } = this.#request;
+    const socket = this.#socket;
     socket.destroySoon = () => void closeGently(socket);
   }
 
