@@ -57,6 +57,7 @@ export interface FirewallEndpoint {
  *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host, unless
  *   its network is routed, unprotected, or trusts the interface (entrance). Before connection tracking: what is
  *   dropped leaves no trace there, and what somebody opened while our rules were away does not count.
+ * - bridge: our bridges may be told from other links by their kind, which costs less than a look-up of their name.
  * - origin: a container sends as itself (home), or as what the host would reach through it (a router in a container).
  * - publish: destination rewriting. ::1 cannot be routed, so the engine forwards it. Where the host's own firewall is
  *   to decide, what comes from outside is not rewritten: it goes to the engine's socket, past the host's input rules.
@@ -70,20 +71,31 @@ const CHAINS = `
     type filter hook prerouting priority raw; policy accept;
     iifname "lo" accept
     meta nfproto ipv6 goto guard6
-    ip saddr . iifname @home4 goto guard_home4
-    iifname @bridges jump origin4
+    meta iifkind "bridge" goto guard_bridge4
+    goto guard_outside4
+  }
+  chain guard6 {
+    meta iifkind "bridge" goto guard_bridge6
+    ip6 daddr @containers6 goto entrance6
+  }
+  chain guard_outside4 {
     ip daddr 127.0.0.0/8 drop
     ip saddr 127.0.0.0/8 drop
     ip daddr @containers4 goto entrance4
   }
-  chain guard_home4 {
-    ip daddr 127.0.0.0/8 drop
-    ip daddr @containers4 goto entrance4
+  chain guard_bridge4 {
+    ip saddr . iifname @home4 goto guard_home4
+    iifname @bridges jump origin4
+    goto guard_outside4
   }
-  chain guard6 {
+  chain guard_bridge6 {
     ip6 saddr . iifname @home6 goto guard_home6
     iifname @bridges jump origin6
     ip6 daddr @containers6 goto entrance6
+  }
+  chain guard_home4 {
+    ip daddr 127.0.0.0/8 drop
+    ip daddr @containers4 goto entrance4
   }
   chain guard_home6 {
     ip6 daddr @containers6 goto entrance6
