@@ -1,4 +1,3 @@
-import { latin1 } from '../tar/byte-string.ts';
 import { DIRENT_BYTES, EROFS_BLOCK, type ErofsType, encodeDirent } from './erofs-format.ts';
 
 export interface DirectoryEntry {
@@ -35,8 +34,8 @@ export function encodeDirectory(bytes: Buffer, offset: number, entries: readonly
     for (let index = 0; index < count; index += 1) {
       const entry = entries[first + index];
       if (!entry) throw new TypeError('counted before');
-      encodeDirent(bytes, block + index * DIRENT_BYTES, { ...entry, nameOffset });
-      latin1(entry.name).copy(bytes, block + nameOffset);
+      encodeDirent(bytes, block + index * DIRENT_BYTES, entry, nameOffset);
+      bytes.write(entry.name, block + nameOffset, 'latin1');
       nameOffset += entry.name.length;
     }
     first += count;

@@ -130,10 +130,11 @@ export const DIRENT_BYTES = 12;
 export function encodeDirent(
   bytes: Buffer,
   offset: number,
-  entry: { readonly inodeOffset: number; readonly nameOffset: number; readonly type: ErofsType },
+  entry: { readonly inodeOffset: number; readonly type: ErofsType },
+  nameOffset: number,
 ): void {
   writeUInt64(bytes, entry.inodeOffset / EROFS_SLOT, offset);
-  bytes.writeUInt16LE(entry.nameOffset, offset + 8);
+  bytes.writeUInt16LE(nameOffset, offset + 8);
   bytes.writeUInt8(TYPES[entry.type][1], offset + 10);
 }
 
@@ -143,5 +144,6 @@ function writeUInt64(bytes: Buffer, value: number, offset: number): void {
 }
 
 function writeInt64(bytes: Buffer, value: number, offset: number): void {
-  bytes.writeBigInt64LE(BigInt(value), offset);
+  bytes.writeUInt32LE(((value % 2 ** 32) + 2 ** 32) % 2 ** 32, offset);
+  bytes.writeInt32LE(Math.floor(value / 2 ** 32), offset + 4);
 }
