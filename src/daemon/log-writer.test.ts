@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
+import { EngineError } from '#base/errors';
 import { createLogger } from './log-writer.ts';
 
 function capture(): { out: Writable; lines: string[] } {
@@ -28,6 +29,16 @@ test('the JSON format has level, message and fields, and no secrets', () => {
     message: 'pulled',
     image: 'x',
   });
+});
+
+test('an error that was followed by another while undoing comes first', () => {
+  const { out, lines } = capture();
+  const first = new EngineError('unavailable', 'no rules here');
+  const error = new SuppressedError(new EngineError('internal', 'nothing to undo'), first);
+  createLogger(out, { format: 'human', level: 'warn', now }).error('cannot start', { error });
+  assert.deepEqual(lines, [
+    '00:00:00.000 error cannot start error=no rules here; and while undoing what was done: nothing to undo',
+  ]);
 });
 
 test('the journal format leaves the time to the journal, and tells the priority', () => {

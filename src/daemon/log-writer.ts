@@ -79,10 +79,17 @@ function bounded(value: unknown): unknown {
 }
 
 function describe(error: Error): string {
+  if (error instanceof SuppressedError) {
+    return `${describeAny(error.suppressed)}; and while undoing what was done: ${describeAny(error.error)}`;
+  }
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   const parts = error instanceof AggregateError ? `: ${error.errors.map(String).join('; ')}` : '';
   // A bug's place matters more than its wording; the expected errors carry their own words.
   return error.name === 'EngineError' || error.name === 'SysError'
     ? `${error.message}${cause}`
     : `${error.stack ?? error.message}${parts}${cause}`;
+}
+
+function describeAny(value: unknown): string {
+  return value instanceof Error ? describe(value) : String(value);
 }

@@ -64,8 +64,9 @@ async function run(config: DaemonConfig, { logger, manager, signals }: Surroundi
     engine = await startEngine(config, logger);
   } catch (error) {
     logger.error('the engine cannot start', { error });
-    manager.status(`Cannot start: ${messageOf(error)}`);
-    process.exit(exitStatusOf(error));
+    const cause = firstError(error);
+    manager.status(`Cannot start: ${messageOf(cause)}`);
+    process.exit(exitStatusOf(cause));
   }
   manager.ready(`Serving ${config.hosts.join(', ')}`);
   new MemoryKeeper(logger); // for as long as the engine lives
@@ -118,6 +119,11 @@ function nameThisProcess(): void {
 function defaultLogFormat(): LogFormat {
   if (process.stderr.isTTY) return 'human';
   return isJournal(process.env['JOURNAL_STREAM']) ? 'journal' : 'json';
+}
+
+/** Undoing a start may fail, too; what matters is why that was needed. */
+function firstError(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstError(error.suppressed) : error;
 }
 
 function exitStatusOf(error: unknown): number {
