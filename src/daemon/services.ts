@@ -104,9 +104,10 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     dnsServersOf: id => containers.dnsServersOf(id),
   });
   const seccomp = createSeccomp(config, host, logger);
+  const parts = createContainerParts(config, { db, programs, logger });
   const containers: ContainerService = new ContainerService({
     ...storage,
-    ...createContainerParts(config, { db, programs, logger }),
+    ...parts,
     ...shared,
     networks,
     host,
@@ -130,7 +131,10 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     schedules,
     seccomp,
     programs,
-    [Symbol.asyncDispose]: () => endStorage(shared, storage),
+    [Symbol.asyncDispose]: async () => {
+      parts.runtime[Symbol.dispose]();
+      await endStorage(shared, storage);
+    },
   };
 }
 
@@ -262,10 +266,9 @@ function createContainerParts(
     programs,
     logger,
   }: { readonly db: Database; readonly programs: HostPrograms; readonly logger: Logger },
-): Pick<
-  ContainerDeps,
-  'table' | 'index' | 'paths' | 'journal' | 'runtime' | 'mounts' | 'faults' | 'defaults'
-> {
+): Pick<ContainerDeps, 'table' | 'index' | 'paths' | 'journal' | 'mounts' | 'faults' | 'defaults'> & {
+  readonly runtime: ConmonRuntime;
+} {
   const table = new ContainerTable(db);
   const paths = new ContainerPaths(config.root, config.runDir);
   mkdirSync(paths.containersDir, { recursive: true, mode: 0o710 });

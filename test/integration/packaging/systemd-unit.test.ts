@@ -172,7 +172,12 @@ test('the systemd unit, installed as the README says, in a machine that systemd 
       });
       await until('the second life', async () => (await machine.ok(notes)) === 'up\nbye\nup');
       assert.equal(await machine.ok('quai inspect -f "{{.State.ExitCode}}" once'), '7');
-      await machine.ok('quai rm -f ticker orderly once');
+      await machine.ok('quai rm -f ticker orderly once && systemctl stop quai');
+      assert.equal(
+        await machine.ok('find /sys/fs/cgroup -name supervisors'),
+        '',
+        'their group goes with the last',
+      );
     },
   );
 });
