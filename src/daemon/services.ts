@@ -131,10 +131,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     schedules,
     seccomp,
     programs,
-    [Symbol.asyncDispose]: async () => {
-      parts.runtime[Symbol.dispose]();
-      await endStorage(shared, storage);
-    },
+    [Symbol.asyncDispose]: () => end(parts.runtime, shared, storage),
   };
 }
 
@@ -154,10 +151,12 @@ function createSchedules(
 }
 
 /** What still writes first, the database last. */
-async function endStorage(
+async function end(
+  runtime: Disposable,
   { jail, intake, rebuild, streams, db }: Shared,
   { registries, snapshots, blobs }: Storage,
 ): Promise<void> {
+  runtime[Symbol.dispose]();
   registries[Symbol.dispose]();
   await registries.settled();
   await blobs[Symbol.asyncDispose]();
