@@ -25,6 +25,8 @@ export interface GuestOptions {
   readonly disks: readonly string[];
   /** modules of the kernel; what these need comes before them */
   readonly modules?: readonly string[];
+  /** more words for its command line */
+  readonly parameters?: readonly string[];
   /** a folder for what is needed meanwhile, not below /tmp as the guest sees it */
   readonly folder: string;
 }
@@ -37,7 +39,7 @@ export interface GuestOptions {
  */
 export async function runInGuest(
   script: string,
-  { disks, modules = [], folder }: GuestOptions,
+  { disks, modules = [], parameters = [], folder }: GuestOptions,
 ): Promise<Pick<ProgramResult, 'code' | 'stdout'>> {
   const init = join(folder, 'init');
   const text = [
@@ -59,6 +61,7 @@ export async function runInGuest(
     'rootflags=/',
     'rw',
     'quiet',
+    ...parameters,
     `init=${init}`,
     `uml_dir=${folder}`,
     'con=null',

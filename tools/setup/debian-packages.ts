@@ -130,6 +130,12 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'checkpolicy',
+    why: 'compiles the policy of a kernel with SELinux in the tests',
+    isThere: () => hasProgram('checkpolicy'),
+    isForTests: true,
+  },
+  {
     name: 'openssl',
     why: 'makes the certificates of the tests',
     isThere: () => hasProgram('openssl'),
