@@ -42,6 +42,14 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
       });
       return verbatimReply(found);
     }),
+    route('GET', '/quai/images/{name}/attestations', { query: RegistryQuery }, async request => {
+      const { params, query, headers, signal } = request;
+      const { platform, type: types, statement: withStatements } = query;
+      const credentials = credentialsOf(registryAuthOf(headers));
+      const options = { types, withStatements, credentials, signal, ...(platform ? { platform } : {}) };
+      const found = await images.attestations(params.name, options);
+      return reply.json({ Name: params.name, Attestations: found.map(attestationToWire) });
+    }),
     route('GET', '/quai/registry/attestations', { query: RegistryQuery }, async request => {
       const { query, headers, signal } = request;
       const { name, platform, type: types, statement: withStatements } = query;

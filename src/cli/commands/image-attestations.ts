@@ -31,6 +31,7 @@ export const attestations = command({
   summary: 'Show what is said about an image in its registry: provenance, bills of materials',
   flags: {
     format: { type: 'string', help: formatHelp },
+    local: { type: 'bool', help: 'Those of the image that is here, by its index' },
     'no-trunc': { type: 'bool', help: "Don't truncate output" },
     platform: { type: 'string', help: 'Those of the image for this platform, as "os[/arch[/variant]]"' },
     quiet: { type: 'bool', short: 'q', help: 'Only show digests' },
@@ -50,7 +51,10 @@ export const attestations = command({
       statement: flags.statement ? '1' : undefined,
     };
     const headers = await authHeader(context, reference.domain);
-    const answer = await context.client.call('GET', '/quai/registry/attestations', { query, headers });
+    const path = flags.local
+      ? `/quai/images/${encodeURIComponent(image)}/attestations`
+      : '/quai/registry/attestations';
+    const answer = await context.client.call('GET', path, { query, headers });
     const found = listAt(answer, 'Attestations');
     if (flags.statement) return printStatements(context, found);
     const rows = found.map(one => attestationRow(one, { truncate: !flags['no-trunc'] }));

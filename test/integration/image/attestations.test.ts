@@ -109,6 +109,17 @@ test('attestations that came in an archive are read here; after a pull it takes 
     (loaded.body as Wire[]).map(one => one.PredicateType),
     [PROVENANCE, SPDX],
   );
+  const local = await quai(
+    'image',
+    'attestations',
+    '--local',
+    '--statement',
+    '--type',
+    SPDX,
+    'example.com/loaded:1',
+  );
+  assert.equal(local.code, 0, local.stderr);
+  assert.match(local.stdout, /"exact": 12345678901234567890/);
 });
 
 test('what refers to an image at its registry counts as well: bills of materials, signed statements, cosign’s tag', {
