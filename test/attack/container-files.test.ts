@@ -90,7 +90,8 @@ test('copies out of and into a container that swaps a folder for a link out of i
     tarEntry({ path: 'deep/er/planted' }, 'planted'),
   );
   const statuses = new Set<number>();
-  for (let round = 0; round < 60; round += 1) {
+  // At least one copy has to meet the folder each time that it looks.
+  for (let round = 0; round < 60 || (!statuses.has(200) && round < 1000); round += 1) {
     statuses.add(await put('swaps', '/spot', body));
     for (const path of ['/spot/canary', '/spot', '/spot/', '/spot/.', '/out/canary']) {
       const { bytes } = await get('swaps', path);
