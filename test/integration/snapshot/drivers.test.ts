@@ -207,3 +207,34 @@ test('the trial mount works here or says why, and leaves nothing', { skip }, () 
     rmSync(root, { recursive: true });
   }
 });
+
+test('what a container wrote can be mounted to be read only, also beside its mount to be written to', {
+  skip,
+}, async () => {
+  for (const format of ['directory', 'erofs'] as const) {
+    await using subject = driver(format);
+    const { snapshots, root } = subject;
+    await snapshots.ensureLayer('a', undefined, layerSource([{ path: 'f', content: 'x' }, { path: 'gone' }]));
+    snapshots.prepare('c1', 'a');
+    snapshots.prepare('empty', undefined);
+    inside(subject, 'c1', at => {
+      writeFileSync(join(at, 'new'), 'new');
+      rmSync(join(at, 'gone'));
+      for (const [key, names] of [
+        ['c1', ['f', 'new']],
+        ['empty', []],
+      ] as const) {
+        const target = join(root, 'new', 'read');
+        mkdirSync(target, { recursive: true });
+        linuxMounts.mount(target, snapshots.readOnlyMounts(key));
+        try {
+          assert.deepEqual(readdirSync(target).toSorted(), names);
+          assert.throws(() => writeFileSync(join(target, 'x'), ''), { code: 'EROFS' });
+        } finally {
+          linuxMounts.unmount(target);
+          rmdirSync(target);
+        }
+      }
+    });
+  }
+});
