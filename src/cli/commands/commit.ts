@@ -14,7 +14,7 @@ export const commit = command({
     },
     change: { type: 'list', short: 'c', help: 'Apply Dockerfile instruction to the created image' },
     message: { type: 'string', short: 'm', help: 'Commit message' },
-    pause: { type: 'bool', short: 'p', help: 'Pause container during commit', on: true },
+    pause: { type: 'bool', short: 'p', help: 'Pause container during commit (default true)', on: true },
   },
   args: { min: 1, max: 2 },
   async run({ client, print }, { flags, args: [container = '', name = ''] }) {
