@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createReadStream, readFileSync, realpathSync } from 'node:fs';
+import { createReadStream, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { dockerArchive, type LayerEntry, sharedFixture, writeShared } from '../test/support/image-archive.ts';
 import type { Target } from './target.ts';
 
@@ -26,10 +26,14 @@ http { access_log off; keepalive_requests 10000000; ${temporary.join(' ')}
 export async function loadNetworkImage(on: Target): Promise<void> {
   const archive = sharedFixture(`bench-network-${process.pid}.tar`);
   await writeShared(archive, dockerArchive([{ tags: [`${NETWORK_IMAGE}:latest`], layers: [entries()] }]));
-  await on.client.text('POST', '/images/load', {
-    headers: { 'Content-Type': 'application/x-tar' },
-    body: createReadStream(archive),
-  });
+  try {
+    await on.client.text('POST', '/images/load', {
+      headers: { 'Content-Type': 'application/x-tar' },
+      body: createReadStream(archive),
+    });
+  } finally {
+    rmSync(archive, { force: true });
+  }
 }
 
 function entries(): LayerEntry[] {
