@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { TarParser } from '#spec/tar/tar-parser';
-import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
+import { TAR_END, tarEntry, tarHeader, tarPadding } from '#spec/tar/tar-writer';
 import { LocalUnpack } from './local-unpack.ts';
 
 let folder: string;
@@ -47,6 +47,44 @@ describe('LocalUnpack', () => {
     assert.equal(statSync(join(folder, 'to/d/file')).mode & 0o7000, 0);
     assert.equal(readlinkSync(join(folder, 'to/link')), 'd/file');
     assert.equal(existsSync(join(folder, 'to/null')), false);
+  });
+
+  test('gives modes and times when everything is there, and keeps holes', () => {
+    const map = Buffer.alloc(512);
+    map.write('2\n100000\n3\n1000000\n0\n');
+    const records = new Map([
+      ['GNU.sparse.major', '1'],
+      ['GNU.sparse.minor', '0'],
+      ['GNU.sparse.name', 'closed/holes'],
+      ['GNU.sparse.realsize', '1000000'],
+    ]);
+    const holes = Buffer.concat([
+      tarHeader({ path: 'GNUSparseFile.0/holes', size: 515, mode: 0o600, records }),
+      map,
+      Buffer.from('end'),
+      tarPadding(515),
+    ]);
+    unpack(
+      tarEntry({ path: 'closed/', type: 'directory', mode: 0o500, mtimeSeconds: 1_000_000 }),
+      tarEntry({ path: 'closed/file', mode: 0o640, mtimeSeconds: 2_000_000 }, 'content'),
+      holes,
+    );
+    const stat = (name: string): readonly [mode: number, mtime: number] => {
+      const { mode, mtimeMs } = statSync(join(folder, 'to', name));
+      return [mode & 0o7777, mtimeMs / 1000];
+    };
+    assert.deepEqual(stat('closed'), [0o500, 1_000_000]);
+    assert.deepEqual(stat('closed/file'), [0o640, 2_000_000]);
+    const content = readFileSync(join(folder, 'to/closed/holes'));
+    assert.deepEqual([content.length, content.toString('utf8', 100_000, 100_003)], [1_000_000, 'end']);
+    assert.ok(content.subarray(0, 100_000).every(byte => byte === 0));
+  });
+
+  test('puts no file in the place of a directory, and the other way round', () => {
+    mkdirSync(join(folder, 'to/d'));
+    assert.throws(() => unpack(tarEntry({ path: 'd' }, 'x')), /cannot overwrite directory/);
+    unpack(tarEntry({ path: 'f' }, 'x'));
+    assert.throws(() => unpack(tarEntry({ path: 'f/', type: 'directory' })), /is in the way/);
   });
 
   const canary = (): string => join(folder, 'canary');
