@@ -3,7 +3,6 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -26,7 +25,8 @@ for (const driver of ['auto', 'overlay2']) {
   for (const state of ['running', 'stopped']) {
     describe(`docker cp, ${state} container, storage driver ${driver}`, { skip }, () => {
       const engine = compatEngine({ flags: ['--storage-driver', driver] });
-      const folder = mkdtempSync(join(tmpdir(), 'quai-cp-'));
+      // made by the tests, which also remove it
+      const folder = join(tmpdir(), `quai-cp-${process.pid}-${driver}-${state}`);
       const clients = {
         docker: (words: readonly string[]) => engine.docker(words),
         quai: (words: readonly string[]) => engine.daemon.quai(words),
