@@ -19,6 +19,8 @@ export const FAULT_POINTS = [
   'ports.1-journaled',
   'ports.2-published',
   'ports.3-row',
+  'pause.1-frozen',
+  'unpause.1-thawed',
   'update.1-journaled',
   'update.2-live',
   'update.3-row',

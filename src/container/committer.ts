@@ -5,7 +5,7 @@ import type { WrittenConfig } from '#image/written-config';
 import type { ContainerConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
-import { checkReadable, findChanges, packChanges } from './layer-access.ts';
+import { checkReadable, checkThere, findChanges, packChanges } from './layer-access.ts';
 import { mergedConfig } from './merge-image-config.ts';
 import { type PauseSwitch, withPaused } from './volume-hold.ts';
 
@@ -44,8 +44,12 @@ export async function commitContainer(
       config: written,
       readLayer: store =>
         withPaused(context, isPaused ? [container.id] : [], pauses, async () => {
-          const found = await findChanges(container, context, options);
-          if (found.length > 0) await store(packChanges(container, context, options));
+          try {
+            const found = await findChanges(container, context, options);
+            if (found.length > 0) await store(packChanges(container, context, options));
+          } finally {
+            checkThere(context, container.id);
+          }
         }),
     },
     { ...options, ...(reference === undefined ? {} : { reference }) },

@@ -2,6 +2,7 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
+import { EngineError } from '#base/errors';
 import { newId } from '#base/ids';
 import { lookUpUser } from '#runtime/oci-spec/user-lookup';
 import { byteString } from '#spec/tar/byte-string';
@@ -10,8 +11,7 @@ import { spoolArchive } from '#store/spool-archive';
 import { absolutePath, checkDestination, checkSource, type PathStat, statPath } from './archive-access.ts';
 import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
-import { containerNotFound } from './errors.ts';
-import { checkReadable, findChanges, packRoot } from './layer-access.ts';
+import { checkReadable, checkThere, findChanges, packRoot } from './layer-access.ts';
 import { checkCopy, type RootView, runningRoot, stoppedRoot } from './root-view.ts';
 
 export interface WriteOptions extends Abortable {
@@ -60,7 +60,7 @@ export class ContainerFiles {
     reference: string,
     path: string,
     options: Abortable = {},
-  ): Promise<{ readonly stat: PathStat; readonly tar: Readable }> {
+  ): Promise<{ readonly stat: PathStat; readonly tar: AsyncIterable<Buffer> }> {
     const container = this.#context.index.get(reference);
     const absolute = absolutePath(path);
     await using held = new AsyncDisposableStack();
@@ -73,7 +73,7 @@ export class ContainerFiles {
       { ...options, onEnd: () => void owned.disposeAsync() },
     );
     emitContainerEvent(this.#context, container, 'archive-path');
-    return { stat, tar };
+    return { stat, tar: this.#wholeTree(container, tar, view) };
   }
 
   /**
@@ -129,8 +129,13 @@ export class ContainerFiles {
   ): Promise<void> {
     const context = this.#context;
     {
-      await using running = runningRoot(context, context.index.get(id));
-      if (running) return await work(running);
+      const container = context.index.get(id);
+      await using running = runningRoot(context, container);
+      if (running) {
+        await work(running);
+        if (await this.#isRunningOn(container)) return;
+        // It ended meanwhile: what was for a volume may be where the volume was mounted.
+      }
     }
     using _lock = await context.locks.lock(id, options);
     await context.teardowns.get(id); // what the last run left is still being removed
@@ -154,9 +159,29 @@ export class ContainerFiles {
     }
   }
 
-  /** Files that were deleted with their container are missing in the archive: then it must not look complete. */
   async *#whole(id: string, tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     yield* tar;
-    if (this.#context.index.find(id)?.id !== id) throw containerNotFound(id);
+    checkThere(this.#context, id);
+  }
+
+  /** What was mounted in a container goes away with its last process, and is missing from then on. */
+  async *#wholeTree(
+    container: Container,
+    tar: AsyncIterable<Buffer>,
+    view: RootView,
+  ): AsyncGenerator<Buffer> {
+    yield* tar;
+    checkThere(this.#context, container.id);
+    if (!view.isOfProcess || (await this.#isRunningOn(container))) return;
+    throw new EngineError(
+      'conflict',
+      `container ${container.id} ended while its files were copied, and what was mounted in it went away: copy again`,
+    );
+  }
+
+  async #isRunningOn(container: Container): Promise<boolean> {
+    if (container.mounts.length === 0) return true; // then nothing went away
+    await using root = runningRoot(this.#context, container);
+    return root !== undefined;
   }
 }

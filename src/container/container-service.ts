@@ -469,9 +469,11 @@ export class ContainerService {
     if (isPaused) {
       checkPause(container);
       this.#context.runtime.pause(id);
+      this.#context.faults.reach('pause.1-frozen');
     } else {
       checkUnpause(container);
       this.#context.runtime.resume(id);
+      this.#context.faults.reach('unpause.1-thawed');
     }
     const state = nextState(container.state, { type: isPaused ? 'paused' : 'unpaused' });
     emitContainerEvent(

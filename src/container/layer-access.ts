@@ -6,6 +6,8 @@ import type { Snapshotter } from '#snapshot/snapshotter';
 import type { FileChange } from '#store/jail-jobs';
 import type { JailPool } from '#store/jail-pool';
 import type { Container } from './container.ts';
+import type { ContainerContext } from './context.ts';
+import { containerNotFound } from './errors.ts';
 
 export interface LayerAccessDeps {
   readonly snapshots: Pick<Snapshotter, 'directories'>;
@@ -59,6 +61,15 @@ export function checkReadable({ id, state: { status } }: Container, verb: 'commi
     throw new EngineError('conflict', `You cannot ${verb} container ${id} which is being removed`);
   if (status === 'dead')
     throw new EngineError('conflict', `You cannot ${verb} container ${id} which is Dead`);
+}
+
+/**
+ * After its files were read: those that were deleted with their container are missing in what was read, which must not look complete.
+ *
+ * @throws {EngineError} `notFound` for one that was removed meanwhile.
+ */
+export function checkThere({ index }: Pick<ContainerContext, 'index'>, id: string): void {
+  if (index.find(id)?.id !== id) throw containerNotFound(id);
 }
 
 /** In one step with finding them: a layer that is packed meanwhile is mounted anew, and would be empty for a moment. */

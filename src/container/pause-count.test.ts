@@ -22,13 +22,23 @@ function setUp() {
 
 describe('PauseCount', () => {
   test('the first pauses, the last lets go on, also when they come at once', async () => {
-    const { log, count, pause, unpause } = setUp();
-    assert.deepEqual(await Promise.all([count.hold('a', pause), count.hold('a', pause)]), [true, true]);
-    assert.deepEqual(log, ['pause']);
+    const { log, count, pause, unpause, nothing } = setUp();
+    assert.deepEqual(await Promise.all([count.hold('a', pause), count.hold('a', nothing)]), [true, true]);
+    assert.deepEqual(log, ['pause', 'nothing']);
     await count.release('a', unpause);
-    assert.deepEqual(log, ['pause']);
+    assert.deepEqual(log, ['pause', 'nothing']);
     await Promise.all([count.release('a', unpause), count.hold('a', pause)]);
-    assert.deepEqual(log, ['pause', 'unpause', 'pause']);
+    assert.deepEqual(log, ['pause', 'nothing', 'unpause', 'pause']);
+  });
+
+  test('one that was started anew while it was held is paused for the next, too', async () => {
+    const { log, count, pause, unpause } = setUp();
+    await count.hold('a', pause);
+    await count.hold('a', pause);
+    assert.deepEqual(log, ['pause', 'pause']);
+    await count.release('a', unpause);
+    await count.release('a', unpause);
+    assert.deepEqual(log, ['pause', 'pause', 'unpause']);
   });
 
   test('what needs no pausing is not held', async () => {

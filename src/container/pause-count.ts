@@ -12,7 +12,8 @@ export class PauseCount {
   async hold(id: string, pause: () => Promise<boolean>): Promise<boolean> {
     using _lock = await this.#locks.lock(id);
     const count = this.#counts.get(id) ?? 0;
-    if (count === 0 && !(await pause())) return false;
+    const isPaused = await pause(); // also when it was for others: it may have been started anew since
+    if (count === 0 && !isPaused) return false;
     this.#counts.set(id, count + 1);
     return true;
   }

@@ -42,8 +42,10 @@ export async function restoreContainers(
   for (const container of context.index.all()) {
     const { status } = container.state;
     if (status !== 'running' && status !== 'paused') continue;
-    if (context.runtime.state(container.id).status === 'running') running.push(container);
-    else if (!hasExited.has(container.id)) lost.push(lostExit(container));
+    if (context.runtime.state(container.id).status === 'running') {
+      agreeOnPause(context, container);
+      running.push(container);
+    } else if (!hasExited.has(container.id)) lost.push(lostExit(container));
   }
   context.logger.info('containers restored', {
     total: context.index.all().length,
@@ -51,6 +53,16 @@ export async function restoreContainers(
     lost: lost.length,
   });
   return { running, lost };
+}
+
+/** An engine that ended between the kernel's part of a pause, or of its end, and the row: the row holds. */
+function agreeOnPause({ runtime, logger }: ContainerContext, { id, state }: Container): void {
+  try {
+    if (state.status === 'paused') runtime.pause(id);
+    else runtime.resume(id);
+  } catch (error) {
+    logger.warn('cannot make a container as paused as its record says', { container: id, error });
+  }
 }
 
 function lostExit({ id }: Container): ProcessExit {

@@ -27,6 +27,8 @@ export interface RootView extends AsyncDisposable {
   readonly fd: number;
   /** Made only to be read: it does not show what could be written. */
   readonly isForReading: boolean;
+  /** That of a process: what is mounted in it goes away when the process ends. */
+  readonly isOfProcess: boolean;
 }
 
 /** fcntl.h; Node does not have it */
@@ -46,7 +48,7 @@ export function runningRoot(context: ContainerContext, container: Container): Ro
   }
   // It was that process, and no later one of the same number.
   const isOurs = cgroupPids(context.host.cgroups, cgroupPath(container)).includes(pid);
-  if (isOurs) return viewOf(fd, { isForReading: false });
+  if (isOurs) return viewOf(fd, { isForReading: false, isOfProcess: true });
   closeSync(fd);
   return undefined;
 }
@@ -85,7 +87,7 @@ export async function stoppedRoot(
     }
   }
   for (const [mount, source] of sources.found) bindAt(context, user, mount, { source, isWritable });
-  return viewOf(cloneMountTree(target), { isForReading: !isWritable });
+  return viewOf(cloneMountTree(target), { isForReading: !isWritable, isOfProcess: false });
 }
 
 /** Below the folder of bundles: the sweep at the next start knows how to clear it. */
@@ -221,11 +223,11 @@ function openPlace(root: string, destination: string): number | undefined {
 }
 
 /** The last one to let go of an overlay waits for what is dirty in it: that is another thread. */
-function viewOf(fd: number, { isForReading }: Pick<RootView, 'isForReading'>): RootView {
+function viewOf(fd: number, kind: Pick<RootView, 'isForReading' | 'isOfProcess'>): RootView {
   let isOpen = true;
   return {
     fd,
-    isForReading,
+    ...kind,
     [Symbol.asyncDispose]: async () => {
       if (!isOpen) return;
       isOpen = false;

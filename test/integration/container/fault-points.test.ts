@@ -48,6 +48,7 @@ async function live(daemon: TestDaemon): Promise<void> {
   assert.equal((await daemon.call('POST', '/quai/containers/subject/ports', change)).status, 200);
   const limits = { Memory: 64 * 2 ** 20, PidsLimit: 50 };
   assert.equal((await daemon.call('POST', '/containers/subject/update', limits)).status, 200);
+  assert.equal((await daemon.call('POST', '/commit?container=subject&pause=1')).status, 201);
   assert.equal((await daemon.call('POST', '/containers/subject/stop?t=0')).status, 204);
   assert.equal((await daemon.call('POST', '/containers/subject/start')).status, 204);
   assert.equal((await daemon.call('DELETE', '/containers/subject?force=1&v=1')).status, 204);
