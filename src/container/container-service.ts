@@ -20,7 +20,7 @@ import type {
 } from './container.ts';
 import { ContainerFiles } from './container-files.ts';
 import { filterContainers, prunable } from './container-filter.ts';
-import { checkExec, checkPause, checkUnpause, isAlive, nextState } from './container-machine.ts';
+import { checkExec, isAlive, nextState } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
 import { ContainerStats } from './container-stats.ts';
 import { containerView, detailedView } from './container-view.ts';
@@ -32,6 +32,7 @@ import { handleExit } from './exit-handler.ts';
 import { containerLogs } from './log-access.ts';
 import { requireValidName } from './name-generator.ts';
 import { connectNetwork, disconnectNetwork, dropUnwantedEndpoints } from './network-change.ts';
+import { setPaused } from './pauser.ts';
 import { changePorts, type PortChange, redoPorts } from './port-change.ts';
 import { listProcesses, type ProcessList } from './process-list.ts';
 import { removeContainer } from './remover.ts';
@@ -465,22 +466,7 @@ export class ContainerService {
   async #setPaused(reference: string, isPaused: boolean): Promise<void> {
     const { id } = this.#context.index.get(reference);
     using _lock = await this.#context.locks.lock(id);
-    const container = this.#context.index.get(id);
-    if (isPaused) {
-      checkPause(container);
-      this.#context.runtime.pause(id);
-      this.#context.faults.reach('pause.1-frozen');
-    } else {
-      checkUnpause(container);
-      this.#context.runtime.resume(id);
-      this.#context.faults.reach('unpause.1-thawed');
-    }
-    const state = nextState(container.state, { type: isPaused ? 'paused' : 'unpaused' });
-    emitContainerEvent(
-      this.#context,
-      this.#context.index.update(id, { state }),
-      isPaused ? 'pause' : 'unpause',
-    );
+    await setPaused(this.#context, this.#context.index.get(id), isPaused);
   }
 
   #view(container: Container): ContainerView {

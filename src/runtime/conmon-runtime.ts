@@ -5,7 +5,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
-import { liftPidsLimit, setFrozen } from '#sys/cgroup-control';
+import { isFrozen, liftPidsLimit, setFrozen } from '#sys/cgroup-control';
 import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { CgroupMoveWait } from '#sys/cgroup-move-wait';
 import { adoptOrphans } from '#sys/orphans';
@@ -129,6 +129,11 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
 
   resume(id: string): void {
     this.#freeze(id, false);
+  }
+
+  isPaused(id: string): boolean {
+    const record = this.#context.records.find(id);
+    return !record || isFrozen(this.#context.cgroups, record.cgroupsPath);
   }
 
   async update(

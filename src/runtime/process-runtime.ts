@@ -139,6 +139,8 @@ export interface ProcessRuntime {
   /** Freezes or thaws all processes. */
   pause(id: string): void;
   resume(id: string): void;
+  /** Whether all processes have stopped: a moment after {@link pause}. Also true of one that is gone. */
+  isPaused(id: string): boolean;
 
   /**
    * Gives a running container other limits: `resources` as in its specification, only what changes.

@@ -42,6 +42,20 @@ export function setFrozen(support: CgroupSupport, path: string, isFrozen: boolea
   return tryWrite(join(directory, file), isFrozen ? frozen : thawed);
 }
 
+/** Whether all its processes have stopped, which takes a moment after {@link setFrozen}. Also true of a group that is gone. */
+export function isFrozen(support: CgroupSupport, path: string): boolean {
+  const directory = cgroupDirectory(support, path, 'freezer');
+  if (directory === undefined) return true;
+  const [file, thawing] =
+    support.version === 2 ? ['cgroup.events', /^frozen 0$/m] : (['freezer.state', /^(?!FROZEN)/] as const);
+  try {
+    return !thawing.test(readFileSync(join(directory, file), 'utf8'));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return true;
+    throw error;
+  }
+}
+
 /** Lets a group have as many processes as the groups above it may. The file is the same in both versions. */
 export function liftPidsLimit(support: CgroupSupport, path: string): void {
   const directory = cgroupDirectory(support, path, 'pids');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { cgroupDirectories, cgroupDirectory, detectCgroups } from './cgroup.ts';
-import { cgroupPids, setFrozen } from './cgroup-control.ts';
+import { cgroupPids, isFrozen, setFrozen } from './cgroup-control.ts';
 import { readCgroupStats, readOomKills } from './cgroup-stats.ts';
 
 test('detectCgroups() understands a pure v2 host', () => {
@@ -127,6 +127,18 @@ test('setFrozen() writes what the version understands', () => {
   assert.equal(readFileSync(join(unified.root, 'cgroup/q/c/cgroup.freeze'), 'utf8'), '1');
   assert.equal(setFrozen(detectCgroups(unified.sources), '/q/gone', true), false);
   assert.ok(!existsSync(join(unified.root, 'cgroup/q/gone')));
+});
+
+test('isFrozen() is what the kernel says, and true of what is gone', () => {
+  using unified = unifiedHost({
+    'cgroup/q/a/cgroup.events': 'populated 1\nfrozen 0\n',
+    'cgroup/q/b/cgroup.events': 'populated 1\nfrozen 1\n',
+  });
+  const support = detectCgroups(unified.sources);
+  assert.deepEqual(
+    ['/q/a', '/q/b', '/q/gone'].map(path => isFrozen(support, path)),
+    [false, true, true],
+  );
 });
 
 function unifiedHost(files: Record<string, string> = {}) {
