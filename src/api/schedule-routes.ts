@@ -41,7 +41,11 @@ export function scheduleRoutes(schedules: ScheduleApi): Route[] {
       },
     ),
     route('DELETE', '/quai/volumes/{name}/schedules/{id}', {}, ({ params }) => {
-      schedules.remove(params.name, params.id);
+      schedules.remove(params.id, params.name);
+      return reply.noContent();
+    }),
+    route('DELETE', '/quai/volume-schedules/{id}', {}, ({ params }) => {
+      schedules.remove(params.id);
       return reply.noContent();
     }),
   ];

@@ -2,6 +2,11 @@ import { notImplemented } from '#base/errors';
 import { type Route, route } from '#http/route';
 import { DOCKER_ROUTES, UNDESCRIBED_ROUTES } from './docker-routes.ts';
 
+/** What `docker build` asks for, without BuildKit and with it. */
+const BUILDING = ['POST /build', 'POST /session', 'POST /grpc'];
+const BUILD_HINT =
+  'Build elsewhere into an archive (docker save, podman save), then: docker load -i FILE.tar';
+
 /** A route that says so for each method and path of the Engine API that `served` leaves out: 501, never 404. */
 export function unservedRoutes(served: readonly Route[]): Route[] {
   const known = new Set(served.map(({ method, pattern }) => shape(`${method} ${pattern}`)));
@@ -10,7 +15,7 @@ export function unservedRoutes(served: readonly Route[]): Route[] {
     .map(endpoint => {
       const [method = '', pattern = ''] = endpoint.split(' ', 2);
       return route(method, pattern, {}, () => {
-        throw notImplemented(endpoint);
+        throw notImplemented(BUILDING.includes(endpoint) ? `${endpoint}. ${BUILD_HINT}` : endpoint);
       });
     });
 }

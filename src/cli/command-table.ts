@@ -119,18 +119,19 @@ export const commands: readonly CommandEntry[] = [...commonCommands, ...otherCom
 /** What Docker's CLI does without the engine, or through what ours serves. */
 const DOCKER_CAN = 'docker';
 const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
+const COMPOSE = 'docker-compose does it with this engine: DOCKER_HOST=HOST docker-compose WORDS';
 const BUILD = 'Build elsewhere into an archive (docker save, podman save), then: quai load -i FILE.tar';
 
 /**
  * Commands and groups of the Docker CLI that we do not have, so that they are not taken for slips of the pen, each with what
- * helps instead, `DOCKER_CAN`, or nothing.
+ * helps instead, `DOCKER_CAN`, or nothing. HOST stands for the engine's address, WORDS for the words after the command.
  */
 export const missingCommands: Readonly<Record<string, string>> = {
   build: BUILD,
   builder: BUILD,
   buildx: BUILD,
   checkpoint: '',
-  compose: '',
+  compose: COMPOSE,
   config: NO_SWARM,
   context: 'The engine is chosen by --host, QUAI_HOST or DOCKER_HOST.',
   node: NO_SWARM,

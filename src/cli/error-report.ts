@@ -1,11 +1,12 @@
 import { messageOf } from '#base/errors';
 import { plainLines } from '#base/plain-text';
-import { ApiError, ConnectionError } from '#client/api-error';
+import { ApiError, ConnectionError, LostConnectionError } from '#client/api-error';
 import { CliError, UsageError } from './cli-error.ts';
 import type { Command } from './command.ts';
 import type { CliContext, OutputStream } from './context.ts';
 import { accessSteps, socketFacts } from './socket-access.ts';
 import { hasCurlyQuotes } from './spelling.ts';
+import { startFacts, startStep } from './start-step.ts';
 
 export interface Failure {
   readonly command: Command | undefined;
@@ -46,6 +47,9 @@ function describe(error: unknown, { command }: Failure): string[] {
 export function explain(error: unknown): string {
   if (error instanceof ApiError) return `Error response from daemon: ${error.message}`;
   if (error instanceof ConnectionError) return explainConnection(error);
+  if (error instanceof LostConnectionError) {
+    return `${error.message}: containers run on without it; call this again when it is back`;
+  }
   if (error instanceof Error && (error.name === 'TemplateError' || error.name === 'UnknownNameError')) {
     return `template: ${error.message}`;
   }
@@ -74,7 +78,8 @@ function explainConnection({ address, code }: ConnectionError): string {
   }
   return [
     `Cannot connect to the Quai daemon at ${address}. Is the quai daemon running?`,
-    'Start it with: sudo quai daemon. Another engine can be chosen with --host, QUAI_HOST or DOCKER_HOST.',
+    `Start it with: ${startStep(address, startFacts())}`,
+    'Another engine can be chosen with --host, QUAI_HOST or DOCKER_HOST.',
   ].join('\n');
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { ConnectionError } from '#client/api-error';
+import { ConnectionError, LostConnectionError } from '#client/api-error';
 import type { Transport } from '#client/transport';
 import { quai } from './fake-cli.ts';
 
@@ -34,7 +34,10 @@ for (const [line, expected] of [
   ],
   ['frobnicate', /^quai: unknown command: quai frobnicate\n\nRun 'quai --help'/],
   ['checkpoint ls', /^not implemented yet: quai checkpoint\n$/],
-  ['compose up', /^not implemented yet: quai compose\n$/],
+  [
+    '-H /x.sock compose up -d',
+    /^not implemented yet: quai compose\ndocker-compose does it with this engine: DOCKER_HOST=unix:\/\/\/x\.sock docker-compose up -d\n$/,
+  ],
   ['daemon', /'daemon' is a command of the launcher/],
   ['--context x ps', /^not implemented: --context; choose the engine with --host\n$/],
 ] as const) {
@@ -93,6 +96,23 @@ for (const [code, expected] of [
     assert.equal((await quai('run busybox', {}, { transport })).status, 125);
   });
 }
+
+test('an answer that was cut short says that containers run on', async () => {
+  const transport: Transport = {
+    address: 'unix:///x',
+    request: async () => {
+      throw new LostConnectionError('the engine cut its answer short');
+    },
+    hijack: () => Promise.reject(new Error('not asked')),
+    close: () => undefined,
+  };
+  const { status, err } = await quai('wait web', {}, { transport });
+  assert.equal(status, 1);
+  assert.match(
+    err,
+    /^the engine cut its answer short: containers run on without it; call this again when it is back\n$/,
+  );
+});
 
 test('nothing at a TCP address is no reason to start a daemon, which listens on Unix sockets', async () => {
   const fail = async (): Promise<never> => {

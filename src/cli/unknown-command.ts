@@ -30,7 +30,11 @@ function explanation(name: string, words: readonly string[], host: string, aroun
   }
   if (Object.hasOwn(missingCommands, name)) {
     const lines = [`not implemented yet: quai ${name}`];
-    if (!isForDocker(name)) return [...lines, ...(missingCommands[name] ? [missingCommands[name]] : [])];
+    if (!isForDocker(name)) {
+      const hint = missingCommands[name] ?? '';
+      const said = hint.replace('HOST ', () => `${host} `).replace('WORDS', () => words.slice(1).join(' '));
+      return hint === '' ? lines : [...lines, said.trimEnd()];
+    }
     if (hasProgram('docker', around.env)) {
       lines.push(`The docker CLI on this machine can do it: docker -H ${host} ${words.join(' ')}`);
     }

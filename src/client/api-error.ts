@@ -22,6 +22,12 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The engine went away in the middle of an answer, or before it. What it had been asked may be done or not. */
+export class LostConnectionError extends Error {
+  override readonly name = 'LostConnectionError';
+  readonly code = 'ECONNRESET';
+}
+
 export function isStatus(error: unknown, status: number): error is ApiError {
   return error instanceof ApiError && error.status === status;
 }

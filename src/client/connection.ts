@@ -1,5 +1,7 @@
 import type { NetConnectOpts, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { codeOf } from '#base/errors';
+import { LostConnectionError } from './api-error.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { type BodyFraming, parseReplyHead, type ReplyHead } from './http-message.ts';
 
@@ -26,8 +28,13 @@ export class Connection {
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest) return rest;
-    const { done, value } = await this.#chunks.next();
-    return done ? undefined : value;
+    try {
+      const { done, value } = await this.#chunks.next();
+      return done ? undefined : value;
+    } catch (cause) {
+      if (!['ECONNRESET', 'EPIPE'].includes(codeOf(cause) ?? '')) throw cause;
+      throw new LostConnectionError('the connection to the engine was lost', { cause });
+    }
   }
 
   /** The bytes are read again with the next {@link read}. */
@@ -39,7 +46,7 @@ export class Connection {
     let bytes: Buffer = Buffer.alloc(0);
     for (;;) {
       const chunk = await this.read();
-      if (!chunk) throw Object.assign(new Error('the engine closed the connection'), { code: 'ECONNRESET' });
+      if (!chunk) throw new LostConnectionError('the engine closed the connection');
       bytes =
         bytes.length > 0
           ? Buffer.concat([bytes, chunk])
@@ -108,7 +115,7 @@ export class Connection {
 }
 
 function cutShort(): never {
-  throw Object.assign(new Error('the engine cut its answer short'), { code: 'ECONNRESET' });
+  throw new LostConnectionError('the engine cut its answer short');
 }
 
 async function drained(socket: Socket): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { describe, test } from 'node:test';
 import { EngineError } from '#base/errors';
 import { silentLogger } from '#base/logger';
@@ -6,10 +7,11 @@ import { BackupSchedules } from './backup-schedules.ts';
 import { migrated } from './fake-volume-deps.ts';
 import { ScheduleTable } from './schedule-table.ts';
 
+const DIRECTORY = tmpdir();
 const HOUR_MS = 3_600_000;
 const WISH = {
   cron: '0 * * * *',
-  directory: '/backups',
+  directory: DIRECTORY,
   artifact: '',
   login: {},
   keep: 3,
@@ -56,7 +58,7 @@ describe('BackupSchedules', () => {
     clock.now += 5 * HOUR_MS;
     await schedules.runDue();
     await schedules.runDue();
-    assert.deepEqual(log, ['data to /backups keep 3']);
+    assert.deepEqual(log, [`data to ${DIRECTORY} keep 3`]);
     assert.equal(schedules.list('data')[0]?.lastRunAt, clock.now);
     clock.now += HOUR_MS;
     await schedules.runDue();
@@ -103,18 +105,19 @@ describe('BackupSchedules', () => {
     schedules.add('data', { ...WISH, keep: 0, pauses: true });
     clock.now += HOUR_MS;
     await schedules.runDue();
-    assert.deepEqual(log, ['pause users of data', 'data to /backups keep undefined']);
+    assert.deepEqual(log, ['pause users of data', `data to ${DIRECTORY} keep undefined`]);
     assert.equal(schedules.list('data')[0]?.lastError, 'disk gone');
     await schedules.runDue(); // not before it is due again
     assert.equal(log.length, 2);
   });
 
-  test('add() refuses what is never due, no schedule, no path, an unknown volume and too many', () => {
+  test('add() refuses what is never due, no schedule, no path, no directory, an unknown volume and too many', () => {
     const { schedules } = setUp();
     for (const [volume, change, kind] of [
       ['data', { cron: '0 0 30 2 *' }, 'invalid'],
       ['data', { cron: 'often' }, 'invalid'],
       ['data', { directory: 'backups' }, 'invalid'],
+      ['data', { directory: `${DIRECTORY}/nope/nope` }, 'invalid'],
       ['nope', {}, 'notFound'],
     ] as const) {
       assert.throws(() => schedules.add(volume, { ...WISH, ...change }), { kind });
@@ -127,10 +130,13 @@ describe('BackupSchedules', () => {
     const { schedules } = setUp();
     const { id } = schedules.add('data', WISH);
     schedules.add('other', WISH);
-    assert.throws(() => schedules.remove('other', id), { kind: 'notFound' });
-    schedules.remove('data', id);
+    assert.throws(() => schedules.remove(id, 'other'), { kind: 'notFound' });
+    schedules.remove(id, 'data');
     assert.deepEqual(schedules.list('data'), []);
-    assert.equal(schedules.list('other').length, 1);
+    const [other] = schedules.list('other');
+    schedules.remove(other?.id ?? '');
+    assert.deepEqual(schedules.listAll(), []);
+    assert.throws(() => schedules.remove(id), { kind: 'notFound', message: `there is no schedule "${id}"` });
   });
 
   test('close() ends it, also before it was started', async () => {

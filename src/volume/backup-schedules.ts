@@ -1,11 +1,10 @@
-import { isAbsolute } from 'node:path';
 import { nextDue, parseCron } from '#base/cron';
 import { EngineError, messageOf } from '#base/errors';
 import { newId, shortId } from '#base/ids';
 import type { Logger } from '#base/logger';
 import { type ArtifactBackups, checkBackupName } from './artifact-backups.ts';
 import type { BackupSchedule, ScheduleTable } from './schedule-table.ts';
-import type { VolumeBackups } from './volume-backups.ts';
+import { checkDirectory, type VolumeBackups } from './volume-backups.ts';
 
 export type ScheduleWish = Pick<
   BackupSchedule,
@@ -45,7 +44,7 @@ export class BackupSchedules {
     this.#now = deps.now ?? Date.now;
   }
 
-  /** @throws {EngineError} `invalid` for a schedule that is none or never due, `notFound` for the volume. */
+  /** @throws {EngineError} `invalid` for a schedule that is none or never due and for a place that no backup goes to, `notFound` for the volume. */
   add(volume: string, wish: ScheduleWish): BackupSchedule {
     this.#deps.requireVolume(volume);
     checkPlace(wish);
@@ -78,10 +77,12 @@ export class BackupSchedules {
     return this.#deps.table.all();
   }
 
-  /** @throws `notFound`. */
-  remove(volume: string, id: string): void {
-    if (!this.list(volume).some(schedule => schedule.id === id)) {
-      throw new EngineError('notFound', `volume ${volume} has no schedule "${id.slice(0, 100)}"`);
+  /** @param volume that it must be of; absent: any. @throws `notFound`. */
+  remove(id: string, volume?: string): void {
+    const all = volume === undefined ? this.listAll() : this.list(volume);
+    if (!all.some(schedule => schedule.id === id)) {
+      const where = volume === undefined ? 'there is' : `volume ${volume} has`;
+      throw new EngineError('notFound', `${where} no schedule "${id.slice(0, 100)}"`);
     }
     this.#deps.table.delete(id);
   }
@@ -159,12 +160,7 @@ function checkPlace({ directory, artifact, keep }: ScheduleWish): void {
     if (directory !== '')
       throw new EngineError('invalid', 'a backup goes into a Directory, or is an Artifact');
     checkBackupName(artifact, keep > 0 ? keep : undefined);
-  } else if (!isAbsolute(directory)) {
-    throw new EngineError(
-      'invalid',
-      `"${directory}" is no absolute path of a directory of the engine's host`,
-    );
-  }
+  } else checkDirectory(directory);
 }
 
 function dueAfter(cron: string, afterMs: number): number | undefined {

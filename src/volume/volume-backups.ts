@@ -82,7 +82,8 @@ export class VolumeBackups {
   }
 }
 
-function checkDirectory(directory: string): void {
+/** @throws {EngineError} `invalid` for a directory that backups cannot be put into. */
+export function checkDirectory(directory: string): void {
   const isThere = isAbsolute(directory) && statSync(directory, { throwIfNoEntry: false })?.isDirectory();
   if (!isThere) {
     throw new EngineError(

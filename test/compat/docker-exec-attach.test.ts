@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { until } from '../support/until.ts';
 import { compatEngine, skip } from './compat-engine.ts';
-import { liveDocker } from './live-program.ts';
+import { LiveProgram, liveDocker } from './live-program.ts';
+
+const QUAI = fileURLToPath(new URL('../../quai', import.meta.url));
 
 const engine = compatEngine();
 
@@ -203,4 +206,24 @@ test('containers that a new engine adopted can be attached to, executed in and s
   await engine.ok('stop', 'kept');
   assert.equal(await client.ended(), 4);
   assert.equal(await engine.inspect('kept', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 4');
+});
+
+test('quai exec and quai logs -f whose engine is killed say that what they showed runs on', {
+  skip,
+}, async () => {
+  await engine.started('alone', 'busybox', 'sleep', '1000');
+  const env = engine.daemon.clientEnv;
+  await using exec = new LiveProgram(QUAI, ['exec', 'alone', 'sh', '-c', 'echo in; exec sleep 999'], env);
+  await using logs = new LiveProgram(QUAI, ['logs', '-f', 'alone'], env);
+  await exec.shows(/in\n/);
+  await engine.daemon.kill9();
+  assert.equal(await exec.ended(), 125);
+  assert.match(
+    exec.stderr,
+    /^lost the connection to the engine while the command ran in container alone; it runs on/,
+  );
+  assert.equal(await logs.ended(), 1);
+  assert.match(logs.stderr, /containers run on without it; call this again when it is back\n$/);
+  await engine.daemon.start();
+  assert.match(await engine.ok('top', 'alone'), /sleep 999/);
 });

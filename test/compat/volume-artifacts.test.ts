@@ -132,7 +132,7 @@ describe('backups of volumes in a registry', { skip }, () => {
     const id = await quai('volume', 'schedule', '--keep', '1', 'db', '@hourly', place);
     const table = await quai('volume', 'schedule');
     assert.match(table, /^ID\s+VOLUME\s+SCHEDULE\s+TARGET\s+NEXT RUN\s+LAST RUN\s+LAST ERROR\n/);
-    assert.match(table, new RegExp(`\\n${id}\\s+db\\s+@hourly\\s+${place}\\s+\\d{4}-`));
+    assert.match(table, new RegExp(`\\n${id}\\s+db\\s+@hourly\\s+${place}\\s+(in|now) `));
     const { body } = await daemon.call('GET', '/quai/volume-schedules');
     assert.doesNotMatch(JSON.stringify(body), /canary|ann/);
 

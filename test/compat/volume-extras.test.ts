@@ -196,8 +196,13 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     const backups = join(folder, 'planned');
     mkdirSync(backups);
     assert.match(await refused('volume', 'schedule', 'planned', 'often', backups), /"often" is no schedule/);
+    const missing = join(folder, 'missing');
+    assert.match(
+      await refused('volume', 'schedule', 'planned', '@daily', missing),
+      /missing" is no directory of the engine's host: make it, or mount what it is on/,
+    );
     const id = await quai('volume', 'schedule', '--keep', '2', 'planned', '@hourly', backups);
-    const row = new RegExp(`\\n${id} +planned +@hourly +${backups} +\\d{4}-`);
+    const row = new RegExp(`\\n${id} +planned +@hourly +${backups} +(in|now) `);
     assert.match(await quai('volume', 'schedule', 'planned'), row);
     assert.match(await quai('volume', 'schedule'), row);
     await daemon.kill9();
@@ -211,7 +216,7 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     assert.equal(await read('again'), 'data');
     await quai('volume', 'rename', 'planned', 'renamed');
     assert.match(await quai('volume', 'schedule', 'renamed'), /@hourly/);
-    await quai('volume', 'schedule', '--remove', id, 'renamed');
+    await quai('volume', 'schedule', '--remove', id);
     assert.equal(await quai('volume', 'schedule', '-q', 'renamed'), '');
     await docker('volume', 'rm', 'renamed', 'again');
   });

@@ -3,10 +3,37 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { ConnectionError } from '#client/api-error';
 import type { FakeRoutes } from '#client/fake-transport';
 import { parseJson } from '#client/json';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { frame, quai } from '../fake-cli.ts';
+
+test('exec whose engine goes away says that the command runs on, and ends with 125', async () => {
+  const { status, err } = await quai('exec web sleep 9', {
+    'POST /containers/web/exec': { status: 201, body: { Id: 'e1' } },
+    'POST /exec/e1/start': {},
+    'GET /exec/e1/json': () => {
+      throw new ConnectionError('unix:///x', 'ECONNREFUSED');
+    },
+  });
+  assert.equal(status, 125);
+  assert.match(err, /^lost the connection to the engine while the command ran in container web; it runs on/);
+  assert.match(err, /\n.+ {2}quai top web\n$/);
+});
+
+test('volume schedule: when the next one is due, and removal by ID alone', async () => {
+  const schedule = { ID: 'a1', Volume: 'data', Schedule: '@daily', Directory: '/srv' };
+  const times = { NextRun: '2026-01-02T03:00:00.000Z', LastRun: '2026-01-01T23:58:00.000Z' };
+  const routes = {
+    'GET /quai/volume-schedules': { body: { Schedules: [{ ...schedule, ...times }] } },
+    'DELETE /quai/volume-schedules/a1': { status: 204 },
+  };
+  const { out } = await quai('volume schedule', routes);
+  assert.match(out, /\na1 +data +@daily +\/srv +in 3 hours +2 minutes ago *\n$/);
+  const removed = await quai('volume schedule --remove a1', routes);
+  assert.deepEqual([removed.status, removed.out], [0, 'a1\n']);
+});
 
 test('exec ends as its command did', async () => {
   const routes: FakeRoutes = {

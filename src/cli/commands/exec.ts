@@ -1,3 +1,4 @@
+import { ConnectionError, LostConnectionError } from '#client/api-error';
 import type { Json } from '#client/json';
 import { flagAt, numberAt, textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
@@ -45,13 +46,13 @@ export const exec = command({
       await context.client.call('POST', `/exec/${id}/start`, { body: { Detach: true, Tty: options.tty } });
       return 0;
     }
-    return runAttached(context, id, options, detachKeys);
+    return runAttached(context, { container, id }, options, detachKeys);
   },
 });
 
 async function runAttached(
   context: CliContext,
-  id: string,
+  { container, id }: { readonly container: string; readonly id: string },
   options: ExecFlags,
   detachKeys: Uint8Array,
 ): Promise<number> {
@@ -64,7 +65,20 @@ async function runAttached(
       : undefined;
   const session = { tty: options.tty, stdin: options.interactive, detachKeys };
   const end = await runSession(connection, context, session);
-  return end === 'detached' ? 0 : exitStatus(await client.call('GET', `/exec/${id}/json`));
+  if (end === 'detached') return 0;
+  try {
+    return exitStatus(await client.call('GET', `/exec/${id}/json`));
+  } catch (cause) {
+    if (!(cause instanceof ConnectionError || cause instanceof LostConnectionError)) throw cause;
+    throw new CliError(lostText(container), 125, { cause });
+  }
+}
+
+function lostText(container: string): string {
+  return [
+    `lost the connection to the engine while the command ran in container ${container}; it runs on without a client`,
+    `See after it when the engine is back:  quai top ${container}`,
+  ].join('\n');
 }
 
 function exitStatus(exec: Json): number {

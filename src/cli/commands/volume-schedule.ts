@@ -3,6 +3,7 @@ import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { formatHelp } from '../format/format-help.ts';
+import { humanDuration, localTime } from '../format/human.ts';
 import type { Row } from '../format/row.ts';
 import { type Listing, renderRows } from '../format/row-writer.ts';
 import { artifactName, registryAccess } from '../volume-artifact.ts';
@@ -36,14 +37,15 @@ export const schedule = command({
   },
   args: { min: 0, max: 3 },
   async run(context, { flags, args: [volume, cron, place] }) {
-    const { client, print, stdout } = context;
+    const { client, print, stdout, now } = context;
     if (flags.remove) {
-      if (volume === undefined) throw new CliError('which volume has the schedule that is to be removed?');
-      await client.call('DELETE', pathOf(volume, `schedules/${encodeURIComponent(flags.remove)}`));
+      const id = encodeURIComponent(flags.remove);
+      const path = volume === undefined ? `/quai/volume-schedules/${id}` : pathOf(volume, `schedules/${id}`);
+      await client.call('DELETE', path);
       print(flags.remove);
     } else if (volume === undefined || cron === undefined) {
       const path = volume === undefined ? '/quai/volume-schedules' : pathOf(volume, 'schedules');
-      const rows = listAt(await client.call('GET', path), 'Schedules').map(scheduleRow);
+      const rows = listAt(await client.call('GET', path), 'Schedules').map(json => scheduleRow(json, now()));
       stdout.write(await renderRows(rows, listing, flags));
     } else {
       const wish = { Schedule: cron, Keep: flags.keep ?? 0, Pause: flags.pause };
@@ -73,7 +75,9 @@ async function add(
   return await context.client.call('POST', path, { body: { ...wish, Artifact: artifact }, headers });
 }
 
-function scheduleRow(json: Json): Row {
+function scheduleRow(json: Json, now: number): Row {
+  const nextRun = Date.parse(textAt(json, 'NextRun'));
+  const lastRun = Date.parse(textAt(json, 'LastRun'));
   const artifact = textAt(json, 'Artifact');
   return {
     ID: textAt(json, 'ID'),
@@ -82,8 +86,15 @@ function scheduleRow(json: Json): Row {
     Target: artifact === '' ? textAt(json, 'Directory') : `oci://${artifact}`,
     Keep: String(numberAt(json, 'Keep') || 'all'),
     Pause: String(flagAt(json, 'Pause')),
-    NextRun: textAt(json, 'NextRun'),
-    LastRun: textAt(json, 'LastRun'),
+    NextRun: Number.isNaN(nextRun) ? '' : fromNow(nextRun - now),
+    NextRunAt: Number.isNaN(nextRun) ? '' : localTime(nextRun),
+    LastRun: Number.isNaN(lastRun) ? '' : `${humanDuration(now - lastRun)} ago`,
+    LastRunAt: Number.isNaN(lastRun) ? '' : localTime(lastRun),
     LastError: textAt(json, 'LastError'),
   };
+}
+
+function fromNow(ms: number): string {
+  const duration = humanDuration(ms);
+  return ms <= 0 ? 'now' : `in ${duration.charAt(0).toLowerCase()}${duration.slice(1)}`;
 }
