@@ -199,7 +199,7 @@ class Http2Response implements HttpResponse {
       if (this.#isCut()) throw cut(stream, this.#context.signal);
     } finally {
       clearTimeout(timer);
-      if (!stream.readableEnded) stream.close(NGHTTP2_CANCEL);
+      endStream(stream);
     }
   }
 
@@ -225,7 +225,7 @@ class Http2Response implements HttpResponse {
       // nobody waits for it
     } finally {
       clearTimeout(late);
-      if (!stream.readableEnded) stream.close(NGHTTP2_CANCEL);
+      endStream(stream);
     }
   }
 
@@ -237,6 +237,11 @@ class Http2Response implements HttpResponse {
       this.#receivedBytes < this.#length
     );
   }
+}
+
+/** Both its halves: a server that answered before it had the whole body may wait for the rest for ever. */
+function endStream(stream: ClientHttp2Stream): void {
+  if (!stream.readableEnded || !stream.writableEnded) stream.close(NGHTTP2_CANCEL);
 }
 
 interface ResponseContext extends Pick<HttpResponse, 'url' | 'address'> {
