@@ -10,12 +10,26 @@ const waitpid = declare('int waitpid(int pid, _Out_ int *status, int options)');
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
 
+/** Several that end at about the same time are looked for once. */
+const REAP_DELAY_MS = 20;
+let isAdopting = false;
+let soon: NodeJS.Timeout | undefined;
+
 /**
- * Makes this process the parent of what its children leave behind, instead of the host's init. A zombie that nobody
- * reaps keeps its pid name space from ending, and there are hosts whose first process reaps late or never.
+ * Makes this process the parent of what its children leave behind, instead of the host's init, and has them reaped when they end,
+ * whoever waits for that. A zombie that nobody reaps keeps its pid name space from ending, and there are hosts whose first process
+ * reaps late or never.
  */
 export function adoptOrphans(): void {
   check('prctl', prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+  if (isAdopting) return;
+  isAdopting = true;
+  process.on('SIGCHLD', () => {
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      reapOrphans();
+    }, REAP_DELAY_MS).unref();
+  });
 }
 
 /**
