@@ -466,7 +466,19 @@ export class ContainerService {
   async #setPaused(reference: string, isPaused: boolean): Promise<void> {
     const { id } = this.#context.index.get(reference);
     using _lock = await this.#context.locks.lock(id);
-    await setPaused(this.#context, this.#context.index.get(id), isPaused);
+    const container = this.#context.index.get(id);
+    if (!isPaused) {
+      await setPaused(this.#context, container, false);
+      this.#companions.resumed(this.#context.index.get(id));
+      return;
+    }
+    this.#companions.paused(id);
+    try {
+      await setPaused(this.#context, container, true);
+    } finally {
+      const after = this.#context.index.get(id);
+      if (after.state.status === 'running') this.#companions.resumed(after); // it could not be paused
+    }
   }
 
   #view(container: Container): ContainerView {

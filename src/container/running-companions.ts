@@ -28,9 +28,13 @@ export class RunningCompanions implements Disposable {
 
   /** A process was started, or found running after a start of the engine. */
   started(container: Container): void {
-    const { id, config, state } = container;
+    const { state } = container;
     this.#logs.started(container);
-    if (state.status !== 'running') return;
+    if (state.status === 'running') this.resumed(container);
+  }
+
+  /** Its processes go on, or have begun. */
+  resumed({ id, config, state }: Container): void {
     this.#health.start({
       id,
       config,
@@ -45,7 +49,7 @@ export class RunningCompanions implements Disposable {
     this.#logs.stopped(id);
   }
 
-  /** Probes of a frozen container would only fail. */
+  /** Before it is: probes of a frozen container would only fail. */
   paused(id: string): void {
     this.#health.stop(id);
   }
