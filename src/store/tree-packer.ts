@@ -106,11 +106,7 @@ export class TreePacker {
       case S_IFREG:
         return this.#file(parent, last, name);
       case S_IFLNK:
-        return this.#plain(parent, last, {
-          ...attributes(stat, name),
-          type: 'symlink',
-          linkPath: readlinkAt(parent, last).toString('latin1').slice(0, -1),
-        });
+        return this.#symlink(parent, last, attributes(stat, name));
       case S_IFCHR:
       case S_IFBLK:
         return this.#plain(parent, last, {
@@ -142,8 +138,16 @@ export class TreePacker {
     this.#write(TAR_END);
   }
 
+  #symlink(parent: number, last: Buffer, entry: TarEntryInit): void {
+    const target = ifThere(() => readlinkAt(parent, last), 'EINVAL'); // what is no link any more
+    if (!target) return;
+    const linkPath = target.toString('latin1', 0, target.length - 1);
+    this.#plain(parent, last, { ...entry, type: 'symlink', linkPath });
+  }
+
   #plain(parent: number, last: Buffer, entry: TarEntryInit): void {
-    this.#write(tarHeader({ ...entry, xattrs: xattrsOf(entryPath(parent, last)) }));
+    const xattrs = ifThere(() => xattrsOf(entryPath(parent, last)));
+    if (xattrs) this.#write(tarHeader({ ...entry, xattrs }));
   }
 
   #directory(parent: number, last: Buffer, name: string, depth: number): void {
@@ -173,7 +177,9 @@ export class TreePacker {
     try {
       const stat = statFd(fd);
       if (this.#isLinkedBefore(stat, name)) return;
-      const entry = { ...attributes(stat, name), xattrs: xattrsOf(entryPath(parent, last)) };
+      const xattrs = ifThere(() => xattrsOf(entryPath(parent, last)));
+      if (!xattrs) return;
+      const entry = { ...attributes(stat, name), xattrs };
       const segments = segmentsOf(fd, stat);
       if (segments) return this.#sparse(fd, entry, stat.size, segments);
       this.#write(tarHeader({ ...entry, size: stat.size }));
@@ -311,11 +317,11 @@ function xattrsOf(path: string | Buffer): ReadonlyMap<string, Buffer> {
 }
 
 /** `undefined` for what vanished, became something else or has something mounted on it. */
-function ifThere(open: () => number): number | undefined {
+function ifThere<Found>(look: () => Found, ...more: readonly string[]): Found | undefined {
   try {
-    return open();
+    return look();
   } catch (error) {
-    const isGone = isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENXIO');
+    const isGone = isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EXDEV', 'ENXIO', ...more);
     if (isGone || (error instanceof EngineError && error.kind === 'notFound')) return undefined;
     throw error;
   }
