@@ -4,12 +4,12 @@ import { CliError, StreamedError } from './cli-error.ts';
 /** @throws the error of `work`, with another line where `hintFor` knows what helps. */
 export async function hinted<T>(
   work: () => Promise<T>,
-  hintFor: (message: string) => string | undefined,
+  hintFor: (message: string) => string | undefined | Promise<string | undefined>,
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const hint = cause instanceof Error ? hintFor(cause.message) : undefined;
+    const hint = cause instanceof Error ? await hintFor(cause.message) : undefined;
     if (!(cause instanceof Error) || hint === undefined) throw cause;
     const text = `${cause.message}\n${hint}`;
     if (cause instanceof ApiError) throw new ApiError(cause.status, text);

@@ -24,7 +24,7 @@ export async function pullImage(
     platform: platform.toLowerCase() || undefined,
   };
   const headers = await authHeader(context, reference.domain);
-  await withPullHint(reference, () =>
+  await withPullHint(context, reference, () =>
     showProgress(context.client.lines('POST', '/images/create', { query, headers }), out, { quiet }),
   );
 }

@@ -39,7 +39,7 @@ for (const [text, name] of [
   test(`parseContainerName() takes ${text.slice(0, 20)}`, () => assert.equal(parseContainerName(text), name));
 }
 
-for (const text of ['', '/', 'x', '//web', 'a/b', '-web', '_web', 'wéb', 'web ', 'web\n', '..', 'a b']) {
+for (const text of ['', '/', '//web', 'a/b', '-web', '_web', 'wéb', 'web ', 'web\n', '..', 'a b']) {
   test(`parseContainerName() refuses ${JSON.stringify(text)}`, () => {
     assert.throws(() => parseContainerName(text), {
       kind: 'invalid',
@@ -47,6 +47,11 @@ for (const text of ['', '/', 'x', '//web', 'a/b', '-web', '_web', 'wéb', 'web '
     });
   });
 }
+
+test('parseContainerName() says of a single letter that it is too short', () => {
+  for (const text of ['x', '/7'])
+    assert.throws(() => parseContainerName(text), { message: /are allowed: two characters are the least$/ });
+});
 
 test('parseContainerName() refuses what is too long, and keeps its message short', () => {
   for (const text of ['a'.repeat(201), '/'.repeat(1_000_000)]) {

@@ -49,9 +49,10 @@ export function requireValidName(name: string): void {
 }
 
 function invalidName(text: string): EngineError {
+  const words = `Invalid container name (${text.slice(0, LONGEST_NAME)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`;
   return new EngineError(
     'invalid',
-    `Invalid container name (${text.slice(0, LONGEST_NAME)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    /^\/?[a-zA-Z0-9]$/.test(text) ? `${words}: two characters are the least` : words,
   );
 }
 

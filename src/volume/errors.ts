@@ -1,4 +1,5 @@
-import { EngineError } from '#base/errors';
+import { codeOf, EngineError, messageOf } from '#base/errors';
+import type { Volume } from './volume.ts';
 
 /** Longest name quoted in a message; longer ones are cut. */
 const QUOTED_CHARACTERS = 300;
@@ -75,15 +76,25 @@ export function noQuota(name: string, fileSystem: string): EngineError {
   );
 }
 
-export function volumeMountFailed(name: string, mountpoint: string, cause: unknown): EngineError {
+export function volumeMountFailed(
+  { name, mountpoint }: Pick<Volume, 'name' | 'mountpoint'>,
+  { type, source }: { readonly type: string; readonly source: string },
+  cause: unknown,
+): EngineError {
   if (cause instanceof EngineError && cause.kind === 'cancelled') return cause;
   const isThreads = cause instanceof EngineError && cause.kind === 'internal';
   const origin = isThreads ? (cause.cause ?? cause) : cause; // as the kernel says it
-  const reason = origin instanceof Error ? origin.message : String(origin);
+  const code = codeOf(origin);
+  const message = messageOf(origin);
+  const reason =
+    code !== undefined && message.startsWith('mount ') ? `mount ${type} ${source}: ${code}` : message;
+  const step =
+    code === 'ENODEV'
+      ? `this kernel has no file system "${type}": load its module with modprobe, or install the package that has it (such as linux-modules-extra-$(uname -r))`
+      : `check the options of volume "${name}" (type, device, o)`;
   return new EngineError(
     'invalid',
-    `error while mounting volume '${mountpoint}': failed to mount local volume: ${reason}: ` +
-      `check the options of volume "${name}" (type, device, o)`,
+    `error while mounting volume '${mountpoint}': failed to mount local volume: ${reason}: ${step}`,
     { cause },
   );
 }

@@ -79,7 +79,8 @@ function plainTrees(log: string[]): TreeJail {
 function notedMounts(log: string[], mounted: Set<string>): VolumeMounts {
   return {
     mount: (target, { type, source, options }) => {
-      if (type === 'broken') throw new Error('mount: ENODEV');
+      if (type === 'broken')
+        throw Object.assign(new Error('mount {"type":"broken"}: ENODEV'), { code: 'ENODEV' });
       mounted.add(target);
       log.push(`mount ${type} ${source} ${options.join(',')}`.trimEnd());
     },

@@ -107,7 +107,7 @@ export class VolumeMounting {
       await this.#patiently(mounting, name, mountpoint, options);
     } catch (error) {
       this.#table.removeMounter(name, containerId);
-      throw volumeMountFailed(name, mountpoint, error);
+      throw volumeMountFailed({ name, mountpoint }, spec, error);
     }
   }
 

@@ -319,7 +319,8 @@ describe('VolumeService', () => {
     await volumes.create({ name: 'bad', options: { type: 'broken', device: '/dev/nope' } });
     await assert.rejects(volumes.mount('bad', 'c1'), {
       kind: 'invalid',
-      message: /^error while mounting volume '.*\/bad\/_data': failed to mount local volume: mount: ENODEV/,
+      message:
+        /^error while mounting volume '.*\/bad\/_data': failed to mount local volume: mount broken \/dev\/nope: ENODEV: this kernel has no file system "broken": load/,
     });
     assert.equal(deps.db.get('SELECT count(*) AS n FROM volume_mounts')?.['n'], 0);
   });

@@ -152,7 +152,12 @@ describe('options of local volumes, by the Docker command line', { skip }, () =>
       (await engine.refused('run', '--rm', '-v', 'nodisk:/data', 'busybox', 'true')).stderr,
       /failed to mount local volume/,
     );
-    await engine.ok('volume', 'rm', 'layers', 'nodisk');
+    await engine.ok('volume', 'create', '-o', 'type=nosuchfs', '-o', 'device=none', 'unknown');
+    assert.match(
+      (await engine.refused('run', '--rm', '-v', 'unknown:/data', 'busybox', 'true')).stderr,
+      /: mount nosuchfs none: ENODEV: this kernel has no file system "nosuchfs": load its module/,
+    );
+    await engine.ok('volume', 'rm', 'layers', 'nodisk', 'unknown');
   });
 
   test('owner and mode at creation are those of the directory, whatever the image has there', async () => {

@@ -81,6 +81,12 @@ test('what a registry does not have: Docker’s words, and with quai how to look
   const tags = await call('quai', ...hint.split(' ').slice(1));
   assert.match(tags.stdout, /team\/app +1$/m, 'the hint works');
 
+  const absent = `${registry.host}/team/nope`;
+  const noAccess = `There is no repository ${absent}, or no access to it: quai login ${registry.host}`;
+  assert.match(await refusal('quai', 'pull', absent), new RegExp(`manifest unknown\\n${noAccess}$`));
+  const near = await refusal('quai', 'pull', `${registry.host}/other/app`);
+  assert.ok(near.endsWith(`\nLook for its name: quai search ${registry.host}/app`), near);
+
   says({
     status: 403,
     body: '{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}',

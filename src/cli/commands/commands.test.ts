@@ -35,6 +35,25 @@ test('volume schedule: when the next one is due, and removal by ID alone', async
   assert.deepEqual([removed.status, removed.out], [0, 'a1\n']);
 });
 
+test('cp into a container that is not there says so, not that a directory is missing', async () => {
+  const missing = { status: 404, body: { message: 'No such container: nosuch' } };
+  const { status, err } = await quai(['cp', import.meta.filename, 'nosuch:/'], {
+    'HEAD /containers/nosuch/archive': { status: 404 },
+    'GET /containers/nosuch/json': missing,
+  });
+  assert.deepEqual([status, err], [1, 'Error response from daemon: No such container: nosuch\n']);
+  const there = await quai(['cp', import.meta.filename, 'web:/nope/'], {
+    'HEAD /containers/web/archive': { status: 404 },
+    'GET /containers/web/json': { body: {} },
+  });
+  assert.deepEqual([there.status, there.err], [1, 'no such directory\n']);
+});
+
+test('exec --env-file that is not there ends with 1, as with Docker', async () => {
+  const { status, err } = await quai('exec --env-file /nonexistent/env web true');
+  assert.deepEqual([status, err], [1, 'open /nonexistent/env: no such file or directory\n']);
+});
+
 test('exec ends as its command did', async () => {
   const routes: FakeRoutes = {
     'POST /containers/web/exec': { status: 201, body: { Id: 'e1' } },

@@ -128,7 +128,9 @@ async function copyIn(
   const target = await destinationIn(client, container, given);
   if (!source && !target.isDirectory)
     throw new CliError(`destination "${container}:${given}" must be a directory`);
-  const landing = source ? landingOf(source, target) : { folder: target.path, name: '' };
+  const landing = source
+    ? await landingIn(client, container, source, target)
+    : { folder: target.path, name: '' };
   let copied = 0;
   async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
@@ -147,6 +149,21 @@ async function copyIn(
     headers: TAR,
   });
   if (!isQuiet) context.warn(`Successfully copied ${humanSize(copied, 3)} to ${container}:${target.path}`);
+}
+
+/** @throws what the engine says where it is the container that is not there: an answer to HEAD does not tell. */
+async function landingIn(
+  client: ApiClient,
+  container: string,
+  source: Source,
+  target: Destination,
+): Promise<Landing> {
+  try {
+    return landingOf(source, target);
+  } catch (error) {
+    if (!target.exists) await client.call('GET', `/containers/${encodeURIComponent(container)}/json`);
+    throw error;
+  }
 }
 
 /** A link at the end is followed, also one that leads to nothing: it is made there. */

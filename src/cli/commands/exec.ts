@@ -97,10 +97,20 @@ function execBody(context: CliContext, options: ExecFlags, words: readonly strin
     AttachStdout: isAttached,
     AttachStderr: isAttached,
     DetachKeys: options['detach-keys'],
-    Env: readEnv(options['env-file'], options.env, localFiles(context.env)),
+    Env: envOf(context, options),
     WorkingDir: options.workdir,
     Cmd: words,
   };
+}
+
+/** A file that cannot be read ends `exec` with 1, as with Docker; `run` ends with 125. */
+function envOf({ env }: CliContext, options: ExecFlags): string[] {
+  try {
+    return readEnv(options['env-file'], options.env, localFiles(env));
+  } catch (error) {
+    if (error instanceof CliError) throw new CliError(error.message, 1, { cause: error });
+    throw error;
+  }
 }
 
 function consoleSize({ stdout }: CliContext, tty: boolean): { ConsoleSize?: [number, number] } {

@@ -20,6 +20,12 @@ test('image check fails for what is wrong, and names it', async () => {
   );
 });
 
+test('image check counts one as one', async () => {
+  const one = { Images: 1, Blobs: 1, Bytes: 5, Findings: [] };
+  const { out } = await quai('image check', { 'POST /quai/images/check': { body: one } });
+  assert.equal(out, 'Checked 1 image, 1 blob, 5B: nothing is wrong\n');
+});
+
 test('image check --mend succeeds when all was mended', async () => {
   const mended = await quai('fsck --mend', answer([{ ...finding, Mended: true }]));
   assert.equal(mended.status, 0);

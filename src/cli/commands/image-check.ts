@@ -17,12 +17,17 @@ export const check = command({
     if (format === 'json') print(JSON.stringify(report));
     else {
       for (const finding of findings) print(findingLine(finding));
-      const counts = `${numberAt(report, 'Images')} images, ${numberAt(report, 'Blobs')} blobs`;
+      const counts = `${counted(report, 'Images', 'image')}, ${counted(report, 'Blobs', 'blob')}`;
       print(`Checked ${counts}, ${humanSize(numberAt(report, 'Bytes'))}: ${verdict(findings)}`);
     }
     return findings.every(one => flagAt(one, 'Mended')) ? 0 : 1;
   },
 });
+
+function counted(report: Json, field: string, what: string): string {
+  const count = numberAt(report, field);
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
 
 function findingLine(finding: Json): string {
   const images = textsAt(finding, 'Images');

@@ -6,7 +6,7 @@ import { type Binding, readPorts } from '../run/ports.ts';
 
 export const port = command({
   usage: 'port [OPTIONS] CONTAINER [PRIVATE_PORT[/PROTO]]',
-  summary: 'List port mappings or a specific mapping for the container',
+  summary: 'List port mappings or a specific mapping for the container, or change them',
   flags: {
     publish: {
       type: 'list',

@@ -56,10 +56,10 @@ export function localTime(ms: number, fraction = ''): string {
   return `${isoLike(date).replace('T', ' ').slice(0, 19)}${fraction} ${offset(date, '')} ${zone ?? ''}`.trimEnd();
 }
 
-/** RFC 3339 with nine digits in the local zone, as event lists show it; `nanos` are those below the millisecond. */
+/** RFC 3339 with nine digits in the local zone, `Z` for UTC, as event lists show it; `nanos` are those below the millisecond. */
 export function localRfc3339Nano(ms: number, nanosBelowMs = 0): string {
   const date = new Date(ms);
-  return `${isoLike(date)}${String(nanosBelowMs).padStart(6, '0')}${offset(date, ':')}`;
+  return `${isoLike(date)}${String(nanosBelowMs).padStart(6, '0')}${date.getTimezoneOffset() === 0 ? 'Z' : offset(date, ':')}`;
 }
 
 function isoLike(date: Date): string {
