@@ -208,22 +208,29 @@ test('containers that a new engine adopted can be attached to, executed in and s
   assert.equal(await engine.inspect('kept', '{{.State.Status}} {{.State.ExitCode}}'), 'exited 4');
 });
 
-test('quai exec and quai logs -f whose engine is killed say that what they showed runs on', {
+test('quai exec, logs -f, events and stats whose engine is killed say that what they showed runs on', {
   skip,
 }, async () => {
-  await engine.started('alone', 'busybox', 'sleep', '1000');
+  await engine.started('alone', 'busybox', 'sh', '-c', 'echo out; exec sleep 1000');
   const env = engine.daemon.clientEnv;
   await using exec = new LiveProgram(QUAI, ['exec', 'alone', 'sh', '-c', 'echo in; exec sleep 999'], env);
   await using logs = new LiveProgram(QUAI, ['logs', '-f', 'alone'], env);
+  await using events = new LiveProgram(QUAI, ['events', '--since', '1'], env);
+  await using stats = new LiveProgram(QUAI, ['stats', 'alone'], env);
   await exec.shows(/in\n/);
+  await logs.shows(/out\n/);
+  await events.shows(/ container start /);
+  await stats.shows(/alone +\d/);
   await engine.daemon.kill9();
   assert.equal(await exec.ended(), 125);
   assert.match(
     exec.stderr,
     /^lost the connection to the engine while the command ran in container alone; it runs on/,
   );
-  assert.equal(await logs.ended(), 1);
-  assert.match(logs.stderr, /containers run on without it; call this again when it is back\n$/);
+  for (const stream of [logs, events, stats]) {
+    assert.equal(await stream.ended(), 1);
+    assert.match(stream.stderr, /containers run on without it; call this again when it is back\n$/);
+  }
   await engine.daemon.start();
   assert.match(await engine.ok('top', 'alone'), /sleep 999/);
 });
