@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as v from 'valibot';
-import { changedResources } from '#runtime/oci-spec/changed-resources';
+import { changedResources, liftedLimits } from '#runtime/oci-spec/changed-resources';
 import { fakeHostFacts } from '#runtime/oci-spec/fake-host-facts';
 import { HostConfig } from '#spec/docker/host-config';
 import { ContainerUpdateRequest } from '#spec/docker/requests';
@@ -43,7 +43,16 @@ test('memory goes with its swap, processors become a quota', () => {
   assert.deepEqual(change({}, { NanoCpus: 5e8, CpusetCpus: '0' }).resources, {
     cpu: { quota: 50_000, period: 100_000, cpus: '0' },
   });
-  assert.deepEqual(change({ CpuQuota: 50_000 }, { CpuQuota: -1 }).resources, { cpu: { quota: -1 } });
+});
+
+test('what goes away is not for the runtime to write', () => {
+  const config = (given: object): HostConfig => v.parse(HostConfig, given);
+  const before = config({ CpuQuota: 50_000, PidsLimit: 10 });
+  const after = config({ CpuQuota: -1, PidsLimit: 0 });
+  assert.deepEqual(changedResources(before, after), {});
+  assert.deepEqual(liftedLimits(before, after), { isPidsUnlimited: true, isCpuUnlimited: true });
+  assert.deepEqual(liftedLimits(after, before), { isPidsUnlimited: false, isCpuUnlimited: false });
+  assert.deepEqual(liftedLimits(after, after), { isPidsUnlimited: false, isCpuUnlimited: false });
 });
 
 test('no limit of processes is said by 0 and by anything below', () => {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { EngineError, messageOf } from '#base/errors';
-import { changedResources } from '#runtime/oci-spec/changed-resources';
+import { changedResources, liftedLimits } from '#runtime/oci-spec/changed-resources';
 import { HostConfig } from '#spec/docker/host-config';
 import type { ContainerUpdateRequest } from '#spec/docker/requests';
 import type { OpenOperation } from '#store/journal';
@@ -56,9 +56,7 @@ export async function redoUpdate(
   const { hostConfig } = v.parse(JournalData, data);
   try {
     if (context.runtime.state(container.id).status === 'running')
-      await context.runtime.update(container.id, changedResources(container.hostConfig, hostConfig), {
-        isPidsUnlimited: isUnlimited(container.hostConfig, hostConfig),
-      });
+      await changeLimits(context, container, hostConfig);
   } catch (error) {
     const fields = { container: container.id, error: messageOf(error) };
     context.logger.error('cannot change the limits of a running container: restart it', fields);
@@ -83,16 +81,19 @@ function change(
   }
 }
 
-async function applyLive(
-  context: ContainerContext,
-  { id, hostConfig: before, state }: Container,
-  after: HostConfig,
-): Promise<void> {
+async function applyLive(context: ContainerContext, container: Container, after: HostConfig): Promise<void> {
+  const { hostConfig: before, state } = container;
   if (state.status !== 'running' && state.status !== 'paused') return;
   if (LIVE_FIELDS.every(field => before[field] === after[field])) return;
-  await context.runtime.update(id, changedResources(before, after), {
-    isPidsUnlimited: isUnlimited(before, after),
-  });
+  await changeLimits(context, container, after);
+}
+
+async function changeLimits(
+  { runtime }: ContainerContext,
+  { id, hostConfig: before }: Container,
+  after: HostConfig,
+): Promise<void> {
+  await runtime.update(id, changedResources(before, after), liftedLimits(before, after));
 }
 
 /** A part may have been changed: the first that failed ended it. */
@@ -103,10 +104,6 @@ async function undoLive(context: ContainerContext, container: Container, tried: 
     const fields = { container: container.id, error: messageOf(error) };
     context.logger.warn('cannot take back a part of a change of limits', fields);
   }
-}
-
-function isUnlimited(before: HostConfig, after: HostConfig): boolean {
-  return before.PidsLimit !== after.PidsLimit && (after.PidsLimit ?? 0) <= 0;
 }
 
 /** Docker's wording. */

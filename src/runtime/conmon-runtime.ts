@@ -5,7 +5,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { type CgroupSupport, detectCgroups } from '#sys/cgroup';
-import { isFrozen, liftPidsLimit, setFrozen } from '#sys/cgroup-control';
+import { isFrozen, liftCpuQuota, liftPidsLimit, setFrozen } from '#sys/cgroup-control';
 import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { CgroupMoveWait } from '#sys/cgroup-move-wait';
 import { adoptOrphans } from '#sys/orphans';
@@ -19,6 +19,7 @@ import { removeContainer } from './container-removal.ts';
 import { reopenLog, resizeTerminal } from './control-fifo.ts';
 import { launchExec } from './exec-launch.ts';
 import { type ExitFile, ExitFiles } from './exit-files.ts';
+import type { LiftedLimits } from './oci-spec/changed-resources.ts';
 import { readPidFile } from './pid-file.ts';
 import type {
   AttachedStreams,
@@ -139,12 +140,13 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
   async update(
     id: string,
     resources: Readonly<Record<string, unknown>>,
-    { isPidsUnlimited }: { readonly isPidsUnlimited: boolean },
+    { isPidsUnlimited, isCpuUnlimited }: LiftedLimits,
   ): Promise<void> {
     const record = this.#context.records.find(id);
     if (!record) throw new EngineError('conflict', `container ${id} is not running`);
     await updateResources(this.#context, record, resources);
     if (isPidsUnlimited) liftPidsLimit(this.#context.cgroups, record.cgroupsPath);
+    if (isCpuUnlimited) liftCpuQuota(this.#context.cgroups, record.cgroupsPath);
   }
 
   async delete(id: string): Promise<void> {

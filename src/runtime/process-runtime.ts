@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { OciSpec } from '#spec/oci/runtime-spec';
+import type { LiftedLimits } from './oci-spec/changed-resources.ts';
 
 /** Where one container keeps its run-time files. Everything below `bundle` is recreated at each start. */
 export interface BundlePaths {
@@ -143,15 +144,11 @@ export interface ProcessRuntime {
   isPaused(id: string): boolean;
 
   /**
-   * Gives a running container other limits: `resources` as in its specification, only what changes.
+   * Gives a running container other limits: `resources` as in its specification, only what changes; and what it shall have without one.
    *
    * @throws {EngineError} `conflict` when it does not run; `internal` with the runtime's words.
    */
-  update(
-    id: string,
-    resources: Readonly<Record<string, unknown>>,
-    options: { readonly isPidsUnlimited: boolean },
-  ): Promise<void>;
+  update(id: string, resources: Readonly<Record<string, unknown>>, lifted: LiftedLimits): Promise<void>;
 
   /** Removes what is left of an ended, or never started, container: cgroup, runtime state, bundle. Idempotent. */
   delete(id: string, runtime: string): Promise<void>;

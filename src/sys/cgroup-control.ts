@@ -62,6 +62,14 @@ export function liftPidsLimit(support: CgroupSupport, path: string): void {
   if (directory !== undefined) tryWrite(join(directory, 'pids.max'), 'max');
 }
 
+/** Lets a group have as much of the processors as the groups above it may. */
+export function liftCpuQuota(support: CgroupSupport, path: string): void {
+  const directory = cgroupDirectory(support, path, 'cpu');
+  if (directory === undefined) return;
+  const [file, none] = support.version === 2 ? ['cpu.max', 'max'] : ['cpu.cfs_quota_us', '-1'];
+  tryWrite(join(directory, file), none);
+}
+
 /**
  * Removes an empty group from all hierarchies, with the groups below it. Happy when it is gone.
  *

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { cgroupDirectory, detectCgroups } from '#sys/cgroup';
 import { until } from '../support/until.ts';
 import { compatEngine, skip } from './compat-engine.ts';
 
@@ -50,6 +53,19 @@ test('docker update changes limits of what runs, at once and for the next starts
   await engine.ok('update', '-m', '210m', 'web');
   await engine.ok('unpause', 'web');
   assert.deepEqual((await limits('web'))[0], 210 * MIB);
+});
+
+test('a quota of processor time goes away again', { skip }, async () => {
+  await engine.started('web', '--cpu-period', '50000', '--cpu-quota', '20000', 'busybox', 'sleep', '1000');
+  const cgroups = detectCgroups();
+  const folder = cgroupDirectory(cgroups, `/quai/${await engine.inspect('web', '{{.Id}}')}`, 'cpu') ?? '';
+  const quota = (): string =>
+    readFileSync(join(folder, cgroups.version === 2 ? 'cpu.max' : 'cpu.cfs_quota_us'), 'utf8');
+  assert.match(quota(), /^20000\b/);
+  await engine.ok('update', '--cpu-quota', '-1', 'web');
+  assert.match(quota(), /^(?:max|-1)\b/);
+  await engine.ok('update', '--cpu-quota', '30000', 'web');
+  assert.match(quota(), /^30000\b/);
 });
 
 test('a memory limit where there was none, and limits of what does not run', { skip }, async () => {
