@@ -7,6 +7,7 @@ import type { ProgramResult } from './programs.ts';
 
 const KERNEL = '/usr/bin/linux.uml';
 const BUSYBOX = ['/usr/bin/busybox', '/bin/busybox'].find(path => existsSync(path)) ?? '';
+const CHECKOUT = join(import.meta.dirname, '../..');
 const LONGEST_MS = 40_000;
 const DONE = 'the guest is done:';
 
@@ -33,7 +34,7 @@ export interface GuestOptions {
 
 /**
  * For tests: runs a shell script under another Linux, which is a program here (User Mode Linux): for what the kernel of this machine does
- * not have. It sees the files of this machine, with `/tmp` and `/mnt` of its own.
+ * not have. It sees the files of this machine, with `/tmp` and `/mnt` of its own; `tmp_is DIR` makes another directory `/tmp`.
  *
  * @returns what it wrote, and its status.
  */
@@ -42,12 +43,17 @@ export async function runInGuest(
   { disks, modules = [], parameters = [], folder }: GuestOptions,
 ): Promise<Pick<ProgramResult, 'code' | 'stdout'>> {
   const init = join(folder, 'init');
+  const kept = join(folder, 'checkout');
   const text = [
     '#!/bin/sh',
     'mount -t proc proc /proc',
     ...modulePaths(modules).map(path => `${BUSYBOX} insmod ${path}`),
+    `mkdir -p ${kept} && mount --bind ${CHECKOUT} ${kept}`,
     'mount -t tmpfs tmpfs /mnt',
     'mount -t tmpfs tmpfs /tmp',
+    `show_checkout() { mkdir -p ${CHECKOUT} && mount --bind ${kept} ${CHECKOUT}; }`, // it may be below one of them
+    'tmp_is() { mount --bind "$1" /tmp && show_checkout; }',
+    'show_checkout',
     'uname -sr',
     `( set -e\n${script}\n) 2>&1`,
     `echo "${DONE} $?"`,

@@ -33,7 +33,7 @@ test(':z and :Z under a kernel whose SELinux is on, with a policy that knows cat
     const script = [
       'mount -t sysfs sysfs /sys; mount -t selinuxfs selinuxfs /sys/fs/selinux',
       `cat ${policy} > /sys/fs/selinux/load`,
-      'mkdir /mnt/disk; mount -t ext4 /dev/ubda /mnt/disk; mount --bind /mnt/disk /tmp',
+      'mkdir /mnt/disk; mount -t ext4 /dev/ubda /mnt/disk; tmp_is /mnt/disk',
       `${process.execPath} --disable-warning=ExperimentalWarning ${PROGRAM}`,
     ];
     const parameters = ['security=selinux', 'selinux=1'];

@@ -28,7 +28,7 @@ describe('volumes of a size, by project quotas', { skip: guestMissing }, () => {
     assert.equal(made.code, 0, made.stderr);
     const own = join(folder, 'own');
     mkdirSync(own, { recursive: true });
-    const script = `mkdir /mnt/disk; mount -t ${type} -o ${options} /dev/ubda /mnt/disk; mount --bind /mnt/disk /tmp; ${command}`;
+    const script = `mkdir /mnt/disk; mount -t ${type} -o ${options} /dev/ubda /mnt/disk; tmp_is /mnt/disk; ${command}`;
     return await runInGuest(script, { disks: [disk], modules: QUOTA_MODULES, folder: own });
   }
   const node = `${process.execPath} --disable-warning=ExperimentalWarning ${PROGRAM}`;
