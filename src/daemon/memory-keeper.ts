@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Logger } from '#base/logger';
-import { trimHeap, trimMemory } from '#sys/trim-memory';
+import { trimMemory } from '#sys/trim-memory';
 
 const INTERVAL_MS = 5_000;
 /** More than this above what was left the last time is worth it. */
@@ -66,7 +66,7 @@ const OWN_FACTS: MemoryFacts = {
   releaseStart: trimMemory,
   release: async () => {
     collectGarbage();
-    await trimHeap();
+    await trimMemory();
   },
 };
 

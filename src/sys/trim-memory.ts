@@ -6,7 +6,7 @@ const cMallocTrim = declareAsync('int malloc_trim(size_t pad)');
 const MADV_DONTNEED = 4;
 
 /**
- * Gives back what only the start needed: pages of the program's own code, most of which never runs again, and free
+ * Gives back what was needed for a while: pages of the program's own code, most of which never runs again, and free
  * memory that the C library holds. Code that does run again is mapped again, from memory, when it does (madvise(2)).
  * The work is done on another thread.
  */
@@ -15,11 +15,6 @@ export async function trimMemory(): Promise<void> {
   for (const { start, length } of codeMappings(maps, process.execPath)) {
     await cMadvise(start, length, MADV_DONTNEED); // a refusal only means that nothing was given back
   }
-  await trimHeap();
-}
-
-/** Gives back free memory that the C library holds; on another thread, because there may be much to go through. */
-export async function trimHeap(): Promise<void> {
   await cMallocTrim(0);
 }
 
