@@ -3,6 +3,7 @@ import https from 'node:https';
 import { Readable } from 'node:stream';
 import { type Abortable, abortError, orAborted } from '#base/abortable';
 import { type AddressClass, classOf } from './address-guard.ts';
+import { drained } from './drained.ts';
 import {
   DISCARD_BYTES,
   type HttpLimits,
@@ -106,15 +107,6 @@ function sendBody(request: ClientRequest, body: Readable, onProgress: () => void
     // A source that was destroyed because the answer is there already is no failure.
     if (!isAnswered) request.destroy(error instanceof Error ? error : new Error(String(error)));
   });
-}
-
-async function drained(request: ClientRequest): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  request.once('drain', resolve);
-  request.once('close', resolve);
-  await promise;
-  request.off('drain', resolve);
-  request.off('close', resolve);
 }
 
 /** An answer over HTTP/1.1. */

@@ -9,6 +9,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { abortError, orAborted } from '#base/abortable';
 import { codeOf } from '#base/errors';
 import type { AddressClass } from './address-guard.ts';
+import { drained } from './drained.ts';
 import {
   DISCARD_BYTES,
   type HttpLimits,
@@ -131,15 +132,6 @@ async function sendBody(stream: ClientHttp2Stream, body: Readable, onProgress: (
     if (stream.destroyed || stream.closed) return;
   }
   stream.end();
-}
-
-async function drained(stream: ClientHttp2Stream): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  stream.once('drain', resolve);
-  stream.once('close', resolve);
-  await promise;
-  stream.off('drain', resolve);
-  stream.off('close', resolve);
 }
 
 /** What of a body is taken from the connection before anybody reads it. */

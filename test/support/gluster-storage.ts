@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runProgram } from './programs.ts';
-import { freePort } from './registry.ts';
+import { accepts, freePort } from './registry.ts';
 import { until } from './until.ts';
 
 const SERVER = '/usr/sbin/glusterfsd';
@@ -95,7 +94,7 @@ export class GlusterStorage implements AsyncDisposable {
     const file = join(this.#folder, `brick${index}.vol`);
     writeFileSync(file, layers.join(''));
     this.#spawn(SERVER, file);
-    await until(`server ${index} answers`, () => answers(port));
+    await until(`server ${index} answers`, () => accepts(port));
     this.#ports = [...this.#ports, port];
   }
 
@@ -125,16 +124,4 @@ function volume(
   const lines = Object.entries(options).map(([key, value]) => `  option ${key} ${value}\n`);
   const parts = below.length > 0 ? `  subvolumes ${below.join(' ')}\n` : '';
   return `volume ${name}\n  type ${type}\n${lines.join('')}${parts}end-volume\n`;
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

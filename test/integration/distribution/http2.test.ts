@@ -22,7 +22,7 @@ import {
   type Http2Seen,
 } from '../../support/http2-front.ts';
 import { publish } from '../../support/published-image.ts';
-import { cannotRunRegistry, freePort, TestRegistry } from '../../support/registry.ts';
+import { accepts, cannotRunRegistry, freePort, TestRegistry } from '../../support/registry.ts';
 import { until } from '../../support/until.ts';
 import { ClientFixture } from './client-fixture.ts';
 
@@ -376,7 +376,7 @@ test('nginx before a registry, which ends its connections every few requests: pu
   writeFileSync(join(folder, 'conf'), config);
   const nginx = spawn(NGINX, ['-p', folder, '-c', join(folder, 'conf')], { stdio: 'ignore' });
   try {
-    await until('nginx listens', async () => existsSync(join(folder, 'pid')) && (await isListening(port)));
+    await until('nginx listens', async () => existsSync(join(folder, 'pid')) && (await accepts(port)));
     using fixture = fixtureFor();
     const repository = repositoryAt(fixture, `127.0.0.1:${port}`);
     const blobs = Array.from({ length: 12 }, () => randomBytes(300_000));
@@ -394,15 +394,3 @@ test('nginx before a registry, which ends its connections every few requests: pu
     await ended;
   }
 });
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
