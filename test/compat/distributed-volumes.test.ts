@@ -21,9 +21,24 @@ interface Host {
   refused(...words: string[]): Promise<string>;
 }
 
-async function startHost(folder: string, driverName: string, storage: VolumeStorage): Promise<Host> {
-  const driver = await MountingDriver.start(join(folder, 'run', `${driverName}.sock`), storage);
-  const config = { 'plugin-sockets': [join(folder, 'run')], 'plugin-specs': [] };
+/** Drivers come first: what is there before an engine is not taken for what it left behind. */
+async function startHosts(
+  folder: string,
+  driverName: string,
+  storageOn: (host: string) => Promise<VolumeStorage>,
+): Promise<Host[]> {
+  const drivers: [string, MountingDriver][] = [];
+  for (const host of HOSTS) {
+    const run = join(folder, host, 'run');
+    drivers.push([run, await MountingDriver.start(join(run, `${driverName}.sock`), await storageOn(host))]);
+  }
+  const hosts: Host[] = [];
+  for (const [run, driver] of drivers) hosts.push(await startHost(run, driver));
+  return hosts;
+}
+
+async function startHost(run: string, driver: MountingDriver): Promise<Host> {
+  const config = { 'plugin-sockets': [run], 'plugin-specs': [] };
   const daemon = await startBusyboxDaemon({ config });
   return {
     daemon,
@@ -49,16 +64,16 @@ async function stopHosts(hosts: readonly Host[]): Promise<void> {
 describe('volumes of a distributed file system, on two hosts', { skip: skip || glusterMissing }, () => {
   let folder: string;
   let storage: GlusterStorage;
-  const hosts: Host[] = [];
+  let hosts: readonly Host[] = [];
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'quai-distributed-'));
     storage = await GlusterStorage.start(join(folder, 'storage'));
-    for (const host of HOSTS) {
+    hosts = await startHosts(folder, 'spread', async host => {
       const top = join(folder, host, 'mounted');
       mkdirSync(join(folder, host));
       await storage.mount(top);
-      const volumes: VolumeStorage = {
+      return {
         names: () => readdirSync(top).filter(name => !name.startsWith('.')),
         create: async name => {
           mkdirSync(join(top, name));
@@ -67,8 +82,7 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
         attach: async name => join(top, name),
         detach: async () => undefined,
       };
-      hosts.push(await startHost(join(folder, host), 'spread', volumes));
-    }
+    });
   });
   after(async () => {
     await stopHosts(hosts);
@@ -127,12 +141,12 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
 
 describe('volumes that are disks of a cloud, on two hosts', { skip: skip || cloudDisksMissing }, () => {
   let folder: string;
-  const hosts: Host[] = [];
+  let hosts: readonly Host[] = [];
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'quai-disks-'));
     const disks = new CloudDisks(join(folder, 'disks'));
-    for (const host of HOSTS) hosts.push(await startHost(join(folder, host), 'disk', disks.on(host)));
+    hosts = await startHosts(folder, 'disk', async host => disks.on(host));
   });
   after(async () => {
     await stopHosts(hosts);
