@@ -144,10 +144,10 @@ export class VolumeDirectories {
   }
 
   snapshot(id: string): string {
-    return join(this.#root, SNAPSHOTS, id, '_data');
+    return join(this.#root, SNAPSHOTS, id, DATA);
   }
 
-  /** Moves a workplace, or a snapshot, out of the way. @returns where it is now. */
+  /** Moves a folder of a volume, a snapshot or a workplace out of the way at once. @returns where it is now; `undefined` if there was none. */
   discardFolder(folder: string): string | undefined {
     const trash = join(this.#root, TRASH, newId<string>());
     try {
@@ -191,15 +191,7 @@ export class VolumeDirectories {
 
   /** Moves a volume's directory out of the way at once. @returns where it is now; `undefined` if there was none. */
   discard(name: string): string | undefined {
-    const trash = join(this.#root, TRASH, newId<string>());
-    try {
-      renameSync(join(this.#root, name), trash);
-      releaseLimit(join(trash, DATA));
-      return trash;
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    return this.discardFolder(join(this.#root, name));
   }
 
   /** Undoes {@link create} as long as nothing was put there; otherwise leaves it alone. */
