@@ -5,6 +5,7 @@ import type { CliContext } from '../context.ts';
 import { explain } from '../error-report.ts';
 import { createFlags } from '../run/create-flags.ts';
 import { readRestart } from '../run/host-options.ts';
+import { readLimits } from '../run/resources.ts';
 
 export const update = command({
   usage: 'update [OPTIONS] CONTAINER [CONTAINER...]',
@@ -23,26 +24,14 @@ export const update = command({
     memory: createFlags.memory,
     'memory-reservation': createFlags['memory-reservation'],
     'memory-swap': createFlags['memory-swap'],
-    'pids-limit': { type: 'int', help: 'Tune container pids limit (set -1 for unlimited)' },
+    'pids-limit': createFlags['pids-limit'],
     restart: { type: 'string', help: 'Restart policy to apply when a container exits' },
   },
   args: { min: 1 },
   async run(context, { flags, given, args }) {
     if (given.size === 0) throw new CliError('you must provide one or more flags when using this command');
     const body = {
-      BlkioWeight: flags['blkio-weight'],
-      CpuShares: flags['cpu-shares'],
-      CpuPeriod: flags['cpu-period'],
-      CpuQuota: flags['cpu-quota'],
-      CpuRealtimePeriod: flags['cpu-rt-period'],
-      CpuRealtimeRuntime: flags['cpu-rt-runtime'],
-      CpusetCpus: flags['cpuset-cpus'],
-      CpusetMems: flags['cpuset-mems'],
-      KernelMemory: flags['kernel-memory'],
-      Memory: flags.memory,
-      MemoryReservation: flags['memory-reservation'],
-      MemorySwap: flags['memory-swap'],
-      NanoCpus: flags.cpus,
+      ...readLimits(flags),
       PidsLimit: flags['pids-limit'] || undefined, // 0 is "not said", as with Docker
       RestartPolicy: restartPolicy(flags.restart),
     };

@@ -3,15 +3,31 @@ import { readBytes } from '../flag-values.ts';
 import type { CreateOptions } from './create-flags.ts';
 import { invalidOption } from './invalid-option.ts';
 
-/** Limits of memory, processors, devices and processes, for `HostConfig`. 0 is "not said". */
-export function readResources(flags: CreateOptions) {
+type LimitOptions = Pick<
+  CreateOptions,
+  | 'blkio-weight'
+  | 'cpu-period'
+  | 'cpu-quota'
+  | 'cpu-rt-period'
+  | 'cpu-rt-runtime'
+  | 'cpu-shares'
+  | 'cpus'
+  | 'cpuset-cpus'
+  | 'cpuset-mems'
+  | 'kernel-memory'
+  | 'memory'
+  | 'memory-reservation'
+  | 'memory-swap'
+  | 'pids-limit'
+>;
+
+/** The limits that can be changed while a container runs, too. 0 is "not said". */
+export function readLimits(flags: LimitOptions) {
   return {
-    CgroupParent: flags['cgroup-parent'],
     Memory: flags.memory,
     MemoryReservation: flags['memory-reservation'],
     MemorySwap: flags['memory-swap'],
     KernelMemory: flags['kernel-memory'],
-    OomKillDisable: flags['oom-kill-disable'],
     NanoCpus: flags.cpus,
     CpuShares: flags['cpu-shares'],
     CpuPeriod: flags['cpu-period'],
@@ -22,6 +38,15 @@ export function readResources(flags: CreateOptions) {
     CpusetMems: flags['cpuset-mems'],
     PidsLimit: flags['pids-limit'],
     BlkioWeight: flags['blkio-weight'],
+  };
+}
+
+/** Limits of memory, processors, devices and processes, for `HostConfig`. 0 is "not said". */
+export function readResources(flags: CreateOptions) {
+  return {
+    ...readLimits(flags),
+    CgroupParent: flags['cgroup-parent'],
+    OomKillDisable: flags['oom-kill-disable'],
     BlkioWeightDevice: flags['blkio-weight-device'].map(weightDevice),
     BlkioDeviceReadBps: flags['device-read-bps'].map(text => bytesRate('device-read-bps', text)),
     BlkioDeviceWriteBps: flags['device-write-bps'].map(text => bytesRate('device-write-bps', text)),
