@@ -1,3 +1,4 @@
+import { messageOf } from '#base/errors';
 import { type JsonObject, objectAt, textAt, textsAt } from '#client/json';
 import { canonicalName, canonicalReference, parseReference, type Reference } from '#spec/reference';
 import { CliError } from '../cli-error.ts';
@@ -143,7 +144,7 @@ function annotateName(name: string, what: string): Reference {
   try {
     return parsedName(name, what);
   } catch (error) {
-    throw new CliError(`annotate: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(`annotate: ${messageOf(error)}`);
   }
 }
 

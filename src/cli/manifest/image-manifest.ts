@@ -1,3 +1,4 @@
+import { messageOf } from '#base/errors';
 import { ApiError, isStatus } from '#client/api-error';
 import { isObject, type JsonObject, listAt, objectAt, parseJson, textAt } from '#client/json';
 import { canonicalName, canonicalReference, parseReference, type Reference } from '#spec/reference';
@@ -91,7 +92,7 @@ export function parsedName(text: string, what = ''): Reference {
   try {
     return parseReference(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new CliError(what === '' ? reason : `error parsing name for ${what} ${text}: ${reason}`);
   }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '#base/errors';
 import { isObject, parseJson, textAt } from '#client/json';
 import { canonicalReference, type Reference } from '#spec/reference';
 import { CliError } from '../cli-error.ts';
@@ -56,7 +57,7 @@ export class ManifestLists {
     try {
       return readdirSync(this.#folder(list)).filter(name => !name.startsWith('.'));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      if (codeOf(error) === 'ENOENT') return [];
       throw new CliError(`cannot read ${this.#folder(list)}: ${systemMessage(error)}`);
     }
   }
