@@ -107,7 +107,6 @@ function assertsDirectory(text: string): boolean {
 
 function withEndOf(clean: string, given: string): string {
   if (clean === '/') return clean;
-  if (endsInDot(given) && given !== '.') return `${clean}/.`;
-  if (given === '.') return `${clean}/.`;
+  if (endsInDot(given)) return `${clean}/.`;
   return given.endsWith('/') ? `${clean}/` : clean;
 }
