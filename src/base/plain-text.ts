@@ -11,5 +11,16 @@ export function plainLine(text: string): string {
 
 /** As {@link plainLine}, for text that may have several lines and tabs. */
 export function plainLines(text: string): string {
-  return text.replace(TRICKS, trick => (trick === '\n' || trick === '\t' ? trick : ' '));
+  return text.replace(TRICKS, trick => (isLayout(trick) ? trick : ' '));
+}
+
+/** As {@link plainLines}, with JSON's escapes instead of spaces: JSON means the same so. */
+export function escapedLines(text: string): string {
+  return text.replace(TRICKS, trick =>
+    isLayout(trick) ? trick : `\\u${trick.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function isLayout(trick: string): boolean {
+  return trick === '\n' || trick === '\t';
 }

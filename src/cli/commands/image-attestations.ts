@@ -1,3 +1,5 @@
+import { shortId } from '#base/ids';
+import { escapedLines } from '#base/plain-text';
 import { at, type Json, listAt, numberAt, textAt } from '#client/json';
 import { canonicalReference, parseReference } from '#spec/reference';
 import { command } from '../command.ts';
@@ -68,7 +70,7 @@ export const attestations = command({
 function printStatements(context: CliContext, found: readonly Json[]): number {
   for (const one of found) {
     const raw = textAt(one, 'Raw');
-    if (raw !== '') context.print(visible(indentJson(Buffer.from(raw, 'base64').toString(), '  ')));
+    if (raw !== '') context.print(indentJson(Buffer.from(raw, 'base64').toString(), '  '));
     warnOf(context, one);
   }
   return found.some(one => textAt(one, 'Raw') === '') ? 1 : 0;
@@ -77,7 +79,7 @@ function printStatements(context: CliContext, found: readonly Json[]): number {
 function warnOf(context: CliContext, one: Json): void {
   const digest = textAt(one, 'Descriptor', 'digest');
   const problem = textAt(one, 'Problem');
-  if (problem !== '') context.warn(visible(`WARNING: ${digest}: ${problem}`));
+  if (problem !== '') context.warn(escapedLines(`WARNING: ${digest}: ${problem}`));
   if (at(one, 'IsAboutIt') !== false) return;
   context.warn(
     `WARNING: ${digest} is attached to ${textAt(one, 'About')}, but does not name it as its subject`,
@@ -85,7 +87,7 @@ function warnOf(context: CliContext, one: Json): void {
 }
 
 function attestationRow(one: Json, { truncate }: { readonly truncate: boolean }): Row {
-  const short = (digest: string): string => (truncate ? digest.replace(/^sha256:/, '').slice(0, 12) : digest);
+  const short = (digest: string): string => (truncate ? shortId(digest) : digest);
   return {
     Digest: short(textAt(one, 'Descriptor', 'digest')),
     PredicateType: textAt(one, 'PredicateType') || '<unreadable>',
@@ -97,12 +99,4 @@ function attestationRow(one: Json, { truncate }: { readonly truncate: boolean })
     Size: humanSize(numberAt(one, 'Descriptor', 'size'), 3),
     Problem: textAt(one, 'Problem'),
   };
-}
-
-/** What a terminal would obey, as JSON escapes it: statements may hold some of it unescaped, and mean the same so. */
-function visible(text: string): string {
-  return text.replace(
-    /(?![\n\t])[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }

@@ -34,9 +34,9 @@ test('indentJson() agrees with JSON.stringify where that loses nothing', () => {
 });
 
 test('indentJson() escapes what a terminal would obey, and survives what is no JSON', () => {
-  const laidOut = indentJson(JSON.stringify({ a: 'x\x1b\u009b1m\x7f\u202e' }), ' ');
-  assert.doesNotMatch(laidOut.replaceAll('\n', ''), /[\p{Cc}\u202e]/u);
-  assert.deepEqual(JSON.parse(laidOut), { a: 'x\x1b\u009b1m\x7f\u202e' });
+  const laidOut = indentJson(JSON.stringify({ a: 'x\x1b\u009b1m\x7f\u202e\u200e' }), ' ');
+  assert.doesNotMatch(laidOut.replaceAll('\n', ''), /[\p{Cc}\u202e\u200e]/u);
+  assert.deepEqual(JSON.parse(laidOut), { a: 'x\x1b\u009b1m\x7f\u202e\u200e' });
   for (const text of [']]]', '}']) assert.equal(indentJson(text, '  '), text);
 });
 

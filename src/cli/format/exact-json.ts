@@ -1,3 +1,5 @@
+import { escapedLines } from '#base/plain-text';
+
 /**
  * Parses JSON without losing digits: whole numbers beyond 2^53 become bigints. The rest is as `JSON.parse` has it.
  *
@@ -19,8 +21,7 @@ const DEEPEST = 100;
  * Lays JSON out over lines without touching names, numbers and their order, as Go's `json.Indent` does. What JSON allows in a
  * text and a terminal would obey is escaped.
  */
-export function indentJson(json: string, indent: string): string {
-  const text = json.replace(/[\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, escaped);
+export function indentJson(text: string, indent: string): string {
   let result = '';
   let previous = '';
   let depth = 0;
@@ -30,15 +31,11 @@ export function indentJson(json: string, indent: string): string {
     const isClosing = token === '}' || token === ']';
     const isAfterOpening = previous === '{' || previous === '[';
     if (isClosing) depth--;
-    if (depth < 0) return text; // somebody else's idea of JSON
+    if (depth < 0) return escapedLines(text); // somebody else's idea of JSON
     if (isAfterOpening !== isClosing || previous === ',') result += newline();
     result += token === ':' ? ': ' : token;
     if (token === '{' || token === '[') depth++;
     previous = token;
   }
-  return result;
-}
-
-function escaped(letter: string): string {
-  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return escapedLines(result);
 }
