@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
 import { type Digest, digestOf } from '#base/ids';
+import { EMPTY_CONFIG } from '#spec/oci/empty-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { ContentDescriptor, Repository } from './repository.ts';
 
@@ -15,9 +16,6 @@ export interface Attachment {
   readonly blobAnnotations: Readonly<Record<string, string>>;
 }
 
-const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
-const EMPTY = Buffer.from('{}');
-
 /**
  * Puts it into the repository as an artifact whose subject is the image (OCI image spec 1.1, "Guidelines for Artifact Usage").
  *
@@ -30,7 +28,7 @@ export async function attach(
   { type, bytes, annotations, blobAnnotations }: Attachment,
   options: Abortable,
 ): Promise<Digest> {
-  const config = await put(repository, EMPTY_TYPE, EMPTY, options);
+  const config = await put(repository, EMPTY_CONFIG.mediaType, EMPTY_CONFIG.bytes, options);
   const layer = await put(repository, type, bytes, options);
   const manifest = Buffer.from(
     JSON.stringify({

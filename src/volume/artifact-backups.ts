@@ -3,10 +3,11 @@ import { createZstdCompress } from 'node:zlib';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { EMPTY_CONFIG } from '#spec/oci/empty-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import { canonicalName, parseName, type Reference } from '#spec/reference';
 import type { ArtifactRegistries, ArtifactRepository, RegistryLogin } from './artifact-repository.ts';
-import { artifactManifest, EMPTY_CONFIG, parseArtifact } from './backup-artifact.ts';
+import { artifactManifest, parseArtifact } from './backup-artifact.ts';
 import type { Volume } from './volume.ts';
 import type { VolumeContents } from './volume-contents.ts';
 

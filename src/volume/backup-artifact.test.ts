@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { EMPTY_CONFIG } from '#spec/oci/empty-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
-import { artifactManifest, BACKUP_ARTIFACT_TYPE, EMPTY_CONFIG, parseArtifact } from './backup-artifact.ts';
+import { artifactManifest, BACKUP_ARTIFACT_TYPE, parseArtifact } from './backup-artifact.ts';
 
 const DIGEST = `sha256:${'1'.repeat(64)}` as const;
 const MADE = {

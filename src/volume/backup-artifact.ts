@@ -1,21 +1,13 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
-import { type Digest, digestOf } from '#base/ids';
+import type { Digest } from '#base/ids';
 import { text } from '#spec/docker/lenient';
+import { EMPTY_CONFIG } from '#spec/oci/empty-config';
 import { parseDocument } from '#spec/oci/json';
 import { type Descriptor, MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
 
 /** Tells a backup of a volume from all else that registries keep (OCI image spec 1.1, "Guidelines for Artifact Usage"). */
 export const BACKUP_ARTIFACT_TYPE = 'application/vnd.quai.volume.backup.v1';
-
-/** The empty configuration of artifacts. */
-const EMPTY = Buffer.from('{}');
-export const EMPTY_CONFIG = {
-  mediaType: 'application/vnd.oci.empty.v1+json',
-  digest: digestOf(EMPTY),
-  size: EMPTY.length,
-  bytes: EMPTY,
-} as const;
 
 const CREATED = 'org.opencontainers.image.created';
 const TITLE = 'org.opencontainers.image.title';
