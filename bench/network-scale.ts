@@ -2,11 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId } from '#base/ids';
-import { silentLogger } from '#base/logger';
-import { networkMigrations } from '#network/network-migrations';
-import { NetworkService } from '#network/network-service';
-import { Database } from '#store/database';
 import { leaveForNewNetns } from '#sys/netns';
+import { openNetworkPart } from './network-part.ts';
 import { summarize } from './statistics.ts';
 
 /**
@@ -20,17 +17,8 @@ const ROUNDS = 9;
 
 leaveForNewNetns();
 const folder = mkdtempSync(join(tmpdir(), 'quai-bench-'));
-const db = new Database(join(folder, 'state.db'));
-db.migrate(networkMigrations, silentLogger);
-const service = new NetworkService({
-  db,
-  runDir: folder,
-  instance: { key: 'nb', bridgeName: 'qnb0' },
-  events: { emit: () => undefined },
-  logger: silentLogger,
-  resolveContainerName: () => undefined,
-});
-await service.restore(new Set());
+const part = await openNetworkPart(folder);
+const { service } = part;
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 print('networks  containers  create  list    attach+1 port  attach+32  connect  release (ms, median)');
@@ -46,8 +34,7 @@ for (const id of held) service.release(id);
 for (const { name } of service.list()) {
   if (!['bridge', 'host', 'none'].includes(name)) await service.remove(name);
 }
-await service.shutdown();
-db[Symbol.dispose]();
+await part[Symbol.asyncDispose]();
 rmSync(folder, { recursive: true, maxRetries: 3 });
 
 async function report(step: number): Promise<void> {

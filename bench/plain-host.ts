@@ -3,11 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId } from '#base/ids';
-import { silentLogger } from '#base/logger';
-import { networkMigrations } from '#network/network-migrations';
-import { NetworkService } from '#network/network-service';
-import { Database } from '#store/database';
 import { createNetns, removeNetns } from '#sys/netns';
+import { openNetworkPart } from './network-part.ts';
 
 /** A host with a server behind a published port, and a neighbour on a link of its own; each a network name space. */
 export interface Host extends AsyncDisposable {
@@ -35,17 +32,8 @@ export async function ourHost(ports: readonly PublishedTo[]): Promise<Host> {
   const folder = mkdtempSync(join(tmpdir(), 'quai-bench-'));
   prepare(undefined);
   const neighbour = makeNeighbour(join(folder, 'neighbour'), undefined);
-  const db = new Database(join(folder, 'state.db'));
-  db.migrate(networkMigrations, silentLogger);
-  const service = new NetworkService({
-    db,
-    runDir: folder,
-    instance: { key: 'nb', bridgeName: 'qnb0' },
-    events: { emit: () => undefined },
-    logger: silentLogger,
-    resolveContainerName: () => undefined,
-  });
-  await service.restore(new Set());
+  const part = await openNetworkPart(folder);
+  const { service } = part;
   const id = newId();
   const owner = { containerId: id, containerName: 'server', hostname: 'server' };
   service.createSandbox(owner);
@@ -69,8 +57,7 @@ export async function ourHost(ports: readonly PublishedTo[]): Promise<Host> {
     serverAddress: endpoint?.ipv4?.address ?? '',
     async [Symbol.asyncDispose]() {
       service.release(id);
-      await service.shutdown();
-      db[Symbol.dispose]();
+      await part[Symbol.asyncDispose]();
       removeNetns(neighbour);
       rmSync(folder, { recursive: true, maxRetries: 3 });
     },
