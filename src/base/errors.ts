@@ -24,8 +24,19 @@ export class EngineError extends Error {
   }
 }
 
-export function isKind(error: unknown, kind: ErrorKind): error is EngineError {
-  return error instanceof EngineError && error.kind === kind;
+/** Whether it is an error of one of these kinds. */
+export function isKind(error: unknown, ...kinds: readonly ErrorKind[]): error is EngineError {
+  return error instanceof EngineError && kinds.includes(error.kind);
+}
+
+/** `undefined` where the work fails with an error of one of these kinds. */
+export async function orNone<T>(work: Promise<T>, ...kinds: readonly ErrorKind[]): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isKind(error, ...kinds)) return undefined;
+    throw error;
+  }
 }
 
 /** An error for something the engine does not do yet; `what` names it as the user asked for it. */

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { type Abortable, throwIfAborted } from '#base/abortable';
-import { EngineError, isKind } from '#base/errors';
+import { EngineError, orNone } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { parseManifest } from '#spec/oci/manifest';
+import { cosignTag } from './referrer-tag.ts';
 import type { RegistryRepository } from './registry-repository.ts';
 import type { ContentDescriptor, FetchedManifest, ManifestName } from './repository.ts';
 
@@ -30,7 +31,7 @@ export interface CopyDeps {
 /** An index of indexes of indexes is nobody's image. */
 const DEEPEST = 4;
 const MOST_MANIFESTS = 2000;
-const COSIGN_TAGS = ['sig', 'att', 'sbom'];
+const COSIGN_TAGS = ['sig', 'att', 'sbom'] as const;
 const BLOBS_AT_A_TIME = 4;
 
 /**
@@ -68,8 +69,8 @@ export class ImageCopy {
       for (const referrer of found) await this.#manifest(referrer, 1);
       if (depth < DEEPEST) await this.#referrers(news, depth + 1);
       for (const suffix of COSIGN_TAGS) {
-        const tag = `${subject.replace(':', '-')}.${suffix}`;
-        const fetched = await orNone(() => from.manifest(tag, this.#abortable));
+        const tag = cosignTag(subject, suffix);
+        const fetched = await orNone(from.manifest(tag, this.#abortable), 'notFound');
         if (!fetched) continue;
         await this.#parts(fetched, 1);
         await to.putManifest(tag, fetched.descriptor.mediaType, fetched.bytes, this.#abortable);
@@ -138,15 +139,6 @@ export class ImageCopy {
       sentBytes: how === 'uploaded' ? size : 0,
       size,
     });
-  }
-}
-
-async function orNone<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isKind(error, 'notFound')) return undefined;
-    throw error;
   }
 }
 

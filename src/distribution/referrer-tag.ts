@@ -35,6 +35,11 @@ export function referrerTag(subject: Digest): string {
   return subject.replace(':', '-');
 }
 
+/** Where cosign keeps what it says about a manifest. */
+export function cosignTag(subject: Digest, kind: 'sig' | 'att' | 'sbom'): string {
+  return `${referrerTag(subject)}.${kind}`;
+}
+
 /** `undefined` for a manifest without a subject. @throws {EngineError} `invalid`. */
 export function referrerOf(bytes: Buffer, mediaType: string): NewReferrer | undefined {
   const digest = digestOf(bytes);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Abortable, throwIfAborted } from '#base/abortable';
-import { EngineError, isKind } from '#base/errors';
+import { EngineError, isKind, orNone } from '#base/errors';
 import { type Digest, digestOf, isDigest } from '#base/ids';
 import type { KeyedMutex } from '#base/keyed-mutex';
 import type { KeyedSemaphore } from '#base/keyed-semaphore';
@@ -50,7 +50,7 @@ export interface RepositoryDeps {
 }
 
 /** A configuration is a few kilobytes. */
-const MAX_BLOB_BYTES = 8 * 1024 * 1024;
+export const MAX_BLOB_BYTES = 8 * 1024 * 1024;
 
 /** A repository over HTTP, by the OCI distribution specification. */
 export class RegistryRepository implements Repository {
@@ -207,10 +207,7 @@ export class RegistryRepository implements Repository {
     const key = `${endpoint.source.host}/${endpoint.source.repository}:${tag}`;
     using _lock = await this.#deps.referrerLocks.lock(key, signal ? { signal } : {});
     try {
-      const list = await getManifest(this.#request(endpoint, tag, signal)).catch((error: unknown) => {
-        if (isKind(error, 'notFound')) return undefined;
-        throw error;
-      });
+      const list = await orNone(getManifest(this.#request(endpoint, tag, signal)), 'notFound');
       const bytes = withReferrer(list, referrer);
       if (bytes) await this.#put(tag, MEDIA_TYPES.ociIndex, bytes, signal);
     } catch (error) {

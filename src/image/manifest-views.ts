@@ -29,8 +29,9 @@ export interface ManifestView extends TargetView {
   readonly about?: string;
 }
 
+/** Of an entry of an index by BuildKit: the image that it is about. */
+export const ABOUT_ANNOTATION = 'vnd.docker.reference.digest';
 const TYPE_ANNOTATION = 'vnd.docker.reference.type';
-const ABOUT_ANNOTATION = 'vnd.docker.reference.digest';
 
 /** Looks into the manifests and indexes that names point at. */
 export class ManifestViews {
@@ -111,9 +112,9 @@ export class ManifestViews {
     const row = this.#manifests.find(digest);
     const image = row?.imageId && this.#catalog.byId(row.imageId);
     const about = annotations[ABOUT_ANNOTATION];
-    const isAttestation = annotations[TYPE_ANNOTATION] === 'attestation-manifest';
+    const attests = isAttestation(annotations);
     const platform = platformOf(descriptor) ?? image?.platform;
-    const kind = isAttestation ? 'attestation' : image || platform ? 'image' : 'unknown';
+    const kind = attests ? 'attestation' : image || platform ? 'image' : 'unknown';
     return {
       digest,
       mediaType,
@@ -124,7 +125,7 @@ export class ManifestViews {
       contentBytes: row ? this.#contentBytes(row) : 0,
       ...(platform ? { platform } : {}),
       ...(image ? { image } : {}),
-      ...(isAttestation && about !== undefined ? { about } : {}),
+      ...(attests && about !== undefined ? { about } : {}),
     };
   }
 
@@ -133,6 +134,11 @@ export class ManifestViews {
     const config = imageId === undefined ? 0 : (this.#catalog.byId(imageId)?.configBytes ?? 0);
     return content.length + config + blobs;
   }
+}
+
+/** Whether an entry of an index is what BuildKit puts beside an image. */
+export function isAttestation(annotations: Readonly<Record<string, string>>): boolean {
+  return annotations[TYPE_ANNOTATION] === 'attestation-manifest';
 }
 
 type ManifestDescriptor = Pick<Descriptor, 'digest' | 'mediaType' | 'size' | 'annotations' | 'platform'>;

@@ -9,6 +9,7 @@ import {
   type Statement,
   type StatementForm,
 } from '#spec/oci/statement';
+import { ABOUT_ANNOTATION, isAttestation } from '../manifest-views.ts';
 
 /** One statement about an image. */
 export interface Attestation {
@@ -110,7 +111,7 @@ export class AttestationReader {
       this.#bytesLeft -= blob.length;
       return readStatement(parseStatement(blob, `blob ${layer.digest}`), announced, about, this.#query);
     } catch (error) {
-      if (!['invalid', 'dataLoss', 'notFound'].some(kind => isKind(error, kind as 'invalid'))) throw error;
+      if (!isKind(error, 'invalid', 'dataLoss', 'notFound')) throw error;
       return { predicateType: announced, problem: messageOf(error) };
     }
   }
@@ -143,11 +144,7 @@ function readStatement(
 /** Of an index: what BuildKit puts beside the images, for one of them. */
 export function attestationsInIndex(entries: readonly Descriptor[], about: Digest): AttestationManifest[] {
   return entries
-    .filter(
-      ({ annotations }) =>
-        annotations['vnd.docker.reference.type'] === 'attestation-manifest' &&
-        annotations['vnd.docker.reference.digest'] === about,
-    )
+    .filter(({ annotations }) => isAttestation(annotations) && annotations[ABOUT_ANNOTATION] === about)
     .map(({ digest }) => ({ digest, about }));
 }
 

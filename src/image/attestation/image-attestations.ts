@@ -1,8 +1,10 @@
 import type { Abortable } from '#base/abortable';
-import { EngineError, isKind } from '#base/errors';
+import { EngineError, orNone } from '#base/errors';
 import { type Digest, digestOf } from '#base/ids';
 import type { Credentials } from '#distribution/credentials';
+import { cosignTag } from '#distribution/referrer-tag';
 import type { RegistryClient } from '#distribution/registry-client';
+import { MAX_BLOB_BYTES } from '#distribution/registry-repository';
 import type { ContentDescriptor, FetchedManifest, Repository } from '#distribution/repository';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import { type ManifestDocument, parseManifest } from '#spec/oci/manifest';
@@ -35,9 +37,6 @@ export interface ImageAttestationsDeps {
   /** of this host */
   readonly platform: Platform;
 }
-
-/** As the registry client bounds a blob that is read as a whole. */
-const MAX_BLOB_BYTES = 8 * 1024 * 1024;
 
 /** What is said about images: what their indexes hold, what refers to them at registries. */
 export class ImageAttestations {
@@ -149,12 +148,7 @@ async function attached(
   options: Abortable,
 ): Promise<AttestationManifest[]> {
   const referrers = await repository.referrers(about, options);
-  const tagged = await repository
-    .resolve(`${about.replace(':', '-')}.att`, options)
-    .catch((error: unknown) => {
-      if (isKind(error, 'notFound')) return undefined;
-      throw error;
-    });
+  const tagged = await orNone(repository.resolve(cosignTag(about, 'att'), options), 'notFound');
   return [...referrers, ...(tagged ? [tagged] : [])].map(({ digest }) => ({ digest, about }));
 }
 

@@ -86,7 +86,7 @@ export class ImageCleaner implements Disposable {
       try {
         await remove(found.image.repoTags[0] ?? id, signal ? { signal } : {});
       } catch (error) {
-        if (isKind(error, 'conflict') || isKind(error, 'notFound')) return false;
+        if (isKind(error, 'conflict', 'notFound')) return false;
         throw error;
       }
     }

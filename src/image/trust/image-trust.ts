@@ -1,6 +1,7 @@
 import type { Abortable } from '#base/abortable';
-import { EngineError, isKind } from '#base/errors';
+import { EngineError, orNone } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { cosignTag } from '#distribution/referrer-tag';
 import type { ContentDescriptor, Repository } from '#distribution/repository';
 import { type Manifest, parseManifest } from '#spec/oci/manifest';
 import { familiarReference, parseName, type Reference } from '#spec/reference';
@@ -81,8 +82,8 @@ async function* signaturesAt(
   digest: Digest,
   options: Abortable,
 ): AsyncGenerator<Signature> {
-  yield* inManifest(repository, `${digest.replace(':', '-')}.sig`, options);
-  const referrers = await orNone(() => repository.referrers(digest, options));
+  yield* inManifest(repository, cosignTag(digest, 'sig'), options);
+  const referrers = await orNoSignature(repository.referrers(digest, options));
   for (const referrer of (referrers ?? []).slice(0, MAX_REFERRERS)) {
     yield* inManifest(repository, referrer.digest, options);
   }
@@ -93,7 +94,7 @@ async function* inManifest(
   name: string,
   options: Abortable,
 ): AsyncGenerator<Signature> {
-  const found = await orNone(() => repository.manifest(name, options));
+  const found = await orNoSignature(repository.manifest(name, options));
   const layers = found ? layersOf(found.bytes, found.descriptor.mediaType) : [];
   const signed = layers.filter(
     ({ mediaType, size }) => mediaType === PAYLOAD_TYPE && size <= MAX_PAYLOAD_BYTES,
@@ -101,7 +102,7 @@ async function* inManifest(
   for (const layer of signed.slice(0, MAX_SIGNATURES)) {
     const signature = layer.annotations[SIGNATURE_ANNOTATION];
     if (signature === undefined) continue;
-    const payload = await orNone(() => repository.blob(layer as ContentDescriptor, options));
+    const payload = await orNoSignature(repository.blob(layer as ContentDescriptor, options));
     if (payload) yield { payload, signature: Buffer.from(signature, 'base64') };
   }
 }
@@ -116,13 +117,8 @@ function layersOf(bytes: Buffer, mediaType: string): Manifest['layers'] {
 }
 
 /** What is not there is no signature; a registry that cannot be asked is an error. */
-async function orNone<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isKind(error, 'notFound') || isKind(error, 'invalid') || isKind(error, 'dataLoss')) return undefined;
-    throw error;
-  }
+async function orNoSignature<T>(work: Promise<T>): Promise<T | undefined> {
+  return await orNone(work, 'notFound', 'invalid', 'dataLoss');
 }
 
 function refused(name: string, { prefix }: TrustRule): EngineError {
