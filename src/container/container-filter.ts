@@ -3,6 +3,7 @@ import { LinearPattern } from '#base/linear-pattern';
 import { invalidFilter, matchesLabels, matchesNoLabel } from '#spec/docker/filters';
 import { parseTimestamp } from '#spec/docker/timestamp';
 import { CONTAINER_STATUSES, type Container, type ContainerFilter, type ContainerView } from './container.ts';
+import { isAlive } from './container-machine.ts';
 import { containerNotFound } from './errors.ts';
 import { type PortRange, parseContainerPorts, parsePortRange } from './port-spec.ts';
 
@@ -39,7 +40,8 @@ export function filterContainers<T extends ContainerView>(
   });
   const isAnyStatus = showsAll || limit > 0 || (filters.get('status')?.length ?? 0) > 0;
   const matching = between(all.toSorted(newestFirst), filters).filter(
-    container => (isAnyStatus || isUp(container)) && tests.every(accepts => accepts(container)),
+    container =>
+      (isAnyStatus || isAlive(container.state.status)) && tests.every(accepts => accepts(container)),
   );
   return limit > 0 ? matching.slice(0, limit) : matching;
 }
@@ -166,10 +168,6 @@ function resolve<T extends ContainerView>(all: readonly T[], reference: string):
 
 function newestFirst(a: Container, b: Container): number {
   return b.createdAt - a.createdAt;
-}
-
-function isUp({ state: { status } }: Container): boolean {
-  return status === 'running' || status === 'paused' || status === 'restarting';
 }
 
 function hasEnded({ status, startedAt }: Container['state']): boolean {

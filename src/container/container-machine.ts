@@ -133,7 +133,7 @@ export function checkStop({ state: { status } }: Subject): void {
 
 /** @throws {EngineError} `conflict` when there is no process to signal. */
 export function checkKill({ id, name, state: { status } }: Subject): void {
-  if (status === 'running' || status === 'paused') return;
+  if (hasProcess(status)) return;
   throw new EngineError('conflict', `cannot kill container: ${name}: container ${id} is not running`);
 }
 
@@ -192,7 +192,12 @@ export function checkRemove({ id, name, state: { status } }: Subject): void {
 
 /** Docker's `Running`: it has a process, or will have one again by itself. */
 export function isAlive(status: ContainerStatus): boolean {
-  return status === 'running' || status === 'paused' || status === 'restarting';
+  return hasProcess(status) || status === 'restarting';
+}
+
+/** Whether there is a process, be it frozen. */
+export function hasProcess(status: ContainerStatus): boolean {
+  return status === 'running' || status === 'paused';
 }
 
 function restarting(id: string): EngineError {

@@ -6,6 +6,7 @@ import { type CgroupStats, readCgroupStats } from '#sys/cgroup-stats';
 import { type InterfaceCounters, readInterfaceCounters } from '#sys/interface-counters';
 import { readSystemCpu, type SystemCpu } from '#sys/system-cpu';
 import type { Container } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
 import { networkModeOf } from './network-mode.ts';
@@ -165,7 +166,7 @@ export class ContainerStats {
 
   async #sample(container: Container, system: SystemCpu): Promise<StatsSample | undefined> {
     const { status, pid } = container.state;
-    if ((status !== 'running' && status !== 'paused') || pid === undefined) return undefined;
+    if (!hasProcess(status) || pid === undefined) return undefined;
     const cgroup = await readCgroupStats(this.#context.host.cgroups, cgroupPath(container));
     if (Object.keys(cgroup).length === 0) return undefined; // it has just ended
     const { kind } = networkModeOf(container);

@@ -1,6 +1,7 @@
 import { ownValue } from '#base/own-value';
 import type { Endpoint } from '#network/network';
 import type { Container, ContainerEndpoint, ContainerPort, ContainerView } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import type { ContainerContext } from './context.ts';
 import { networkModeOf } from './network-mode.ts';
 
@@ -13,8 +14,7 @@ export function containerView(
   const { id, state } = container;
   const { paths, networks } = context;
   const live = networks.endpointsOf(id);
-  const isUp = state.status === 'running' || state.status === 'paused';
-  const hasSandbox = isUp && ['networks', 'none'].includes(networkModeOf(container).kind);
+  const hasSandbox = hasProcess(state.status) && ['networks', 'none'].includes(networkModeOf(container).kind);
   return {
     ...container,
     endpoints: [...live.map(toEndpoint), ...configuredEndpoints(context, container, live)],

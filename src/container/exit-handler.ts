@@ -1,6 +1,6 @@
 import type { ProcessExit } from '#runtime/process-runtime';
 import type { Container } from './container.ts';
-import { nextState } from './container-machine.ts';
+import { hasProcess, nextState } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { removeLocked } from './remover.ts';
 import { restartDecision } from './restart-policy.ts';
@@ -27,8 +27,7 @@ export async function handleExit(
 ): Promise<void> {
   using _lock = await context.locks.lock(exit.id);
   const container = context.index.find(exit.id);
-  const status = container?.state.status;
-  if (!container || (status !== 'running' && status !== 'paused')) {
+  if (!container || !hasProcess(container.state.status)) {
     context.runtime.forgetExit(exit.id);
     return;
   }

@@ -2,6 +2,7 @@ import { EngineError, messageOf } from '#base/errors';
 import type { Network, SandboxOwner } from '#network/network';
 import type { EndpointSettings } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import type { ContainerContext } from './context.ts';
 import { renewNetworkFiles } from './network-files.ts';
 import { networkModeOf, toRequest } from './network-mode.ts';
@@ -30,7 +31,7 @@ export async function connectNetwork(
     );
   }
   context.networks.check(toRequest(network.name, settings));
-  if (isUp(container)) {
+  if (hasProcess(container.state.status)) {
     await renewingFiles(context, container, async () => {
       await context.networks.attach(
         ownerOf(container),
@@ -61,7 +62,7 @@ export async function disconnectNetwork(
   // The wish first: what a crash leaves of the endpoint then goes at the next start, see dropUnwantedEndpoints().
   const { [configured]: _gone, ...EndpointsConfig } = container.networking.EndpointsConfig;
   context.index.update(id, { networking: { EndpointsConfig } });
-  if (!isUp(container)) return;
+  if (!hasProcess(container.state.status)) return;
   try {
     await renewingFiles(context, container, () => context.networks.detach(id, network.id));
   } catch (error) {
@@ -76,7 +77,7 @@ export async function dropUnwantedEndpoints(context: ContainerContext): Promise<
   for (const { id } of context.index.all()) {
     using _lock = await context.locks.lock(id);
     const container = context.index.find(id);
-    if (!container || !isUp(container)) continue;
+    if (!container || !hasProcess(container.state.status)) continue;
     for (const { networkId, networkName } of context.networks.endpointsOf(id)) {
       if (configuredName(context, container, context.networks.get(networkId)) !== undefined) continue;
       context.logger.info('taking a container off a network that it is not to be on', {
@@ -86,10 +87,6 @@ export async function dropUnwantedEndpoints(context: ContainerContext): Promise<
       await renewingFiles(context, container, () => context.networks.detach(id, networkId));
     }
   }
-}
-
-function isUp({ state }: Container): boolean {
-  return state.status === 'running' || state.status === 'paused';
 }
 
 export function ownerOf({ id, name, config }: Container): SandboxOwner {

@@ -4,6 +4,7 @@ import { ownValue } from '#base/own-value';
 import { HostConfig, type PortBinding } from '#spec/docker/host-config';
 import type { OpenOperation } from '#store/journal';
 import type { Container } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { ownerOf } from './network-change.ts';
 import { networkModeOf } from './network-mode.ts';
@@ -42,7 +43,7 @@ export async function changePorts(
   const entry = context.journal.begin(OPERATION, id, { PortBindings });
   context.faults.reach('ports.1-journaled');
   try {
-    if (isUp(container)) await context.networks.setPorts(ownerOf(container), requests);
+    if (hasProcess(container.state.status)) await context.networks.setPorts(ownerOf(container), requests);
     context.faults.reach('ports.2-published');
     emitContainerEvent(context, context.index.setHostConfig(id, hostConfig), 'update');
     context.faults.reach('ports.3-row');
@@ -65,7 +66,7 @@ export async function redoPorts(context: ContainerContext): Promise<void> {
     if (operation.operation !== OPERATION) continue;
     const container = context.index.find(operation.subject);
     try {
-      if (container && isUp(container)) {
+      if (container && hasProcess(container.state.status)) {
         const requests = planPorts(container.config, container.hostConfig);
         await context.networks.setPorts(ownerOf(container), requests);
       }
@@ -119,10 +120,6 @@ function notPublished(key: string, { HostIp, HostPort }: PortBinding): EngineErr
     'notFound',
     `port ${key} is not published${where} by name: ports of --publish-all cannot be taken away one by one`,
   );
-}
-
-function isUp({ state }: Container): boolean {
-  return state.status === 'running' || state.status === 'paused';
 }
 
 function requirePorts(container: Container): void {

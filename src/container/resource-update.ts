@@ -5,6 +5,7 @@ import { HostConfig } from '#spec/docker/host-config';
 import type { ContainerUpdateRequest } from '#spec/docker/requests';
 import type { OpenOperation } from '#store/journal';
 import type { Container } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { changedConfig, LIVE_FIELDS } from './resource-change.ts';
 
@@ -83,7 +84,7 @@ function change(
 
 async function applyLive(context: ContainerContext, container: Container, after: HostConfig): Promise<void> {
   const { hostConfig: before, state } = container;
-  if (state.status !== 'running' && state.status !== 'paused') return;
+  if (!hasProcess(state.status)) return;
   if (LIVE_FIELDS.every(field => before[field] === after[field])) return;
   await changeLimits(context, container, after);
 }

@@ -5,7 +5,7 @@ import { codeOf } from '#base/errors';
 import type { ProcessExit } from '#runtime/process-runtime';
 import type { OpenOperation } from '#store/journal';
 import type { Container } from './container.ts';
-import { nextState } from './container-machine.ts';
+import { hasProcess, nextState } from './container-machine.ts';
 import type { ContainerContext } from './context.ts';
 import { unmakeMounts } from './mount-maker.ts';
 import { isPortOperation, redoPortConfig } from './port-change.ts';
@@ -40,8 +40,7 @@ export async function restoreContainers(
   const running: Container[] = [];
   const lost: ProcessExit[] = [];
   for (const container of context.index.all()) {
-    const { status } = container.state;
-    if (status !== 'running' && status !== 'paused') continue;
+    if (!hasProcess(container.state.status)) continue;
     if (context.runtime.state(container.id).status === 'running') {
       agreeOnPause(context, container);
       running.push(container);
@@ -130,8 +129,7 @@ export function containersToStart(context: ContainerContext): Container[] {
 /** `--rm` containers that do not run and never will. */
 export async function removeForgotten(context: ContainerContext): Promise<void> {
   for (const container of context.index.all()) {
-    const { status } = container.state;
-    if (!container.hostConfig.AutoRemove || status === 'running' || status === 'paused') continue;
+    if (!container.hostConfig.AutoRemove || hasProcess(container.state.status)) continue;
     using _lock = await context.locks.lock(container.id);
     if (context.index.find(container.id)) await removeLocked(context, container, { volumes: true });
   }
@@ -155,7 +153,7 @@ function needsBundle(context: ContainerContext, id: string): boolean {
   const container = context.index.find(id);
   if (container?.id !== id) return false;
   if (context.locks.isLocked(id) || context.teardowns.has(id)) return true; // somebody is at work on it
-  return container.state.status === 'running' || container.state.status === 'paused';
+  return hasProcess(container.state.status);
 }
 
 async function sweepBundle(context: ContainerContext, id: string): Promise<void> {

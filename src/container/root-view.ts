@@ -18,6 +18,7 @@ import { attachMountTree, cloneMountTree } from '#sys/mount-tree';
 import { ensureDirectoryInRoot, openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { Container, MountPoint } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
 import { shallowFirst } from './mount-plan.ts';
@@ -38,7 +39,7 @@ const closeElsewhere = promisify(close);
 /** The root of a container that runs: that of its first process. `undefined` when it does not. */
 export function runningRoot(context: ContainerContext, container: Container): RootView | undefined {
   const { status, pid } = container.state;
-  if ((status !== 'running' && status !== 'paused') || pid === undefined) return undefined;
+  if (!hasProcess(status) || pid === undefined) return undefined;
   let fd: number;
   try {
     fd = openSync(`/proc/${pid}/root`, O_PATH | constants.O_DIRECTORY);

@@ -1,6 +1,7 @@
 import { messageOf } from '#base/errors';
 import { Semaphore } from '#base/semaphore';
 import type { Container } from './container.ts';
+import { hasProcess } from './container-machine.ts';
 import type { ContainerContext } from './context.ts';
 import { endProcess, stopSeconds, stopSignalOf } from './stopper.ts';
 
@@ -41,7 +42,7 @@ async function stop(context: ContainerContext, container: Container): Promise<vo
 }
 
 function runningContainers({ index }: ContainerContext): Container[] {
-  return index.all().filter(({ state }) => state.status === 'running' || state.status === 'paused');
+  return index.all().filter(({ state }) => hasProcess(state.status));
 }
 
 function secondsFor(container: Container): number {
