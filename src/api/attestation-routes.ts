@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
 import type { Attachment } from '#distribution/attachment';
+import { readWhole } from '#http/read-whole';
 import { type BytesReply, reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import type { Attestation } from '#image/attestation/attestation-reader';
@@ -78,7 +78,8 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
         reference: parseReference(query.name),
         credentials: credentialsOf(registryAuthOf(headers)),
       };
-      const attachment = attachmentOf(query, await wholeOf(bytes));
+      const whole = await readWhole(bytes, { maxBytes: MAX_ATTACHMENT_BYTES, tooLarge });
+      const attachment = attachmentOf(query, whole);
       return reply.created({ Digest: await registries.attach(place, attachment, { signal }) });
     }),
   ];
@@ -89,19 +90,8 @@ const AttachQuery = v.object({ name: queryText, type: queryText, annotation: que
 const MAX_ATTACHMENT_BYTES = 8 * 1024 * 1024;
 const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]{0,126}\/[a-z0-9][\w!#$&^.+-]{0,126}$/i;
 
-async function wholeOf(body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Destroyed, the request would take along the connection that the refusal goes out by.
-  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
-    const bytes = chunk as Buffer; // no encoding is set
-    size += bytes.length;
-    if (size > MAX_ATTACHMENT_BYTES) {
-      throw new EngineError('invalid', `what is attached is larger than ${MAX_ATTACHMENT_BYTES} bytes`);
-    }
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks);
+function tooLarge(): EngineError {
+  return new EngineError('invalid', `what is attached is larger than ${MAX_ATTACHMENT_BYTES} bytes`);
 }
 
 /** Attestations tell themselves what they are, and must be some when they are said to be. */

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { EngineError, messageOf } from '#base/errors';
 import { HttpError } from './http-error.ts';
+import { readWhole } from './read-whole.ts';
 
 export const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
@@ -22,7 +23,7 @@ export async function readJsonBody(stream: Readable, headers: IncomingHttpHeader
   requireJson(contentType);
   if (isEmpty) return undefined;
   if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) throw tooLarge();
-  return parseJson(await readAll(stream));
+  return parseJson(await readWhole(stream, { maxBytes: MAX_JSON_BYTES, tooLarge }));
 }
 
 function requireJson(contentType: string): void {
@@ -30,19 +31,6 @@ function requireJson(contentType: string): void {
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (mediaType === 'application/json') return;
   throw invalid(`unsupported Content-Type header (${contentType}): must be 'application/json'`);
-}
-
-async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Destroyed, the request would take along the connection that the refusal goes out by.
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    // a request yields buffers unless an encoding is set
-    size += chunk.length;
-    if (size > MAX_JSON_BYTES) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
 }
 
 function parseJson(bytes: Buffer): unknown {
