@@ -7,10 +7,9 @@ import { type Route, route } from '#http/route';
 import type { Attestation } from '#image/attestation/attestation-reader';
 import type { ImageService } from '#image/image-service';
 import { queryFlag, queryList, queryPlatform, queryPlatforms, queryText } from '#spec/docker/query';
-import { registryAuthOf } from '#spec/docker/registry-auth';
 import { mayHoldStatement, parseStatement, statementMediaType } from '#spec/oci/statement';
 import { parseReference } from '#spec/reference';
-import { credentialsOf } from './registry-credentials.ts';
+import { sentCredentials } from './registry-credentials.ts';
 import type { RegistryApi } from './registry-routes.ts';
 
 export interface AttestationRouteDeps {
@@ -37,7 +36,7 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
         ...(platform ? { platform } : {}),
         types: query.type,
         withStatements: query.statement,
-        credentials: credentialsOf(registryAuthOf(headers)),
+        credentials: sentCredentials(headers),
         signal,
       });
       return verbatimReply(found);
@@ -45,7 +44,7 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
     route('GET', '/quai/images/{name}/attestations', { query: RegistryQuery }, async request => {
       const { params, query, headers, signal } = request;
       const { platform, type: types, statement: withStatements } = query;
-      const credentials = credentialsOf(registryAuthOf(headers));
+      const credentials = sentCredentials(headers);
       const options = { types, withStatements, credentials, signal, ...(platform ? { platform } : {}) };
       const found = await images.attestations(params.name, options);
       return reply.json({ Name: params.name, Attestations: found.map(attestationToWire) });
@@ -53,7 +52,7 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
     route('GET', '/quai/registry/attestations', { query: RegistryQuery }, async request => {
       const { query, headers, signal } = request;
       const { name, platform, type: types, statement: withStatements } = query;
-      const credentials = credentialsOf(registryAuthOf(headers));
+      const credentials = sentCredentials(headers);
       const options = { types, withStatements, credentials, signal, ...(platform ? { platform } : {}) };
       const found = await images.attestationsAt(parseReference(name), options);
       return reply.json({ Name: name, Attestations: found.map(attestationToWire) });
@@ -65,7 +64,7 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
       async request => {
         const { query, headers, signal } = request;
         const reference = parseReference(query.name);
-        const repository = registries.repository(reference, credentialsOf(registryAuthOf(headers)));
+        const repository = registries.repository(reference, sentCredentials(headers));
         const subject = await repository.resolve(reference.digest ?? reference.tag ?? 'latest', { signal });
         const artifactType = query.type === '' ? {} : { artifactType: query.type };
         const referrers = await repository.referrers(subject.digest, { signal, ...artifactType });
@@ -76,7 +75,7 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
       const { query, headers, bytes, signal } = request;
       const place = {
         reference: parseReference(query.name),
-        credentials: credentialsOf(registryAuthOf(headers)),
+        credentials: sentCredentials(headers),
       };
       const whole = await readWhole(bytes, { maxBytes: MAX_ATTACHMENT_BYTES, tooLarge });
       const attachment = attachmentOf(query, whole);

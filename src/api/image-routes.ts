@@ -9,7 +9,6 @@ import type { PlatformChoice } from '#image/image-catalog';
 import type { ImageService } from '#image/image-service';
 import { queryFilters } from '#spec/docker/filters';
 import { queryFlag, queryList, queryPlatform, queryPlatforms, queryText } from '#spec/docker/query';
-import { registryAuthOf } from '#spec/docker/registry-auth';
 import { type Platform, parsePlatform } from '#spec/oci/platform';
 import { parseName, type Reference } from '#spec/reference';
 import { filterImages, IMAGE_FILTERS } from './image-list.ts';
@@ -17,7 +16,7 @@ import { pruneImages } from './image-prune.ts';
 import { deletionToWire, historyToWire, imageSummaryToWire, imageToWire } from './image-wire.ts';
 import { manifestToWire, targetToWire } from './manifest-wire.ts';
 import { progressReply, withoutPrompt } from './progress-reply.ts';
-import { credentialsOf } from './registry-credentials.ts';
+import { sentCredentials } from './registry-credentials.ts';
 import { SharedLayers } from './shared-layers.ts';
 import { withTag } from './with-tag.ts';
 
@@ -230,7 +229,7 @@ function pushRoute(images: Pick<ImageService, 'push'>): Route {
     { query: v.object({ tag: queryText, platform: queryPlatform }) },
     ({ params: { name }, query, headers, signal }) => {
       const reference = parseName(withTag(name, query.tag));
-      const credentials = credentialsOf(registryAuthOf(headers));
+      const credentials = sentCredentials(headers);
       return withoutPrompt(
         progressReply(emit => images.push(reference, emit, { credentials, ...choiceOf(query), signal })),
       );
@@ -243,7 +242,7 @@ function pullReply(
   { headers, query: { platform }, signal }: CreateRequest,
   reference: Reference,
 ): Promise<Reply> {
-  const credentials = credentialsOf(registryAuthOf(headers));
+  const credentials = sentCredentials(headers);
   const choice = platform === '' ? {} : { platform: parsePlatform(platform) };
   return withoutPrompt(
     progressReply(emit => images.pull(reference, emit, { credentials, ...choice, signal })),

@@ -1,5 +1,11 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Credentials } from '#distribution/credentials';
-import type { RegistryAuth } from '#spec/docker/registry-auth';
+import { type RegistryAuth, registryAuthOf } from '#spec/docker/registry-auth';
+
+/** Those that a client sends along with its request. @throws {EngineError} `invalid`. */
+export function sentCredentials(headers: IncomingHttpHeaders): Credentials {
+  return credentialsOf(registryAuthOf(headers));
+}
 
 /** As the registry client takes them: only what there is. */
 export function credentialsOf({

@@ -8,12 +8,12 @@ import { type Route, type RouteRequest, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text } from '#spec/docker/lenient';
 import { queryFlag, queryText } from '#spec/docker/query';
-import { RegistryAuth, registryAuthOf } from '#spec/docker/registry-auth';
+import { RegistryAuth } from '#spec/docker/registry-auth';
 import { platformInConfig } from '#spec/oci/config-platform';
 import { MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
 import { parseReference } from '#spec/reference';
 import { progressReply } from './progress-reply.ts';
-import { credentialsOf } from './registry-credentials.ts';
+import { credentialsOf, sentCredentials } from './registry-credentials.ts';
 import type { RegistryApi } from './registry-routes.ts';
 
 /** More tags than anyone reads; a registry could go on for ever. */
@@ -103,7 +103,7 @@ function repositoryOf(
   { query: { name }, headers }: Pick<NameRequest, 'query' | 'headers'>,
 ): Repository {
   if (name === '') throw new EngineError('invalid', 'a name is needed: ?name=registry/repository');
-  return registries.repository(parseReference(name), credentialsOf(registryAuthOf(headers)));
+  return registries.repository(parseReference(name), sentCredentials(headers));
 }
 
 const STATES = {

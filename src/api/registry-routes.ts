@@ -6,12 +6,12 @@ import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { queryFilters } from '#spec/docker/filters';
 import { queryInteger, queryText } from '#spec/docker/query';
-import { RegistryAuth, registryAuthOf } from '#spec/docker/registry-auth';
+import { RegistryAuth } from '#spec/docker/registry-auth';
 import { parseImageConfig } from '#spec/oci/image-config';
 import { parseManifest } from '#spec/oci/manifest';
 import { normalizePlatform, type Platform } from '#spec/oci/platform';
 import { parseReference } from '#spec/reference';
-import { credentialsOf } from './registry-credentials.ts';
+import { credentialsOf, sentCredentials } from './registry-credentials.ts';
 
 export type RegistryApi = Pick<RegistryClient, 'attach' | 'login' | 'search' | 'repository' | 'copy'>;
 
@@ -32,12 +32,12 @@ export function registryRoutes(registries: RegistryApi): Route[] {
       // Docker's wording
       if (limit < 1 || limit > MOST_HITS)
         throw new EngineError('invalid', `limit ${limit} is outside the range of [1, ${MOST_HITS}]`);
-      const hits = await registries.search(term, credentialsOf(registryAuthOf(headers)), { limit, signal });
+      const hits = await registries.search(term, sentCredentials(headers), { limit, signal });
       return reply.json(hits.filter(hit => fits(hit, filters)).map(hitToWire));
     }),
     route('GET', '/distribution/{name}/json', {}, async ({ params: { name }, headers, signal }) => {
       const reference = parseReference(name);
-      const repository = registries.repository(reference, credentialsOf(registryAuthOf(headers)));
+      const repository = registries.repository(reference, sentCredentials(headers));
       const asked = reference.digest ?? reference.tag ?? 'latest';
       const { descriptor, bytes } = await repository.manifest(asked, { signal });
       const { mediaType, digest, size } = descriptor;

@@ -3,10 +3,9 @@ import { reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text, whole } from '#spec/docker/lenient';
-import { registryAuthOf } from '#spec/docker/registry-auth';
 import type { BackupSchedules } from '#volume/backup-schedules';
 import type { BackupSchedule } from '#volume/schedule-table';
-import { credentialsOf } from './registry-credentials.ts';
+import { sentCredentials } from './registry-credentials.ts';
 
 export type ScheduleApi = Pick<BackupSchedules, 'add' | 'list' | 'listAll' | 'remove' | 'nextRunOf'>;
 
@@ -35,7 +34,7 @@ export function scheduleRoutes(schedules: ScheduleApi): Route[] {
       { body: goBody(ScheduleRequest) },
       ({ params, body, headers }) => {
         const { Schedule: cron, Directory: directory, Artifact: artifact, Keep: keep, Pause: pauses } = body;
-        const login = artifact === '' ? {} : credentialsOf(registryAuthOf(headers));
+        const login = artifact === '' ? {} : sentCredentials(headers);
         const wish = { cron, directory, artifact, login, keep, pauses };
         return reply.created(toWire(schedules.add(params.name, wish)));
       },

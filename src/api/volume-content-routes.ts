@@ -6,7 +6,6 @@ import { type Route, route } from '#http/route';
 import { goBody } from '#spec/docker/fold-keys';
 import { flag, text, textMap, whole } from '#spec/docker/lenient';
 import { queryFlag, queryText } from '#spec/docker/query';
-import { registryAuthOf } from '#spec/docker/registry-auth';
 import type { ArtifactBackup, ArtifactBackups } from '#volume/artifact-backups';
 import type { MeasuredSize } from '#volume/size-table';
 import type { VolumeSnapshot } from '#volume/volume';
@@ -15,7 +14,7 @@ import type { VolumeContents } from '#volume/volume-contents';
 import type { VolumeService } from '#volume/volume-service';
 import { withPathStat } from './path-stat.ts';
 import { pausedStream } from './paused-stream.ts';
-import { credentialsOf } from './registry-credentials.ts';
+import { sentCredentials } from './registry-credentials.ts';
 import { volumeToWire } from './volume-wire.ts';
 
 export interface VolumeContentDeps {
@@ -131,7 +130,7 @@ function backupRoute({ backups, artifacts }: VolumeContentDeps['volumes'], quiet
       const options = { ...(keep > 0 && { keep }), signal };
       const make = async () => {
         if (artifact === '') return backupToWire(await backups.make(params.name, directory, options));
-        const login = credentialsOf(registryAuthOf(headers));
+        const login = sentCredentials(headers);
         return artifactToWire(await artifacts.make(params.name, artifact, { ...options, login }));
       };
       return reply.created(await quietly(params.name, isPaused, make));
@@ -174,7 +173,7 @@ function snapshotRoutes(
         if (Snapshot !== '') await contents.restore(name, Snapshot, { signal });
         else if (Backup !== '') await backups.restore(name, Backup, { signal });
         else {
-          const login = credentialsOf(registryAuthOf(headers));
+          const login = sentCredentials(headers);
           await artifacts.restore(name, Artifact, { login, signal });
         }
         return reply.noContent();
