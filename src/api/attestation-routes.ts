@@ -3,7 +3,7 @@ import { EngineError } from '#base/errors';
 import type { Attachment } from '#distribution/attachment';
 import { readWhole } from '#http/read-whole';
 import { type BytesReply, reply } from '#http/reply';
-import { type Route, route } from '#http/route';
+import { type Route, type RouteRequest, route } from '#http/route';
 import type { Attestation } from '#image/attestation/attestation-reader';
 import type { ImageService } from '#image/image-service';
 import { queryFlag, queryList, queryPlatform, queryPlatforms, queryText } from '#spec/docker/query';
@@ -29,32 +29,20 @@ const RegistryQuery = v.object({
 export function attestationRoutes({ images, registries }: AttestationRouteDeps): Route[] {
   return [
     route('GET', '/images/{name}/attestations', { query: ImageQuery }, async request => {
-      const { params, query, headers, signal } = request;
+      const { params, query } = request;
       const [platform, ...others] = query.platform;
       if (others.length > 0) throw new EngineError('invalid', 'only one platform may be given');
-      const found = await images.attestations(params.name, {
-        ...(platform ? { platform } : {}),
-        types: query.type,
-        withStatements: query.statement,
-        credentials: sentCredentials(headers),
-        signal,
-      });
-      return verbatimReply(found);
+      const options = lookOptions({ ...query, platform }, request);
+      return verbatimReply(await images.attestations(params.name, options));
     }),
     route('GET', '/quai/images/{name}/attestations', { query: RegistryQuery }, async request => {
-      const { params, query, headers, signal } = request;
-      const { platform, type: types, statement: withStatements } = query;
-      const credentials = sentCredentials(headers);
-      const options = { types, withStatements, credentials, signal, ...(platform ? { platform } : {}) };
-      const found = await images.attestations(params.name, options);
-      return reply.json({ Name: params.name, Attestations: found.map(attestationToWire) });
+      const { name } = request.params;
+      const found = await images.attestations(name, lookOptions(request.query, request));
+      return reply.json({ Name: name, Attestations: found.map(attestationToWire) });
     }),
     route('GET', '/quai/registry/attestations', { query: RegistryQuery }, async request => {
-      const { query, headers, signal } = request;
-      const { name, platform, type: types, statement: withStatements } = query;
-      const credentials = sentCredentials(headers);
-      const options = { types, withStatements, credentials, signal, ...(platform ? { platform } : {}) };
-      const found = await images.attestationsAt(parseReference(name), options);
+      const { name } = request.query;
+      const found = await images.attestationsAt(parseReference(name), lookOptions(request.query, request));
       return reply.json({ Name: name, Attestations: found.map(attestationToWire) });
     }),
     route(
@@ -82,6 +70,15 @@ export function attestationRoutes({ images, registries }: AttestationRouteDeps):
       return reply.created({ Digest: await registries.attach(place, attachment, { signal }) });
     }),
   ];
+}
+
+/** What is looked for, and in whose name. */
+function lookOptions(
+  { platform, type: types, statement: withStatements }: Omit<v.InferOutput<typeof RegistryQuery>, 'name'>,
+  { headers, signal }: Pick<RouteRequest<unknown, unknown, unknown>, 'headers' | 'signal'>,
+) {
+  const credentials = sentCredentials(headers);
+  return { types, withStatements, credentials, signal, ...(platform ? { platform } : {}) };
 }
 
 const AttachQuery = v.object({ name: queryText, type: queryText, annotation: queryList });
