@@ -1,13 +1,5 @@
+import type { PathStat } from '#container/archive-access';
 import type { Reply } from '#http/reply';
-
-export interface PathStat {
-  readonly name: string;
-  readonly size: number;
-  /** st_mode of stat(2) */
-  readonly mode: number;
-  readonly mtimeMs: number;
-  readonly linkTarget: string;
-}
 
 /** Adds the header that Docker's clients read before they unpack. */
 export function withPathStat<R extends Extract<Reply, { readonly headers: unknown }>>(

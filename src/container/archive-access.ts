@@ -13,6 +13,7 @@ export interface PathStat {
   /** last part of the path as it was asked for: `.` for one that ends so */
   readonly name: string;
   readonly size: number;
+  /** st_mode of stat(2) */
   readonly mode: number;
   readonly mtimeMs: number;
   /** of a link: where it ends, as far as that exists */
