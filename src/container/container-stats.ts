@@ -64,8 +64,9 @@ export class ContainerStats {
   /** What was used within a second. @throws `notFound`; `cancelled`. */
   async once(reference: string, options: Abortable = {}): Promise<StatsView> {
     const { id } = this.#context.index.get(reference);
-    const { sample: previous } = await this.#view(id);
-    if (previous === undefined) return this.#emptyView(id, reference);
+    const first = await this.#view(id);
+    const { sample: previous } = first;
+    if (previous === undefined) return first;
     await wait(PERIOD_MS, undefined, options);
     const view = await this.#view(id);
     return view.sample ? { ...view, previous } : view;
@@ -158,10 +159,6 @@ export class ContainerStats {
     const sample = await this.#sample(container, readSystemCpu());
     if (sample && this.#listeners.has(id) && !this.#latest.has(id)) this.#latest.set(id, sample);
     return { id, name: container.name, ...(sample && { sample }) };
-  }
-
-  #emptyView(id: string, reference: string): StatsView {
-    return { id, name: this.#context.index.get(reference).name };
   }
 
   async #sample(container: Container, system: SystemCpu): Promise<StatsSample | undefined> {
