@@ -26,6 +26,8 @@ type Mounted = Pick<Container, 'id' | 'mounts' | 'hostConfig' | 'state'>;
 
 /** fcntl.h; Node does not have it */
 const O_PATH = 0o10000000;
+/** Nothing can be mounted below a file: what is recursive is the same as what is not, and crun 1.8 fails at it. */
+const FILE_TRAITS = { isNonRecursive: true, recursiveReadOnly: 'disabled' } as const;
 
 /**
  * Makes the sources of a container's mounts ready when it starts, in the order they are to be mounted: volumes are
@@ -47,20 +49,17 @@ export async function prepareMounts(
   for (const mount of container.mounts.toSorted(shallowFirst)) {
     checkProcMount(placeOf(place.rootfs, mount.destination), mount);
     const source = await prepareSource(container, { mount, place }, deps, options);
-    if (mount.type !== 'tmpfs') {
-      await checkKind(source, mount, { place, covered: prepared });
-      await labelSource(container, { ...mount, source }, deps, options);
+    if (mount.type === 'tmpfs') {
+      prepared.push({ ...mount, source });
+      continue;
     }
-    const isWritable = mount.isWritable && (mount.type === 'tmpfs' || !(await isReadOnly(source)));
-    prepared.push({ ...mount, ...(await fileTraits(mount, source)), source, isWritable });
+    const kind = await kindOf(source);
+    checkKind(kind, { ...mount, source }, { place, covered: prepared });
+    await labelSource(container, { ...mount, source }, deps, options);
+    const isWritable = mount.isWritable && !(await isReadOnly(source));
+    prepared.push({ ...mount, ...(kind === 'file' ? FILE_TRAITS : {}), source, isWritable });
   }
   return prepared;
-}
-
-/** Nothing can be mounted below a file: what is recursive is the same as what is not, and crun 1.8 fails at it. */
-async function fileTraits({ type }: MountPoint, source: string): Promise<Partial<MountPoint>> {
-  if (type === 'tmpfs' || (await kindOf(source)) !== 'file') return {};
-  return { isNonRecursive: true, recursiveReadOnly: 'disabled' };
 }
 
 interface OneMount {
@@ -143,13 +142,11 @@ interface Surroundings {
   readonly covered: readonly MountPoint[];
 }
 
-async function checkKind(source: string, { destination }: MountPoint, around: Surroundings): Promise<void> {
+function checkKind(outside: Kind, { source, destination }: MountPoint, around: Surroundings): void {
   const isBelowAnother = around.covered.some(mount => destination.startsWith(`${mount.destination}/`));
   if (isBelowAnother) return; // what is there is that mount's, not the image's
   const inside = kindInRoot(around.place.rootfs, destination);
-  if (inside === 'missing') return;
-  const outside = await kindOf(source);
-  if (outside === 'missing' || inside === outside) return;
+  if (inside === 'missing' || outside === 'missing' || inside === outside) return;
   throw new EngineError(
     'invalid',
     `cannot mount ${source}, which is a ${outside}, at ${destination}, which is a ${inside} in the image. ` +
