@@ -1,31 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { busyboxEntries } from '../support/busybox-image.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
 import { HOST_ARCHITECTURE, type LayerEntry } from '../support/image-archive.ts';
 import { publish } from '../support/published-image.ts';
-import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
+import { cannotRunRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
+import { compatRegistry } from './compat-registry.ts';
 
 const skip = cannotRun || cannotRunRegistry;
 const CONFIG = { Cmd: ['sh'], Env: ['PATH=/bin'] };
 const OTHER = HOST_ARCHITECTURE === 'arm64' ? 'amd64' : 'arm64';
-let registry: TestRegistry;
-let proxy: FaultProxy;
 let base: readonly LayerEntry[];
 
-// Before the engine: a hook that fails keeps those after it from running.
-after(async () => {
-  await proxy?.[Symbol.asyncDispose]();
-  await registry?.[Symbol.asyncDispose]();
-});
-
+const registry = compatRegistry(skip);
 const engine = compatEngine();
 
 before(async () => {
   if (skip) return;
-  registry = await TestRegistry.start();
-  proxy = await FaultProxy.before(registry.port);
   base = await busyboxEntries();
 });
 
@@ -57,20 +48,20 @@ test('docker pull brings an image, and says so in the words of Docker (S098, S09
 test('an unchanged tag costs one request; a changed one brings only what is new (S101, S328, S329)', {
   skip,
 }, async () => {
-  const name = `${proxy.host}/team/app:two`;
+  const name = `${registry.proxy.host}/team/app:two`;
   await publish(registry.host, 'team/app', 'two', [{ layers: [base, file('two', '1')], config: CONFIG }]);
   await engine.ok('pull', name);
-  proxy.seen.length = 0;
+  registry.proxy.seen.length = 0;
   assert.match(await engine.ok('pull', name), new RegExp(`Status: Image is up to date for ${name}`));
   assert.deepEqual(
-    proxy.seen.map(({ method, path }) => `${method} ${path}`),
+    registry.proxy.seen.map(({ method, path }) => `${method} ${path}`),
     ['HEAD /v2/team/app/manifests/two'],
   );
   await publish(registry.host, 'team/app', 'two', [{ layers: [base, file('two', '2')], config: CONFIG }]);
-  proxy.seen.length = 0;
+  registry.proxy.seen.length = 0;
   const output = await engine.ok('pull', name);
   assert.match(output, /[0-9a-f]{12}: Already exists/);
-  assert.equal(proxy.count('/blobs/'), 2, 'a layer and the configuration');
+  assert.equal(registry.proxy.count('/blobs/'), 2, 'a layer and the configuration');
   assert.equal(await engine.run(name, 'cat', '/two'), '2');
   await engine.ok('rmi', '-f', name);
 });
@@ -158,15 +149,15 @@ test('a pull that is cut goes on in the next one, and leaves nothing half-made',
   await publish(registry.host, 'team/big', 'latest', [
     { layers: [base, [{ path: 'noise', content: noise }]], config: CONFIG, compress: 'none' },
   ]);
-  const name = `${proxy.host}/team/big`;
-  proxy.fault = ({ path }) => (path.includes('/blobs/') ? { cutAfter: 2_000_000 } : undefined);
-  proxy.seen.length = 0;
+  const name = `${registry.proxy.host}/team/big`;
+  registry.proxy.fault = ({ path }) => (path.includes('/blobs/') ? { cutAfter: 2_000_000 } : undefined);
+  registry.proxy.seen.length = 0;
   await engine.ok('pull', name);
   assert.ok(
-    proxy.seen.some(({ headers }) => /^bytes=\d+-/.test(headers.range ?? '')),
+    registry.proxy.seen.some(({ headers }) => /^bytes=\d+-/.test(headers.range ?? '')),
     'the rest was asked for',
   );
-  proxy.fault = () => undefined;
+  registry.proxy.fault = () => undefined;
   assert.equal(await engine.run(name, 'wc', '-c', '/noise'), '6000000 /noise');
   await engine.ok('rmi', '-f', name);
 });

@@ -1,31 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { busyboxEntries } from '../support/busybox-image.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
 import { HOST_ARCHITECTURE, type LayerEntry } from '../support/image-archive.ts';
 import { publish } from '../support/published-image.ts';
-import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
+import { cannotRunRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine, loadImage } from './compat-engine.ts';
+import { compatRegistry } from './compat-registry.ts';
 
 const skip = cannotRun || cannotRunRegistry;
 const OTHER = HOST_ARCHITECTURE === 'arm64' ? 'amd64' : 'arm64';
 const CONFIG = { Cmd: ['sh'], Env: ['PATH=/bin'] };
-let registry: TestRegistry;
-let proxy: FaultProxy;
 let base: readonly LayerEntry[];
 
-// Before the engine: a hook that fails keeps those after it from running.
-after(async () => {
-  await proxy?.[Symbol.asyncDispose]();
-  await registry?.[Symbol.asyncDispose]();
-});
-
+const registry = compatRegistry(skip);
 const engine = compatEngine();
 
 before(async () => {
   if (skip) return;
-  registry = await TestRegistry.start();
-  proxy = await FaultProxy.before(registry.port);
   base = await busyboxEntries();
 });
 
@@ -69,19 +60,19 @@ test('what was pulled is pushed to another repository without sending a layer, a
   const { digest } = await publish(registry.host, 'from/here', 'v', [
     { layers: [base, [{ path: 'x', content: 'x' }]], config: CONFIG },
   ]);
-  await engine.ok('pull', `${proxy.host}/from/here@${digest}`);
-  const name = `${proxy.host}/to/there:v`;
-  await engine.ok('tag', `${proxy.host}/from/here@${digest}`, name);
-  proxy.seen.length = 0;
+  await engine.ok('pull', `${registry.proxy.host}/from/here@${digest}`);
+  const name = `${registry.proxy.host}/to/there:v`;
+  await engine.ok('tag', `${registry.proxy.host}/from/here@${digest}`, name);
+  registry.proxy.seen.length = 0;
   const output = await engine.ok('push', name);
   assert.match(output, /[0-9a-f]{12}: Mounted from from\/here/);
   assert.equal(await digestAt('to/there', 'v'), digest);
   assert.equal(
-    proxy.seen.filter(({ method }) => method === 'PATCH').length,
+    registry.proxy.seen.filter(({ method }) => method === 'PATCH').length,
     0,
     'nothing of a layer was sent',
   );
-  await engine.ok('rmi', '-f', name, `${proxy.host}/from/here@${digest}`);
+  await engine.ok('rmi', '-f', name, `${registry.proxy.host}/from/here@${digest}`);
 });
 
 test('docker push --all-tags sends every tag of a name', { skip }, async () => {

@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { tarOf } from '../support/image-archive.ts';
 import { runProgram } from '../support/programs.ts';
 import { publish } from '../support/published-image.ts';
-import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
+import { cannotRunRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
+import { compatRegistry } from './compat-registry.ts';
 
 const skip = cannotRun || cannotRunRegistry;
-let registry: TestRegistry;
-
-after(async () => registry?.[Symbol.asyncDispose]());
-
+const registry = compatRegistry(skip);
 const engine = compatEngine();
-
-before(async () => {
-  if (!skip) registry = await TestRegistry.start();
-});
 
 async function quai(...words: string[]): Promise<{ stdout: string; stderr: string }> {
   const { code, stdout, stderr } = await engine.daemon.quai(words);

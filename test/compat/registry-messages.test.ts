@@ -1,28 +1,17 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type Fault, FaultProxy } from '../support/fault-proxy.ts';
+import { test } from 'node:test';
+import type { Fault } from '../support/fault-proxy.ts';
 import type { ProgramResult } from '../support/programs.ts';
 import { publish } from '../support/published-image.ts';
-import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
+import { cannotRunRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
+import { compatRegistry } from './compat-registry.ts';
 
 const skip = cannotRun || cannotRunRegistry;
-let registry: TestRegistry;
-let proxy: FaultProxy;
-
-after(async () => {
-  await proxy?.[Symbol.asyncDispose]();
-  await registry?.[Symbol.asyncDispose]();
-});
-
+const registry = compatRegistry(skip, host =>
+  publish(host, 'team/app', '1', [{ layers: [[{ path: 'f', content: 'x' }]] }]),
+);
 const engine = compatEngine();
-
-before(async () => {
-  if (skip) return;
-  registry = await TestRegistry.start();
-  proxy = await FaultProxy.before(registry.port);
-  await publish(registry.host, 'team/app', '1', [{ layers: [[{ path: 'f', content: 'x' }]] }]);
-});
 
 type Program = 'docker' | 'quai';
 
@@ -45,7 +34,7 @@ async function refusal(program: Program, ...words: string[]): Promise<string> {
 
 /** What the registry says to questions for manifests. */
 function says(answer: Fault['answer']): void {
-  proxy.fault = ({ path }) => (answer && path.includes('/manifests/') ? { answer } : undefined);
+  registry.proxy.fault = ({ path }) => (answer && path.includes('/manifests/') ? { answer } : undefined);
 }
 
 test('names that are none: the reason is told', { skip }, async () => {
@@ -91,13 +80,15 @@ test('what a registry does not have: Docker’s words, and with quai how to look
     status: 403,
     body: '{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}',
   });
-  const denied = await refusal('quai', 'pull', `${proxy.host}/team/app:1`);
+  const denied = await refusal('quai', 'pull', `${registry.proxy.host}/team/app:1`);
   assert.match(
     denied,
     /^Error response from daemon: pull access denied for .* may require 'docker login': denied/,
   );
   assert.ok(
-    denied.endsWith(`quai search ${proxy.host}/app\nIf it is private: quai login ${proxy.host}`),
+    denied.endsWith(
+      `quai search ${registry.proxy.host}/app\nIf it is private: quai login ${registry.proxy.host}`,
+    ),
     denied,
   );
 });
@@ -105,13 +96,15 @@ test('what a registry does not have: Docker’s words, and with quai how to look
 test('a registry that wants credentials is told as such, and nobody is asked for those of Docker Hub', {
   skip,
 }, async () => {
-  proxy.fault = () => ({ answer: { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } } });
-  const name = `${proxy.host}/team/app:1`;
+  registry.proxy.fault = () => ({
+    answer: { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } },
+  });
+  const name = `${registry.proxy.host}/team/app:1`;
   const words = 'Error response from daemon: no basic auth credentials';
   assert.equal(await refusal('docker', 'pull', name), words);
   assert.equal(
     await refusal('quai', 'pull', name),
-    `${words}\nThe registry wants to know who asks: quai login ${proxy.host}`,
+    `${words}\nThe registry wants to know who asks: quai login ${registry.proxy.host}`,
   );
 });
 
@@ -120,10 +113,13 @@ test('limits for pulls are shown: what is left, and when to come again', { skip 
     'ratelimit-limit': '100;w=21600',
     'ratelimit-remaining': `${left};w=21600`,
   });
-  proxy.fault = () => ({ headers: limit(76) });
+  registry.proxy.fault = () => ({ headers: limit(76) });
   for (const program of ['docker', 'quai'] as const) {
-    const { stdout } = await call(program, 'pull', `${proxy.host}/team/app:1`);
-    assert.match(stdout, new RegExp(`^Rate limit of ${proxy.host}: 76 of 100 pulls left, per 6 h$`, 'm'));
+    const { stdout } = await call(program, 'pull', `${registry.proxy.host}/team/app:1`);
+    assert.match(
+      stdout,
+      new RegExp(`^Rate limit of ${registry.proxy.host}: 76 of 100 pulls left, per 6 h$`, 'm'),
+    );
   }
   says({
     status: 429,
@@ -131,10 +127,10 @@ test('limits for pulls are shown: what is left, and when to come again', { skip 
     body: '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}',
   });
   assert.equal(
-    await refusal('docker', 'pull', `${proxy.host}/team/app:1`),
+    await refusal('docker', 'pull', `${registry.proxy.host}/team/app:1`),
     'Error response from daemon: toomanyrequests: You have reached your pull rate limit. (0 of 100 pulls left, per 6 h; try again in 2 h)',
   );
-  await engine.ok('rmi', `${proxy.host}/team/app:1`);
+  await engine.ok('rmi', `${registry.proxy.host}/team/app:1`);
 });
 
 test('a page for browsers is told as such', { skip }, async () => {
@@ -144,7 +140,7 @@ test('a page for browsers is told as such', { skip }, async () => {
     body: '<html>Sign in</html>',
   });
   assert.match(
-    await refusal('docker', 'pull', `${proxy.host}/team/app:1`),
+    await refusal('docker', 'pull', `${registry.proxy.host}/team/app:1`),
     /^Error response from daemon: the registry at .* gave an answer that cannot be used: a page for browsers; is there a proxy/,
   );
 });
