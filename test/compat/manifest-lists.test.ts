@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { ProgramResult } from '../support/programs.ts';
+import { ownHome, type ProgramResult } from '../support/programs.ts';
 import { publish } from '../support/published-image.ts';
 import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
 
 const skip = cannotRun || cannotRunRegistry;
 const engine = compatEngine();
-/** `htpasswd -nbB ann canary-5b2f` */
-const HTPASSWD = 'ann:$2y$05$kM6qokbkyPosihPRtamen./8v4eq35wQAffR1XmthhCnyDH08N/7C\n';
 
 let folder = '';
 let registry: TestRegistry;
@@ -20,10 +18,8 @@ let locked: TestRegistry;
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'quai-manifest-test-'));
-  const path = join(folder, 'htpasswd');
-  writeFileSync(path, HTPASSWD);
   registry = await TestRegistry.start();
-  locked = await TestRegistry.start({ auth: { htpasswd: { realm: 'test', path } } });
+  locked = await TestRegistry.start({ auth: 'ann' });
   for (const [tag, architecture] of [
     ['a', 'amd64'],
     ['b', 'arm64'],
@@ -41,14 +37,7 @@ after(async () => {
 });
 
 function quai(...words: string[]): Promise<ProgramResult> {
-  const env = {
-    HOME: join(folder, 'quai'),
-    DOCKER_CONFIG: '',
-    XDG_CONFIG_HOME: '',
-    XDG_DATA_HOME: '',
-    DBUS_SESSION_BUS_ADDRESS: '',
-  };
-  return engine.daemon.quai(words, { env });
+  return engine.daemon.quai(words, { env: ownHome(join(folder, 'quai')) });
 }
 
 /** Docker's own asks the registry itself, and wants to be told that it is an insecure one. */

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { busyboxEntries } from '../support/busybox-image.ts';
-import type { ProgramResult } from '../support/programs.ts';
+import { ownHome, type ProgramResult } from '../support/programs.ts';
 import { publish } from '../support/published-image.ts';
 import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
 
 const skip = cannotRun || cannotRunRegistry;
-/** `htpasswd -nbB ann canary-5b2f` */
-const HTPASSWD = 'ann:$2y$05$kM6qokbkyPosihPRtamen./8v4eq35wQAffR1XmthhCnyDH08N/7C\n';
 const CONFIG = { Cmd: ['sh'], Env: ['PATH=/bin'] };
 let folder = '';
 let open: TestRegistry;
@@ -29,10 +27,8 @@ const engine = compatEngine();
 before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'quai-registry-test-'));
-  const path = join(folder, 'htpasswd');
-  writeFileSync(path, HTPASSWD);
   open = await TestRegistry.start();
-  locked = await TestRegistry.start({ auth: { htpasswd: { realm: 'test', path } } });
+  locked = await TestRegistry.start({ auth: 'ann' });
   const base = await busyboxEntries();
   for (const tag of ['1', '2', 'latest']) {
     const layers = [base, [{ path: 'which', content: tag }]];
@@ -40,15 +36,8 @@ before(async () => {
   }
 });
 
-/** With a home folder of the test's own, so that nothing is kept in root's. */
 function quai(words: readonly string[], input?: string): Promise<ProgramResult> {
-  const env = {
-    HOME: folder,
-    DOCKER_CONFIG: '',
-    XDG_CONFIG_HOME: '',
-    XDG_DATA_HOME: '',
-    DBUS_SESSION_BUS_ADDRESS: '',
-  };
+  const env = ownHome(folder);
   return engine.daemon.quai(words, { env, ...(input === undefined ? {} : { input }) });
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fault } from '../support/fault-proxy.ts';
-import type { ProgramResult } from '../support/programs.ts';
+import { ownHome, type ProgramResult } from '../support/programs.ts';
 import { publish } from '../support/published-image.ts';
 import { cannotRunRegistry } from '../support/registry.ts';
 import { skip as cannotRun, compatEngine } from './compat-engine.ts';
@@ -15,14 +15,9 @@ const engine = compatEngine();
 
 type Program = 'docker' | 'quai';
 
-/** With a home folder of the test's own, so that nobody's credentials are used; nobody is there to answer. */
+/** Nobody is there to answer. */
 function call(program: Program, ...words: string[]): Promise<ProgramResult> {
-  const env = {
-    HOME: engine.daemon.folder,
-    DOCKER_CONFIG: '',
-    XDG_DATA_HOME: '',
-    DBUS_SESSION_BUS_ADDRESS: '',
-  };
+  const env = ownHome(engine.daemon.folder);
   return engine.daemon[program](words, { env, input: '' });
 }
 

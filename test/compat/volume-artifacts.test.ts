@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,13 +7,11 @@ import { after, before, describe, test } from 'node:test';
 import { cannotRunContainers, startBusyboxDaemon } from '../support/busybox-daemon.ts';
 import { cannotRunDocker, type TestDaemon } from '../support/daemon.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
-import { type ProgramResult, runProgram } from '../support/programs.ts';
+import { ownHome, type ProgramResult, runProgram } from '../support/programs.ts';
 import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
 import { until } from '../support/until.ts';
 
 const skip = cannotRunContainers || cannotRunDocker || cannotRunRegistry;
-/** `htpasswd -nbB ann canary-5b2f` */
-const HTPASSWD = 'ann:$2y$05$kM6qokbkyPosihPRtamen./8v4eq35wQAffR1XmthhCnyDH08N/7C\n';
 const SKOPEO = '/usr/bin/skopeo';
 
 describe('backups of volumes in a registry', { skip }, () => {
@@ -23,10 +21,8 @@ describe('backups of volumes in a registry', { skip }, () => {
   let locked: TestRegistry;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'quai-volume-artifacts-'));
-    const path = join(folder, 'htpasswd');
-    writeFileSync(path, HTPASSWD);
     open = await TestRegistry.start();
-    locked = await TestRegistry.start({ auth: { htpasswd: { realm: 'test', path } } });
+    locked = await TestRegistry.start({ auth: 'ann' });
     daemon = await startBusyboxDaemon();
   });
   after(async () => {
@@ -41,15 +37,8 @@ describe('backups of volumes in a registry', { skip }, () => {
     assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
     return stdout.trim();
   }
-  /** With a home folder of the test's own, so that nothing is kept in root's. */
   function run(words: readonly string[], input?: string): Promise<ProgramResult> {
-    const env = {
-      HOME: folder,
-      DOCKER_CONFIG: '',
-      XDG_CONFIG_HOME: '',
-      XDG_DATA_HOME: '',
-      DBUS_SESSION_BUS_ADDRESS: '',
-    };
+    const env = ownHome(folder);
     return daemon.quai(words, { env, ...(input === undefined ? {} : { input }) });
   }
   async function quai(...words: string[]): Promise<string> {

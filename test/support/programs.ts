@@ -18,6 +18,17 @@ export interface ProgramOptions {
   readonly timeoutMs?: number;
 }
 
+/** Variables that give a client a home folder of the test's own: it finds nobody's credentials, and keeps none in root's. */
+export function ownHome(folder: string): Readonly<Record<string, string>> {
+  return {
+    HOME: folder,
+    DOCKER_CONFIG: '',
+    XDG_CONFIG_HOME: '',
+    XDG_DATA_HOME: '',
+    DBUS_SESSION_BUS_ADDRESS: '',
+  };
+}
+
 /** Runs a program to its end; a non-zero status is a result, not an error. */
 export async function runProgram(
   program: string,

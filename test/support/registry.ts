@@ -17,9 +17,12 @@ export const cannotRunRegistry: string | false = existsSync(PROGRAM)
 export interface RegistryOptions {
   /** PEM files: then it speaks TLS, as `localhost` */
   readonly tls?: { readonly certificate: string; readonly key: string };
-  /** as the configuration file of distribution has it: `htpasswd: …`, `token: …` */
-  readonly auth?: object;
+  /** as the configuration file of distribution has it: `token: …`; or `ann` with `canary-5b2f` and nobody else */
+  readonly auth?: object | 'ann';
 }
+
+/** `htpasswd -nbB ann canary-5b2f` */
+const HTPASSWD = 'ann:$2y$05$kM6qokbkyPosihPRtamen./8v4eq35wQAffR1XmthhCnyDH08N/7C\n';
 
 /** Debian's `docker-registry` on a port of its own, with its data in a temporary folder. Dispose it with `await using`. */
 export class TestRegistry implements AsyncDisposable {
@@ -30,6 +33,8 @@ export class TestRegistry implements AsyncDisposable {
 
   private constructor(port: number, { tls, auth }: RegistryOptions) {
     this.port = port;
+    const htpasswd = join(this.folder, 'htpasswd');
+    writeFileSync(htpasswd, HTPASSWD);
     const config = {
       version: 0.1,
       log: { level: 'warn' },
@@ -38,7 +43,7 @@ export class TestRegistry implements AsyncDisposable {
         delete: { enabled: true },
       },
       http: { addr: `127.0.0.1:${port}`, ...(tls ? { tls } : {}) },
-      ...(auth ? { auth } : {}),
+      ...(auth ? { auth: auth === 'ann' ? { htpasswd: { realm: 'test', path: htpasswd } } : auth } : {}),
     };
     // JSON is YAML.
     writeFileSync(join(this.folder, 'config.yml'), JSON.stringify(config));

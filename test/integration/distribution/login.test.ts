@@ -21,8 +21,6 @@ import { ClientFixture } from './client-fixture.ts';
 
 const skip = cannotRunRegistry;
 const USER: Credentials = { username: 'ann', password: 'canary-5b2f' };
-/** `htpasswd -nbB ann canary-5b2f` */
-const HTPASSWD = 'ann:$2y$05$kM6qokbkyPosihPRtamen./8v4eq35wQAffR1XmthhCnyDH08N/7C';
 let folder = '';
 
 before(() => {
@@ -42,19 +40,10 @@ function openssl(...args: string[]): void {
   execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
 }
 
-async function basicRegistry(tls?: { certificate: string; key: string }): Promise<TestRegistry> {
-  const path = join(folder, 'htpasswd');
-  writeFileSync(path, `${HTPASSWD}\n`);
-  return await TestRegistry.start({
-    auth: { htpasswd: { realm: 'test', path } },
-    ...(tls ? { tls } : {}),
-  });
-}
-
 test('name and password let one in; without them, and with wrong ones, the words are those of Docker', {
   skip,
 }, async () => {
-  await using registry = await basicRegistry();
+  await using registry = await TestRegistry.start({ auth: 'ann' });
   using fixture = new ClientFixture();
   const reference = fixture.reference(registry.host, 'private/app');
   await fixture.client.login(registry.host, USER);
@@ -118,9 +107,9 @@ test('a registry with a certificate of a CA of its own is trusted when the CA is
     '-out',
     'server.crt',
   );
-  await using registry = await basicRegistry({
-    certificate: join(folder, 'server.crt'),
-    key: join(folder, 'server.key'),
+  await using registry = await TestRegistry.start({
+    auth: 'ann',
+    tls: { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') },
   });
   using fixture = new ClientFixture();
   // Nothing on the loopback needs to prove itself, so a rule makes it.
