@@ -33,16 +33,8 @@ describe('volumes of other drivers, by the Docker command line', { skip }, () =>
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function docker(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.docker(words);
-    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
-  async function refused(...words: string[]): Promise<string> {
-    const { code, stderr } = await daemon.docker(words);
-    assert.notEqual(code, 0);
-    return stderr.trim();
-  }
+  const docker = (...words: string[]): Promise<string> => daemon.ok('docker', words);
+  const refused = (...words: string[]): Promise<string> => daemon.refused('docker', words);
 
   test('a volume is made by its driver with its options, and shown with its scope and status (S180, S181, S182)', async () => {
     assert.equal(

@@ -7,11 +7,7 @@ import { compatEngine, loadImage, skip } from './compat-engine.ts';
 
 const engine = compatEngine();
 
-async function ok(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.daemon.quai(words);
-  assert.equal(code, 0, `quai ${words.join(' ')}: ${stderr}`);
-  return stdout.trimEnd();
-}
+const ok = (...words: string[]): Promise<string> => engine.daemon.ok('quai', words);
 
 test('quai image squash makes one layer of an image, which runs with the same files and configuration', {
   skip,

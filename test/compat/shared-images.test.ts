@@ -38,9 +38,7 @@ async function ok(
   input?: Buffer,
 ): Promise<string> {
   const env = { HOME: engine.folder, DOCKER_CONFIG: '' };
-  const result = await engine[program](words, { env, ...(input ? { input } : {}) });
-  assert.equal(result.code, 0, `${program} ${words.join(' ')}: ${result.stderr}${result.stdout}`);
-  return result.stdout.trim();
+  return await engine.ok(program, words, { env, ...(input ? { input } : {}) });
 }
 
 /** A program, what interprets it, and the libraries of that, in a folder that no host has. */

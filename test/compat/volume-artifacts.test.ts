@@ -32,25 +32,14 @@ describe('backups of volumes in a registry', { skip }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function docker(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.docker(words);
-    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
+  const docker = (...words: string[]): Promise<string> => daemon.ok('docker', words);
   function run(words: readonly string[], input?: string): Promise<ProgramResult> {
     const env = ownHome(folder);
     return daemon.quai(words, { env, ...(input === undefined ? {} : { input }) });
   }
-  async function quai(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await run(words);
-    assert.equal(code, 0, `quai ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
-  async function refused(...words: string[]): Promise<string> {
-    const { code, stderr } = await run(words);
-    assert.notEqual(code, 0, words.join(' '));
-    return stderr.trim();
-  }
+  const quai = (...words: string[]): Promise<string> => daemon.ok('quai', words, { env: ownHome(folder) });
+  const refused = (...words: string[]): Promise<string> =>
+    daemon.refused('quai', words, { env: ownHome(folder) });
   const write = (volume: string, text: string): Promise<string> =>
     docker('run', '--rm', '-v', `${volume}:/data`, 'busybox', 'sh', '-c', `echo ${text} > /data/file`);
   const read = (volume: string): Promise<string> =>

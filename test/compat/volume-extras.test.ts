@@ -32,21 +32,9 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function docker(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.docker(words);
-    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
-  async function quai(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.quai(words);
-    assert.equal(code, 0, `quai ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
-  async function refused(...words: string[]): Promise<string> {
-    const { code, stderr } = await daemon.quai(words);
-    assert.notEqual(code, 0, words.join(' '));
-    return stderr.trim();
-  }
+  const docker = (...words: string[]): Promise<string> => daemon.ok('docker', words);
+  const quai = (...words: string[]): Promise<string> => daemon.ok('quai', words);
+  const refused = (...words: string[]): Promise<string> => daemon.refused('quai', words);
   const write = (volume: string, text: string): Promise<string> =>
     docker('run', '--rm', '-v', `${volume}:/data`, 'busybox', 'sh', '-c', `echo ${text} > /data/file`);
   const read = (volume: string): Promise<string> =>

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -135,6 +136,28 @@ export class TestDaemon implements AsyncDisposable {
   /** Runs our own command line against this engine. */
   quai(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
     return runProgram(LAUNCHER, args, { ...options, env: { ...this.clientEnv, ...options.env } });
+  }
+
+  /** `docker …` or `quai …` that must end well: its standard output without the last line end */
+  async ok(
+    program: 'docker' | 'quai',
+    args: readonly string[],
+    options: ProgramOptions = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this[program](args, options);
+    assert.equal(code, 0, `${program} ${args.join(' ')}: ${stderr}${stdout}`);
+    return stdout.replace(/\r?\n$/, '');
+  }
+
+  /** `docker …` or `quai …` that must fail: its standard error without the last line end */
+  async refused(
+    program: 'docker' | 'quai',
+    args: readonly string[],
+    options: ProgramOptions = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this[program](args, options);
+    assert.notEqual(code, 0, `${program} ${args.join(' ')} did not fail: ${stdout}${stderr}`);
+    return stderr.replace(/\r?\n$/, '');
   }
 
   /** Kills the engine as a crash would, and waits until it is gone. */

@@ -36,16 +36,8 @@ describe('volumes of a size, on btrfs', { skip }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function docker(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.docker(words);
-    assert.equal(code, 0, `docker ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
-  async function quai(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await daemon.quai(words);
-    assert.equal(code, 0, `quai ${words.join(' ')}: ${stderr}`);
-    return stdout.trim();
-  }
+  const docker = (...words: string[]): Promise<string> => daemon.ok('docker', words);
+  const quai = (...words: string[]): Promise<string> => daemon.ok('quai', words);
   const inside = (volume: string, command: string): Promise<string> =>
     docker('run', '--rm', '-v', `${volume}:/data`, 'busybox', 'sh', '-c', command);
 
