@@ -15,8 +15,17 @@ import { test } from 'node:test';
 import { type Logger, silentLogger } from '#base/logger';
 import { FakeLogWriter, type FakeRecord } from './fake-log-writer.ts';
 import { LogRotator } from './log-rotator.ts';
-import { readLogs } from './read-logs.ts';
+import { type LogQuery, readLogs } from './read-logs.ts';
 import { removeOldFiles, shiftFiles } from './shift-files.ts';
+
+const QUERY: LogQuery = {
+  stdout: true,
+  stderr: true,
+  hasTimestamps: false,
+  isFollowing: false,
+  isRaw: true,
+  sharesFrames: false,
+};
 
 test('shiftFiles() moves all files on and drops the oldest', async () => {
   using folder = temporaryFolder({ l: '0', 'l.1': '1', 'l.2': '2', 'other.1': 'x' });
@@ -81,17 +90,7 @@ test('LogRotator catches up with a log that was renamed by an engine that then d
   writer.write(line('after'));
 
   assert.equal(reopened, 1);
-  const query = {
-    stdout: true,
-    stderr: true,
-    hasTimestamps: false,
-    isFollowing: false,
-    isRaw: true,
-    sharesFrames: false,
-  };
-  let text = '';
-  for await (const chunk of readLogs(path, query, { ended: Promise.resolve() })) text += chunk.toString();
-  assert.equal(text, 'before\nbetween\nafter\n');
+  assert.equal(await read(path, QUERY, Promise.resolve()), 'before\nbetween\nafter\n');
 });
 
 test('LogRotator leaves a log alone whose container was removed, and reports what fails', async () => {
@@ -119,19 +118,7 @@ test('a follower reads every line once while a busy log rotates', async () => {
   using rotator = new LogRotator({ logger: silentLogger });
   rotator.add('c', { path, maxSizeBytes: 20_000, maxFiles: 100, reopen: () => writer.reopen() });
   const ended = Promise.withResolvers<void>();
-  const query = {
-    stdout: true,
-    stderr: true,
-    hasTimestamps: false,
-    isFollowing: true,
-    isRaw: true,
-    sharesFrames: false,
-  };
-  const reading = (async () => {
-    let text = '';
-    for await (const chunk of readLogs(path, query, { ended: ended.promise })) text += chunk.toString();
-    return text;
-  })();
+  const reading = read(path, { ...QUERY, isFollowing: true }, ended.promise);
   let written = 0;
   while (readdirSync(folder.path).length < 6) {
     for (let count = 0; count < 20; count += 1) writer.write(line(`${written++}`));
@@ -145,6 +132,12 @@ test('a follower reads every line once while a busy log rotates', async () => {
     Array.from({ length: written }, (_, index) => index),
   );
 });
+
+async function read(path: string, query: LogQuery, ended: Promise<void>): Promise<string> {
+  let text = '';
+  for await (const chunk of readLogs(path, query, { ended })) text += chunk.toString();
+  return text;
+}
 
 function line(text: string): FakeRecord {
   return { stream: 'stdout', atNanos: 1_795_248_420_000_000_000n, isFull: true, text };
