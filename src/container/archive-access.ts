@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync } from 'node:fs';
 import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
 import { readlinkAt, S_IFDIR, S_IFLNK, S_IFMT } from '#sys/at';
+import { O_PATH } from '#sys/descriptors';
 import { fileSystemFacts } from '#sys/file-system-facts';
 import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
@@ -19,9 +20,6 @@ export interface PathStat {
   /** of a link: where it ends, as far as that exists */
   readonly linkTarget: string;
 }
-
-/** fcntl.h; Node does not have it */
-const O_PATH = 0o10000000;
 
 /** The path as it is meant: absolute, clean, and with `/` or `/.` at the end as it was given. @throws {EngineError} `invalid`. */
 export function absolutePath(path: string): string {

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
+import { O_PATH } from '#sys/descriptors';
 import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { VolumeService } from '#volume/volume-service';
@@ -24,8 +25,6 @@ export interface MountPlace {
 type Kind = 'directory' | 'file' | 'missing';
 type Mounted = Pick<Container, 'id' | 'mounts' | 'hostConfig' | 'state'>;
 
-/** fcntl.h; Node does not have it */
-const O_PATH = 0o10000000;
 /** Nothing can be mounted below a file: what is recursive is the same as what is not, and crun 1.8 fails at it. */
 const FILE_TRAITS = { isNonRecursive: true, recursiveReadOnly: 'disabled' } as const;
 

@@ -14,6 +14,7 @@ import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import { newId } from '#base/ids';
 import { cgroupPids } from '#sys/cgroup-control';
+import { O_PATH } from '#sys/descriptors';
 import { attachMountTree, cloneMountTree } from '#sys/mount-tree';
 import { ensureDirectoryInRoot, openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
@@ -32,8 +33,6 @@ export interface RootView extends AsyncDisposable {
   readonly isOfProcess: boolean;
 }
 
-/** fcntl.h; Node does not have it */
-const O_PATH = 0o10000000;
 const closeElsewhere = promisify(close);
 
 /** The root of a container that runs: that of its first process. `undefined` when it does not. */

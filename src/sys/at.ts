@@ -1,4 +1,5 @@
 import { closeSync, constants } from 'node:fs';
+import { O_CLOEXEC, O_PATH } from './descriptors.ts';
 import { check, declare } from './libc.ts';
 import { isErrno } from './sys-error.ts';
 
@@ -12,8 +13,6 @@ export const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
-const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_SIZE = 256;

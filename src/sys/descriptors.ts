@@ -7,8 +7,10 @@ const pipe2 = declare('int pipe2(_Out_ int *fds, int flags)');
 const fcntl = declare('int fcntl(int fd, int command, int argument)');
 const memfdCreate = declare('int memfd_create(const char *name, unsigned int flags)');
 
+/** fcntl.h; Node does not have all of these */
 export const O_CLOEXEC = 0o2000000;
 export const O_NONBLOCK = 0o4000;
+export const O_PATH = 0o10000000;
 const F_DUPFD_CLOEXEC = 1030;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;

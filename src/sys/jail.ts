@@ -1,11 +1,10 @@
 import { closeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { O_CLOEXEC, O_PATH } from './descriptors.ts';
 import { check, declare } from './libc.ts';
 
 const CLONE_FS = 0x200;
-const O_PATH = 0o10000000;
 const O_DIRECTORY = 0o200000;
-const O_CLOEXEC = 0o2000000;
 
 const cUnshare = declare('int unshare(int flags)');
 const cChroot = declare('int chroot(const char *path)');

@@ -1,3 +1,4 @@
+import { O_CLOEXEC } from './descriptors.ts';
 import { check, declare } from './libc.ts';
 
 /** linux/mount.h, fcntl.h; the same on every architecture */
@@ -6,7 +7,6 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
-const O_CLOEXEC = 0o2000000;
 
 const SYS_MOVE_MOUNT = 429;
 const MOVE_MOUNT_F_EMPTY_PATH = 0x04;

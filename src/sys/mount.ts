@@ -1,6 +1,6 @@
 import { close, constants, openSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { O_CLOEXEC } from './descriptors.ts';
+import { O_CLOEXEC, O_PATH } from './descriptors.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { mountWithContext } from './mount-context.ts';
 import { isErrno, SysError } from './sys-error.ts';
@@ -80,7 +80,6 @@ const MS_SLAVE = 1 << 19;
 const MS_SHARED = 1 << 20;
 
 const closeElsewhere = promisify(close);
-const O_PATH = 0o10000000;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 /** Mounts on top of each other at one place; more means something puts them back. */

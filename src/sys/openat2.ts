@@ -1,12 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { chownAt, mkdirAt, type Name, readlinkAt, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, shown } from './at.ts';
+import { O_CLOEXEC, O_PATH } from './descriptors.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { isErrno, SysError } from './sys-error.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-/** fcntl.h; Node does not have these */
-const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
 
 /** linux/openat2.h */
 const RESOLVE_NO_MAGICLINKS = 0x02;

@@ -1,10 +1,9 @@
 import { closeSync, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { openDirectoryAt, openSubdirectory, readDirectory, S_IFDIR, S_IFMT, statAt, statFd } from './at.ts';
+import { O_PATH } from './descriptors.ts';
 import { isErrno, SysError } from './sys-error.ts';
 import { setXattr, setXattrHandle } from './xattr.ts';
 
-/** fcntl.h; Node does not have it */
-const O_PATH = 0o10000000;
 /** What the policies of Fedora and its relatives call files of containers. */
 const DEFAULT_CONTEXT = 'system_u:object_r:container_file_t:s0';
 const LABEL = 'security.selinux';

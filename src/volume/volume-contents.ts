@@ -6,6 +6,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { newId } from '#base/ids';
 import { byteString } from '#spec/tar/byte-string';
 import { spoolArchive } from '#store/spool-archive';
+import { O_PATH } from '#sys/descriptors';
 import { openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import { contentInUse, contentTooLarge, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
@@ -41,9 +42,6 @@ export interface VolumeContentsDeps {
   /** deletes in the background */
   readonly discard: (path: string) => void;
 }
-
-/** fcntl.h; Node does not have it */
-const O_PATH = 0o10000000;
 
 /**
  * Work with what is in volumes, without a container: copies, archives, snapshots. New content is made ready beside the

@@ -11,13 +11,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '#base/errors';
+import { O_PATH } from '#sys/descriptors';
 import { openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import { subpathNotFound } from './errors.ts';
 import type { VolumeMounts } from './tree-jail.ts';
-
-/** fcntl.h; Node does not have it */
-const O_PATH = 0o10000000;
 
 /**
  * Parts of volumes, each bound for one container to a place that nobody else can change: whatever the users of the
