@@ -3,7 +3,7 @@ import { fitResources } from '#runtime/oci-spec/fit-resources';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { HostConfig } from '#spec/docker/host-config';
 import type { ContainerUpdateRequest } from '#spec/docker/requests';
-import { checkRestartPolicy } from './validate-host.ts';
+import { checkRealtime, checkRestartPolicy } from './validate-host.ts';
 
 export interface ChangedConfig {
   readonly hostConfig: HostConfig;
@@ -38,8 +38,7 @@ export function changedConfig(
   request: ContainerUpdateRequest,
   host: HostFacts,
 ): ChangedConfig {
-  if (request.CpuRealtimePeriod !== 0 || request.CpuRealtimeRuntime !== 0)
-    throw new EngineError('invalid', 'kernel does not support CPU real-time scheduler');
+  checkRealtime(request);
   checkCpuConflicts(current, request);
   checkRequestedMemory(current, request);
   const { RestartPolicy, PidsLimit } = request;

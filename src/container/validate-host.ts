@@ -27,9 +27,7 @@ export function checkHostSettings(
   if (!['', 'default'].includes(config.Isolation.toLowerCase())) {
     throw invalid(`Invalid isolation: "${shown(config.Isolation)}" - linux only supports 'default'`);
   }
-  if (config.CpuRealtimePeriod !== 0 || config.CpuRealtimeRuntime !== 0) {
-    throw invalid('kernel does not support CPU real-time scheduler');
-  }
+  checkRealtime(config);
   if (config.KernelMemoryTCP !== 0 && config.KernelMemoryTCP < -1) {
     throw invalid(`invalid kernel memory TCP limit: ${config.KernelMemoryTCP}`);
   }
@@ -44,6 +42,15 @@ export function checkHostSettings(
   for (const group of config.GroupAdd) {
     if (!/^[^\s:\0]+$/.test(group)) throw invalid(`invalid group: ${JSON.stringify(shown(group))}`);
   }
+}
+
+/** @throws {EngineError} `invalid`, in Docker's words. */
+export function checkRealtime({
+  CpuRealtimePeriod,
+  CpuRealtimeRuntime,
+}: Pick<HostConfig, 'CpuRealtimePeriod' | 'CpuRealtimeRuntime'>): void {
+  if (CpuRealtimePeriod === 0 && CpuRealtimeRuntime === 0) return;
+  throw invalid('kernel does not support CPU real-time scheduler');
 }
 
 /** @throws {EngineError} `invalid`, in Docker's words. */
