@@ -1,10 +1,7 @@
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { ApiClient } from '#client/api-client';
-import { isStatus } from '#client/api-error';
-import { numberAt, parseJson, textAt } from '#client/json';
-import { byteString, displayName } from '#spec/tar/byte-string';
-import { TarParser } from '#spec/tar/tar-parser';
+import { byteString } from '#spec/tar/byte-string';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
@@ -21,7 +18,8 @@ import {
   splitLast,
 } from '../copy/copy-paths.ts';
 import { localTar } from '../copy/local-tar.ts';
-import { LocalUnpack } from '../copy/local-unpack.ts';
+import { isBelow, unpackArchive, withTop } from '../copy/local-unpack.ts';
+import { statAt, statIn } from '../copy/path-stat.ts';
 import { humanSize } from '../format/human.ts';
 import { copyRaw } from '../terminal/session.ts';
 
@@ -36,9 +34,6 @@ interface InContainer extends Place {
 }
 
 const TAR = { 'Content-Type': 'application/x-tar' };
-/** bits of Go's `os.FileMode` */
-const DIRECTORY = 2 ** 31;
-const LINK = 2 ** 27;
 
 export const copy = command({
   usage: 'cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tquai cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH',
@@ -87,7 +82,7 @@ async function copyOut(
   const { asked, name } = followsLink ? await followed(client, container, given) : named(given);
   const { body, headers } = await client.stream('GET', routeOf(container), { query: { path: asked } });
   if (!target) return await copyRaw(body, stdout);
-  const source = { path: asked, isDirectory: statIn(headers).mode >= DIRECTORY, name };
+  const source = { path: asked, isDirectory: statIn(headers).isDirectory, name };
   const copied = await unpack(body, source, landingOf(source, target));
   if (!isQuiet) context.warn(`Successfully copied ${humanSize(copied, 3)} to ${absolute(to)}`);
 }
@@ -100,21 +95,11 @@ async function unpack(
 ): Promise<number> {
   const old = byteString(baseOf(asked)).replace(/^\/$/, '');
   const name = landing.name === '/' || landing.name === '.' ? '' : byteString(landing.name);
-  const sink = new LocalUnpack(landing.folder, entry => {
-    if (entry === old || entry.startsWith(`${old}/`)) return `${name}${entry.slice(old.length)}`;
-    // Of the root, and of what only the engine can resolve, it is not known how they are called.
-    if (old === '' || old === '..') return entry;
-    throw new CliError(`the archive has a name that was not asked for: ${displayName(entry)}`);
-  });
-  const parser = new TarParser(sink);
-  let copied = 0;
-  for await (const chunk of body) {
-    copied += chunk.length;
-    parser.write(Buffer.from(chunk));
-  }
-  parser.end();
-  sink.finish();
-  return copied;
+  // Of the root, and of what only the engine can resolve, it is not known how they are called.
+  const isUnknown = old === '' || old === '..';
+  return await unpackArchive(body, landing.folder, entry =>
+    isUnknown && !isBelow(entry, old) ? entry : withTop(entry, old, name),
+  );
 }
 
 async function copyIn(
@@ -168,12 +153,12 @@ async function landingIn(
 
 /** A link at the end is followed, also one that leads to nothing: it is made there. */
 async function destinationIn(client: ApiClient, container: string, given: string): Promise<Destination> {
-  const first = await statOf(client, container, given);
+  const first = await statAt(client, routeOf(container), given);
   if (!first) return { path: given, exists: false, isDirectory: false };
-  if (!isLink(first.mode)) return { path: given, exists: true, isDirectory: first.mode >= DIRECTORY };
+  if (!first.isLink) return { path: given, exists: true, isDirectory: first.isDirectory };
   const place = path.posix.resolve('/', splitLast(given).folder, first.linkTarget);
-  const second = await statOf(client, container, place);
-  return { path: place, exists: second !== undefined, isDirectory: (second?.mode ?? 0) >= DIRECTORY };
+  const second = await statAt(client, routeOf(container), place);
+  return { path: place, exists: second !== undefined, isDirectory: second?.isDirectory ?? false };
 }
 
 interface Asked {
@@ -187,38 +172,13 @@ function named(given: string): Asked {
 }
 
 async function followed(client: ApiClient, container: string, given: string): Promise<Asked> {
-  const stat = await statOf(client, container, given);
-  if (!stat || !isLink(stat.mode)) return named(given);
+  const stat = await statAt(client, routeOf(container), given);
+  if (!stat?.isLink) return named(given);
   return { asked: path.posix.resolve('/', splitLast(given).folder, stat.linkTarget), name: baseOf(given) };
 }
 
 function baseOf(given: string): string {
   return path.posix.basename(given) || '/';
-}
-
-interface StatIn {
-  readonly mode: number;
-  readonly linkTarget: string;
-}
-
-async function statOf(client: ApiClient, container: string, given: string): Promise<StatIn | undefined> {
-  try {
-    const { headers } = await client.stream('HEAD', routeOf(container), { query: { path: given } });
-    return statIn(headers);
-  } catch (error) {
-    if (isStatus(error, 404)) return undefined;
-    throw error;
-  }
-}
-
-function statIn(headers: Readonly<Record<string, string | readonly string[] | undefined>>): StatIn {
-  const value = String(headers['x-docker-container-path-stat'] ?? '');
-  const stat = parseJson(Buffer.from(value, 'base64').toString('utf8') || '{}');
-  return { mode: numberAt(stat, 'mode'), linkTarget: textAt(stat, 'linkTarget') };
-}
-
-function isLink(mode: number): boolean {
-  return Math.floor(mode / LINK) % 2 === 1;
 }
 
 function routeOf(container: string): string {

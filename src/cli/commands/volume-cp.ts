@@ -2,14 +2,13 @@ import { lstatSync, statSync } from 'node:fs';
 import { posix, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { isStatus } from '#client/api-error';
-import { byteString, displayName } from '#spec/tar/byte-string';
-import { TarParser } from '#spec/tar/tar-parser';
+import { byteString } from '#spec/tar/byte-string';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { localTar } from '../copy/local-tar.ts';
-import { LocalUnpack } from '../copy/local-unpack.ts';
+import { unpackArchive, withTop } from '../copy/local-unpack.ts';
+import { statAt } from '../copy/path-stat.ts';
 
 interface VolumePath {
   readonly volume: string;
@@ -57,25 +56,12 @@ async function copyIn(
   const stat = lstatSync(source, { throwIfNoEntry: false });
   if (!stat) throw new CliError(`lstat ${source}: no such file or directory`);
   const isContent = source.endsWith('/.');
-  const isInto = await isDirectory(context, target);
+  const isInto = (await statAt(context.client, routeOf(target), target.path))?.isDirectory ?? false;
   if (!isInto && target.path.endsWith('/'))
     throw new CliError(`${target.path}: no such directory in the volume`);
   const name = isContent && isInto ? '' : posix.basename(isInto ? resolve(source) : target.path);
   const folder = isInto ? target.path : posix.dirname(target.path);
   await send(folder, Readable.from(localTar(source, name, { keepsOwners })));
-}
-
-async function isDirectory({ client }: CliContext, place: VolumePath): Promise<boolean> {
-  try {
-    const { headers } = await client.stream('HEAD', routeOf(place), { query: { path: place.path } });
-    const stat = String(headers['x-docker-container-path-stat'] ?? '');
-    const text = Buffer.from(stat, 'base64').toString('utf8');
-    // Go's mode: its highest bit is the directory's.
-    return Number(/"mode":(\d+)/.exec(text)?.[1] ?? 0) >= 2 ** 31;
-  } catch (error) {
-    if (isStatus(error, 404)) return false;
-    throw error;
-  }
 }
 
 async function copyOut(context: CliContext, source: VolumePath, target: string): Promise<void> {
@@ -89,16 +75,7 @@ async function copyOut(context: CliContext, source: VolumePath, target: string):
   if (!isInto && target.endsWith('/')) throw new CliError(`${target}: no such directory`);
   const folder = isInto ? target : posix.dirname(resolve(target));
   const base = isInto ? name : byteString(posix.basename(resolve(target)));
-  const unpack = new LocalUnpack(folder, path => {
-    if (name === '') return `${isInto ? '' : `${base}/`}${path}`;
-    // The rest of a name must not make another one of ours: `.bash` and `.bashrc`.
-    if (path !== name && !path.startsWith(`${name}/`)) {
-      throw new CliError(`the archive has a name that was not asked for: ${displayName(path)}`);
-    }
-    return `${base}${path.slice(name.length)}`;
-  });
-  const parser = new TarParser(unpack);
-  for await (const chunk of body) parser.write(Buffer.from(chunk as Uint8Array));
-  parser.end();
-  unpack.finish();
+  await unpackArchive(body, folder, path =>
+    name === '' ? `${isInto ? '' : `${base}/`}${path}` : withTop(path, name, base),
+  );
 }

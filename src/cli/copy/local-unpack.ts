@@ -15,9 +15,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { latin1 } from '#spec/tar/byte-string';
+import { displayName, latin1 } from '#spec/tar/byte-string';
 import type { TarEntry } from '#spec/tar/tar-entry';
-import type { TarSink } from '#spec/tar/tar-parser';
+import { TarParser, type TarSink } from '#spec/tar/tar-parser';
 import { CliError } from '../cli-error.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
@@ -142,6 +142,35 @@ export class LocalUnpack implements TarSink {
     const last = parts.at(-1);
     return last === undefined ? path : join(path, latin1(last).toString('utf8'));
   }
+}
+
+/** @param rename what a path of the archive is called below `folder` @returns the size of the archive. */
+export async function unpackArchive(
+  archive: AsyncIterable<Uint8Array>,
+  folder: string,
+  rename: (path: string) => string,
+): Promise<number> {
+  const sink = new LocalUnpack(folder, rename);
+  const parser = new TarParser(sink);
+  let sizeBytes = 0;
+  for await (const chunk of archive) {
+    sizeBytes += chunk.length;
+    parser.write(Buffer.from(chunk));
+  }
+  parser.end();
+  sink.finish();
+  return sizeBytes;
+}
+
+/** What is called `top` in the archive, and all below it, under another name. @throws {CliError} for anything else. */
+export function withTop(path: string, top: string, name: string): string {
+  if (isBelow(path, top)) return `${name}${path.slice(top.length)}`;
+  throw new CliError(`the archive has a name that was not asked for: ${displayName(path)}`);
+}
+
+/** The rest of a name must not make another one of ours: `.bash` and `.bashrc`. */
+export function isBelow(path: string, top: string): boolean {
+  return path === top || path.startsWith(`${top}/`);
 }
 
 /** Each piece to its place; what lies between stays a hole. */
