@@ -1,8 +1,6 @@
-import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
-import { checkOutputFile, writeWhole } from '../output-file.ts';
+import { writeArchive } from '../output-file.ts';
 import { platformJson } from '../platform.ts';
-import { copyRaw } from '../terminal/session.ts';
 
 export const save = command({
   usage: 'save [OPTIONS] IMAGE [IMAGE...]',
@@ -13,14 +11,11 @@ export const save = command({
   },
   args: { min: 1 },
   async run({ client, stdout }, { flags, args }) {
-    if (!flags.output && stdout.isTTY) {
-      throw new CliError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
-    }
-    if (flags.output) await checkOutputFile(flags.output, 'failed to save image');
-    const query = { names: args, platform: flags.platform ? platformJson(flags.platform) : undefined };
-    const { body } = await client.stream('GET', '/images/get', { query });
-    if (flags.output) await writeWhole(flags.output, body);
-    else await copyRaw(body, stdout);
+    const open = async () => {
+      const query = { names: args, platform: flags.platform ? platformJson(flags.platform) : undefined };
+      return (await client.stream('GET', '/images/get', { query })).body;
+    };
+    await writeArchive(flags.output, stdout, open, 'failed to save image');
     return 0;
   },
 });
