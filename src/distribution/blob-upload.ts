@@ -1,22 +1,10 @@
 import { Readable } from 'node:stream';
-import { sleep, throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
-import type { Logger } from '#base/logger';
-import { type BackOff, delayMs } from './back-off.ts';
 import { refused } from './errors.ts';
-import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 import type { ContentDescriptor, UploadOptions, UploadOutcome } from './repository.ts';
-import { UploadSession } from './upload-session.ts';
-
-export interface UploadDeps {
-  readonly endpoint: RegistryEndpoint;
-  readonly backOff: BackOff;
-  readonly logger: Logger;
-  /** name at the registry */
-  readonly repository: string;
-}
+import { type UploadDeps, UploadSession } from './upload-session.ts';
 
 type Open = (offset: number) => Readable;
 
@@ -90,12 +78,8 @@ export class BlobUpload {
         );
         sent = size;
       } catch (error) {
-        throwIfAborted(signal);
-        if (error instanceof EngineError && !mayGoOn(error, failures)) throw error;
         failures += 1;
-        const delay = delayMs(this.#deps.backOff, failures);
-        if (delay === undefined) throw error;
-        await sleep(delay, signal ? { signal } : {});
+        const delay = await this.#session.pause(error, failures, signal);
         // Not before: the registry may still be writing what came before the cut.
         ({ place, sent } = await this.#whereItStands(place, signal));
         if (sent - before >= PROGRESS_BYTES) failures = 1;
@@ -113,14 +97,6 @@ export class BlobUpload {
     if (standing) return { place: standing.place, sent: standing.receivedBytes };
     return { place: await this.#session.begin(signal), sent: 0 };
   }
-}
-
-/**
- * Whether an upload that failed is worth going on with. A registry that still writes what came before the cut tells a place
- * that is past by the time we go on there, and then refuses: it is asked again where the upload stands.
- */
-export function mayGoOn({ kind }: EngineError, failures: number): boolean {
-  return kind === 'unavailable' || (failures > 0 && (kind === 'notFound' || kind === 'invalid'));
 }
 
 /** The registry gets as many bytes as were announced, or an error: more would be taken for another request. */

@@ -9,7 +9,7 @@ import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { Reference } from '#spec/reference';
 import type { BackOff } from './back-off.ts';
 import type { BlobSource } from './blob-download.ts';
-import { BlobUpload, type UploadDeps } from './blob-upload.ts';
+import { BlobUpload } from './blob-upload.ts';
 import type { DownloadPool } from './download-pool.ts';
 import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
 import { BodyTooLargeError, type HttpResponse } from './http-message.ts';
@@ -36,6 +36,7 @@ import type {
 import { StreamUpload } from './stream-upload.ts';
 import { tagPages } from './tag-pages.ts';
 import { transportError } from './transport-error.ts';
+import type { UploadDeps } from './upload-session.ts';
 
 export interface RepositoryDeps {
   /** mirrors in their order, the registry itself last */

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type Abortable, sleep, throwIfAborted } from '#base/abortable';
+import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
-import { delayMs } from './back-off.ts';
-import { mayGoOn, type UploadDeps } from './blob-upload.ts';
 import type { StreamedBlob } from './repository.ts';
-import { UploadSession } from './upload-session.ts';
+import { type UploadDeps, UploadSession } from './upload-session.ts';
 
 /** What is kept in memory until the registry has it: after a cut it is sent again from where the registry stands. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -86,12 +84,8 @@ export class StreamUpload {
           signal,
         );
       } catch (error) {
-        throwIfAborted(signal);
-        if (error instanceof EngineError && !mayGoOn(error, failures)) throw error;
         failures += 1;
-        const delay = delayMs(this.#deps.backOff, failures);
-        if (delay === undefined) throw error;
-        await sleep(delay, signal ? { signal } : {});
+        const delay = await this.#session.pause(error, failures, signal);
         const standing = await this.#session.standing(place, signal);
         const received = (standing?.receivedBytes ?? -1) - offset; // what came before this part is not here any more
         if (!standing || received < 0 || received > part.length)

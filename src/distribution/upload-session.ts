@@ -1,12 +1,18 @@
 import type { Readable } from 'node:stream';
+import { sleep, throwIfAborted } from '#base/abortable';
+import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
+import type { Logger } from '#base/logger';
+import { type BackOff, delayMs } from './back-off.ts';
 import { badAnswer, refused } from './errors.ts';
 import type { HttpResponse } from './http-message.ts';
 import type { RegistryEndpoint } from './registry-endpoint.ts';
 import { problemOf } from './registry-problem.ts';
 
-export interface UploadSessionDeps {
+export interface UploadDeps {
   readonly endpoint: RegistryEndpoint;
+  readonly backOff: BackOff;
+  readonly logger: Logger;
   /** name at the registry */
   readonly repository: string;
 }
@@ -22,9 +28,9 @@ export interface UploadPart {
 
 /** The requests of an upload by the OCI distribution specification; where the next one goes is the registry's to say. */
 export class UploadSession {
-  readonly #deps: UploadSessionDeps;
+  readonly #deps: UploadDeps;
 
-  constructor(deps: UploadSessionDeps) {
+  constructor(deps: UploadDeps) {
     this.#deps = deps;
   }
 
@@ -70,6 +76,21 @@ export class UploadSession {
     if (response.status !== 202) throw refused(await problemOf(response));
     response.discard();
     return this.#place(response);
+  }
+
+  /**
+   * Waits after an attempt that failed, as long as it takes until it is worth going on.
+   *
+   * @param failures with this one
+   * @returns milliseconds. @throws the error itself when it is not worth it.
+   */
+  async pause(error: unknown, failures: number, signal: AbortSignal | undefined): Promise<number> {
+    throwIfAborted(signal);
+    if (error instanceof EngineError && !mayGoOn(error, failures)) throw error;
+    const delay = delayMs(this.#deps.backOff, failures);
+    if (delay === undefined) throw error;
+    await sleep(delay, signal ? { signal } : {});
+    return delay;
   }
 
   /** After a cut: how much the registry has; `undefined` when it does not know the upload any more. */
@@ -148,4 +169,12 @@ export class UploadSession {
     const own = `repository:${this.#deps.repository}:pull,push`;
     return await this.#deps.endpoint.send({ ...request, scopes: [own, ...(request.scopes ?? [])] });
   }
+}
+
+/**
+ * Whether an upload that failed is worth going on with. A registry that still writes what came before the cut tells a place
+ * that is past by the time we go on there, and then refuses: it is asked again where the upload stands.
+ */
+function mayGoOn({ kind }: EngineError, failures: number): boolean {
+  return kind === 'unavailable' || (failures > 1 && (kind === 'notFound' || kind === 'invalid'));
 }
