@@ -1,9 +1,9 @@
 import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { Readable } from 'node:stream';
-import { type Abortable, abortError, orAborted } from '#base/abortable';
+import { type Abortable, abortError } from '#base/abortable';
 import { type AddressClass, classOf } from './address-guard.ts';
-import { drained } from './drained.ts';
+import { type AnswerWait, answerTo, sendBody } from './answer-wait.ts';
 import {
   DISCARD_BYTES,
   type HttpLimits,
@@ -37,7 +37,7 @@ export async function sendHttp1(
   signal?.addEventListener('abort', onAbort, { once: true });
   const release = (): void => signal?.removeEventListener('abort', onAbort);
   try {
-    const incoming = await answerTo(outgoing, request.body, { ...limits, ...(signal ? { signal } : {}) });
+    const incoming = await headOf(outgoing, request.body, { ...limits, ...(signal ? { signal } : {}) });
     incoming.once('close', release);
     const isHead = request.method === 'HEAD';
     return new NodeResponse(incoming, { url, isProxied, isHead, stallMs: limits.stallMs });
@@ -47,66 +47,34 @@ export async function sendHttp1(
   }
 }
 
-/** Sends the body and waits for the head of the answer; each phase has its time. */
-async function answerTo(
+/** Sends the body and waits for the head of the answer. */
+async function headOf(
   request: ClientRequest,
   body: Buffer | Readable | undefined,
   { connectMs, headersMs, stallMs, signal }: HttpLimits & Abortable,
 ): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  // A request that has no connection yet does not tell that it was destroyed: it may wait in a queue, or for a proxy.
-  promise.catch(() => undefined); // it may fail when nobody waits any more
-  const fail = (error: Error): void => {
-    reject(error);
-    request.destroy(error);
+  const begin = ({ resolve, reject, within }: AnswerWait<IncomingMessage>): void => {
+    const onConnected = (): void => within(body instanceof Readable ? stallMs : headersMs, 'no answer');
+    within(connectMs, 'no connection');
+    request.on('socket', socket => {
+      if (!socket.connecting) onConnected();
+      else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', onConnected);
+    });
+    request.on('finish', () => within(headersMs, 'no answer'));
+    request.on('response', resolve);
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('the connection was closed before there was an answer')));
+    if (body instanceof Readable) {
+      sendBody(request, body, () => within(stallMs, 'the server took no more data')).catch(reject);
+    } else request.end(body);
   };
-  const within = (ms: number, what: string): void => {
-    clearTimeout(timer);
-    if (isOver) return;
-    timer = setTimeout(() => fail(new HttpTimeoutError(`${what} within ${ms / 1000} s`)), ms);
-  };
-  const onConnected = (): void => within(body instanceof Readable ? stallMs : headersMs, 'no answer');
-  within(connectMs, 'no connection');
-  request.on('socket', socket => {
-    if (!socket.connecting) onConnected();
-    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', onConnected);
-  });
-  request.on('finish', () => within(headersMs, 'no answer'));
-  request.on('response', resolve);
-  request.on('error', reject);
-  request.on('close', () => reject(new Error('the connection was closed before there was an answer')));
   try {
-    if (body instanceof Readable)
-      sendBody(request, body, () => within(stallMs, 'the server took no more data'));
-    else request.end(body);
-    return await orAborted(promise, signal);
-  } finally {
-    isOver = true;
-    clearTimeout(timer);
-    if (body instanceof Readable && !body.readableEnded) body.destroy(); // answered early: the rest is not wanted
+    return await answerTo(body, begin, signal ? { signal } : {});
+  } catch (error) {
+    // One that has no connection yet does not tell that it was destroyed: it may wait in a queue, or for a proxy.
+    request.destroy(error instanceof Error ? error : new Error(String(error)));
+    throw error;
   }
-}
-
-/** Writes at the server's pace. A source that fails fails the request. */
-function sendBody(request: ClientRequest, body: Readable, onProgress: () => void): void {
-  const send = async (): Promise<void> => {
-    for await (const chunk of body) {
-      onProgress();
-      if (!request.write(chunk)) await drained(request);
-      if (request.destroyed) return;
-    }
-    request.end();
-  };
-  let isAnswered = false;
-  request.once('response', () => {
-    isAnswered = true;
-  });
-  send().catch((error: unknown) => {
-    // A source that was destroyed because the answer is there already is no failure.
-    if (!isAnswered) request.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
 }
 
 /** An answer over HTTP/1.1. */

@@ -6,10 +6,10 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { PassThrough, Readable } from 'node:stream';
-import { abortError, orAborted } from '#base/abortable';
+import { abortError } from '#base/abortable';
 import { codeOf } from '#base/errors';
 import type { AddressClass } from './address-guard.ts';
-import { drained } from './drained.ts';
+import { type AnswerWait, answerTo, sendBody } from './answer-wait.ts';
 import {
   DISCARD_BYTES,
   type HttpLimits,
@@ -63,7 +63,7 @@ export class Http2Exchange {
 
   /** Sends the body and waits for the head of the answer; each phase has its time. */
   async answer(limits: HttpLimits, isProxied: boolean): Promise<HttpResponse> {
-    const { body, signal, url, method } = this.#request;
+    const { signal, url, method } = this.#request;
     const stream = this.#stream;
     const onAbort = (): void => stream.close(NGHTTP2_CANCEL);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -84,54 +84,27 @@ export class Http2Exchange {
       // The next request shall not wait on the same line.
       if (error instanceof HttpTimeoutError) this.#connection.retire();
       throw error;
-    } finally {
-      if (body instanceof Readable && !body.readableEnded) body.destroy(); // answered early: the rest is not wanted
     }
   }
 
   async #head({ headersMs, stallMs }: HttpLimits): Promise<ResponseHeaders> {
     const { body, signal } = this.#request;
     const stream = this.#stream;
-    const { promise, resolve, reject } = Promise.withResolvers<ResponseHeaders>();
-    promise.catch(() => undefined); // it may fail when nobody waits any more
-    let timer: NodeJS.Timeout | undefined;
-    let isOver = false;
-    const within = (ms: number, what: string): void => {
-      clearTimeout(timer);
-      if (isOver) return;
-      timer = setTimeout(() => reject(new HttpTimeoutError(`${what} within ${ms / 1000} s`)), ms);
-    };
-    stream.once('response', resolve);
-    stream.once('error', error => reject(cut(stream, signal, error)));
-    stream.once('close', () => reject(cut(stream, signal)));
-    try {
+    const begin = ({ resolve, reject, within }: AnswerWait<ResponseHeaders>): void => {
+      stream.once('response', resolve);
+      stream.once('error', error => reject(cut(stream, signal, error)));
+      stream.once('close', () => reject(cut(stream, signal)));
       if (body instanceof Readable) {
         within(stallMs, 'no answer');
         const sent = (): void => within(stallMs, 'the server took no more data');
-        sendBody(stream, body, sent).then(
-          () => within(headersMs, 'no answer'),
-          (error: unknown) => reject(error instanceof Error ? error : new Error(String(error))),
-        );
+        sendBody(stream, body, sent).then(() => within(headersMs, 'no answer'), reject);
       } else {
         within(headersMs, 'no answer');
         if (body) stream.end(body);
       }
-      return await orAborted(promise, signal);
-    } finally {
-      isOver = true;
-      clearTimeout(timer);
-    }
+    };
+    return await answerTo(body, begin, signal ? { signal } : {});
   }
-}
-
-/** Writes at the server's pace. */
-async function sendBody(stream: ClientHttp2Stream, body: Readable, onProgress: () => void): Promise<void> {
-  for await (const chunk of body) {
-    onProgress();
-    if (!stream.write(chunk)) await drained(stream);
-    if (stream.destroyed || stream.closed) return;
-  }
-  stream.end();
 }
 
 /** What of a body is taken from the connection before anybody reads it. */
