@@ -8,7 +8,7 @@ import type { ContentDescriptor } from './repository.ts';
 /** To one host, and fewer than the connections that one may have. */
 const CONNECTIONS = 12;
 /** So many registries at a time before they hold each other up, in either direction. */
-export const REGISTRIES = 8;
+const REGISTRIES = 8;
 
 /**
  * Downloads of the whole engine. Equal ones from the same registry are one. What comes from another has a download and places of its
@@ -25,8 +25,8 @@ export class DownloadPool {
 
   /** @param deps.slots blobs at a time from one registry */
   constructor(deps: Omit<BlobDownloadDeps, 'connections'> & { readonly slots: number }) {
-    this.#deps = { ...deps, connections: places(CONNECTIONS) };
-    this.#slots = places(deps.slots);
+    this.#deps = { ...deps, connections: placesAt(CONNECTIONS) };
+    this.#slots = placesAt(deps.slots);
   }
 
   /**
@@ -104,6 +104,7 @@ function routeOf(sources: readonly BlobSource[]): string {
   return sources.map(({ endpoint }) => endpoint.source.host).join();
 }
 
-function places(perRegistry: number): KeyedSemaphore {
+/** So many at a time with each registry, and together what {@link REGISTRIES} of them have. */
+export function placesAt(perRegistry: number): KeyedSemaphore {
   return new KeyedSemaphore({ perKey: perRegistry, overall: perRegistry * REGISTRIES });
 }

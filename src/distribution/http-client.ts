@@ -8,12 +8,13 @@ import {
   type HttpRequest,
   type HttpResponse,
   HttpTimeoutError,
+  IDLE_MS,
 } from './http-message.ts';
 import { sendHttp1 } from './http1-request.ts';
 import { Http2Origin } from './http2-origin.ts';
 import { Http2CutError, Http2Exchange } from './http2-request.ts';
 import { type ProxySettings, proxyFor } from './proxy-settings.ts';
-import { TlsAgent } from './tls-agent.ts';
+import { hostOf, TlsAgent } from './tls-agent.ts';
 
 export interface HttpClientDeps {
   readonly proxies: ProxySettings;
@@ -32,8 +33,6 @@ interface Route {
 
 const MOST_ROUTES = 100;
 const MOST_ORIGINS = 100;
-/** A connection that nobody uses is closed after this time. */
-const IDLE_MS = 15_000;
 
 /** One HTTP request at a time over connections that are kept: proxies, TLS, and a bound for every wait. */
 export class HttpClient implements Disposable {
@@ -155,7 +154,7 @@ function dispose({ agent, origins }: Route): void {
 
 /** Addresses need no look-up, so {@link guardedLookup} does not see them. */
 function refuseForbidden({ url, namedBy }: HttpRequest): void {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(url);
   if (namedBy && isIP(host) !== 0 && !mayLeadTo(namedBy, classOf(host))) {
     throw new ForbiddenAddressError(host, host);
   }

@@ -50,6 +50,9 @@ export class HttpTimeoutError extends Error {
   readonly code = 'QUAI_HTTP_TIMEOUT';
 }
 
+/** A connection that nobody uses is closed after this time. */
+export const IDLE_MS = 15_000;
+
 /** More than this is not read to keep a connection. */
 export const DISCARD_BYTES = 64 * 1024;
 

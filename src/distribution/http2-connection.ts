@@ -6,13 +6,12 @@ import {
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { type AddressClass, classOf } from './address-guard.ts';
+import { IDLE_MS } from './http-message.ts';
 
 /** What a server may send of one body before we have read it. More would be kept in memory, less would wait for far-away servers. */
 const STREAM_WINDOW = 2 * 1024 * 1024;
 /** The same for all bodies of a connection: it shall not be what they wait for. */
 const CONNECTION_WINDOW = 64 * 1024 * 1024;
-/** A connection that nobody uses is closed after this time. */
-const IDLE_MS = 15_000;
 
 /** One connection that speaks HTTP/2. It is over when the server says so, when it breaks, or when {@link retire} was called. */
 export class Http2Connection implements Disposable {

@@ -1,7 +1,7 @@
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { Digest } from '#base/ids';
 import { KeyedMutex } from '#base/keyed-mutex';
-import { KeyedSemaphore } from '#base/keyed-semaphore';
+import type { KeyedSemaphore } from '#base/keyed-semaphore';
 import type { Logger } from '#base/logger';
 import type { Reference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
@@ -9,10 +9,10 @@ import { type Attachment, attach } from './attachment.ts';
 import { Authenticator } from './authenticator.ts';
 import { type BackOff, DEFAULT_BACK_OFF } from './back-off.ts';
 import { ANONYMOUS, type Credentials } from './credentials.ts';
-import { DownloadPool, REGISTRIES } from './download-pool.ts';
+import { DownloadPool, placesAt } from './download-pool.ts';
 import { loginRefused, refused } from './errors.ts';
 import { HttpClient } from './http-client.ts';
-import { type HttpLimits } from './http-message.ts';
+import type { HttpLimits } from './http-message.ts';
 import { type CopyOptions, ImageCopy } from './image-copy.ts';
 import { PartialBlobs } from './partial-blob.ts';
 import type { ProxySettings } from './proxy-settings.ts';
@@ -84,8 +84,7 @@ export class RegistryClient implements Disposable {
   constructor(deps: RegistryClientDeps) {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
-    const perKey = deps.uploads ?? UPLOADS;
-    this.#uploads = new KeyedSemaphore({ perKey, overall: perKey * REGISTRIES });
+    this.#uploads = placesAt(deps.uploads ?? UPLOADS);
     this.#backOff = { ...DEFAULT_BACK_OFF, ...deps.backOff };
     this.#http = new HttpClient({
       proxies: deps.proxies,

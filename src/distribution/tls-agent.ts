@@ -101,7 +101,8 @@ export class TlsAgent extends https.Agent {
   }
 }
 
-function hostOf(url: URL): string {
+/** The name or address, without the brackets of one of IPv6. */
+export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '');
 }
 

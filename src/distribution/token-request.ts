@@ -3,7 +3,7 @@ import { maybe } from '#spec/docker/lenient';
 import type { AddressClass } from './address-guard.ts';
 import { basicAuth, type Credentials, hasPassword } from './credentials.ts';
 import { badAnswer, refused, tokenRefused } from './errors.ts';
-import { type HttpClient } from './http-client.ts';
+import type { HttpClient } from './http-client.ts';
 import { type HttpRequest, readBody } from './http-message.ts';
 import { problemOf } from './registry-problem.ts';
 import { hostName } from './registry-rules.ts';
