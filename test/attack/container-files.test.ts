@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
+import type { Answer } from '../support/engine-client.ts';
 import { attackEngine, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
@@ -62,13 +63,12 @@ test('a client that leaves an export ends it', { skip }, async () => {
 
 const archive = (...entries: readonly Buffer[]): Buffer => Buffer.concat([...entries, TAR_END]);
 
+function send(name: string, path: string, body: Buffer): Promise<Answer> {
+  return engine.daemon.call('PUT', `/containers/${name}/archive?path=${encodeURIComponent(path)}`, body);
+}
+
 async function put(name: string, path: string, body: Buffer): Promise<number> {
-  const answer = await engine.daemon.call(
-    'PUT',
-    `/containers/${name}/archive?path=${encodeURIComponent(path)}`,
-    body,
-  );
-  return answer.status;
+  return (await send(name, path, body)).status;
 }
 
 async function get(name: string, path: string): Promise<{ readonly status: number; readonly bytes: Buffer }> {
@@ -216,15 +216,7 @@ for (const state of ['runs', 'is stopped'] as const) {
     const mounts = (): Promise<string> => run('cut -d" " -f4,5 /proc/self/mountinfo | sort');
     const before = await mounts();
     if (state === 'is stopped') await engine.daemon.call('POST', `/containers/${name}/stop?t=0`);
-    const put = async (path: string, ...entries: Buffer[]): Promise<{ status: number; body: unknown }> =>
-      await engine.daemon.call(
-        'PUT',
-        `/containers/${name}/archive?path=${path}`,
-        Buffer.concat([...entries, TAR_END]),
-        {
-          headers: { 'Content-Type': 'application/x-tar' },
-        },
-      );
+    const put = (path: string, entry: Buffer): Promise<Answer> => send(name, path, archive(entry));
     for (const entry of [
       tarEntry({ path: 'data' }, 'a file'),
       tarEntry({ path: 'data', type: 'symlink', linkPath: '/etc' }),
