@@ -8,6 +8,7 @@ import { GrowingFile } from '#store/growing-file';
 import { JailPool } from '#store/jail-pool';
 import { tarOf } from '../../support/image-archive.ts';
 import { rootMissing } from '../../support/image-engine.ts';
+import { until } from '../../support/until.ts';
 
 const skip = rootMissing();
 let base = '';
@@ -32,20 +33,12 @@ function nameOf(thread: string): string {
   }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, 'waited too long');
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-}
-
 test('the pool does more jobs than it has threads, and keeps no thread without work', { skip }, async () => {
   await using pool = new JailPool({ size: 2, idleMs: 20 });
   const jobs = Array.from({ length: 8 }, () => pool.diskUsage(join(base, 'tree')));
   assert.deepEqual(await Promise.all(jobs), Array(8).fill(5));
   const busy = threads();
-  await until(() => threads() < busy);
+  await until('an idle thread has ended', () => threads() < busy);
   assert.equal(await pool.diskUsage(join(base, 'tree')), 5);
 });
 
@@ -117,7 +110,7 @@ test('layers of one image that are being downloaded share a thread, and fail one
   const idle = jailThreads();
   const jobs = layers.map(({ archive, directory }) => pool.index({ archive, directory }, { group: 'image' }));
   const outcomes = Promise.allSettled(jobs);
-  await until(() => jailThreads() > idle);
+  await until('a thread has started', () => jailThreads() > idle);
   // The last one first: none waits for one that has not come.
   for (const { file, archive } of layers.toReversed()) {
     file.advance(archive.expected.sizeBytes);

@@ -33,6 +33,10 @@ function require(...keys: readonly TestKey[]): void {
     { prefix: `${registry.host}/signed`, require: 'signature', keys: keys.map(({ publicPem }) => publicPem) },
     { prefix: `${registry.host}/bad`, require: 'refusal' },
   ];
+  setRules(rules);
+}
+
+function setRules(rules: readonly object[]): void {
   writeFileSync(policyPath, JSON.stringify({ rules }));
 }
 
@@ -108,7 +112,7 @@ test('what counts is the image that would run, not another of its name', { skip 
     config: { Cmd: ['/f'] },
     architecture,
   });
-  writeFileSync(policyPath, JSON.stringify({ rules: [] }));
+  setRules([]);
   const images = [variant(own), variant(other)];
   const { manifests } = await publish(registry.host, 'signed/many', '1', images);
   const name = `${registry.host}/signed/many`;
@@ -127,10 +131,7 @@ test('what counts is the image that would run, not another of its name', { skip 
 });
 
 test('nobody gets around a rule by another spelling of the registry', { skip }, async () => {
-  writeFileSync(
-    policyPath,
-    JSON.stringify({ rules: [{ prefix: `localhost:${registry.port}/bad`, require: 'refusal' }] }),
-  );
+  setRules([{ prefix: `localhost:${registry.port}/bad`, require: 'refusal' }]);
   await put('bad/spelt');
   for (const host of ['localhost', 'LOCALHOST']) {
     const { stderr } = await daemon.docker(['pull', `${host}:${registry.port}/bad/spelt:1`]);
@@ -139,15 +140,12 @@ test('nobody gets around a rule by another spelling of the registry', { skip }, 
 });
 
 test('an image without a name is held against the rule for all', { skip }, async () => {
-  writeFileSync(policyPath, JSON.stringify({ rules: [] }));
+  setRules([]);
   const image = { tags: [], layers: [[{ path: 'f', content: 'nameless' }]], config: { Cmd: ['/f'] } };
   const loaded = await daemon.call('POST', '/images/load', dockerArchive([image]));
   const [id = ''] = /sha256:[0-9a-f]{64}/.exec(JSON.stringify(loaded.body)) ?? [];
   assert.equal((await daemon.docker(['create', id])).code, 0);
-  writeFileSync(
-    policyPath,
-    JSON.stringify({ rules: [{ prefix: '', require: 'signature', keys: [key.publicPem] }] }),
-  );
+  setRules([{ prefix: '', require: 'signature', keys: [key.publicPem] }]);
   assert.match((await daemon.docker(['create', id])).stderr, /is not signed/);
 });
 
