@@ -18,6 +18,9 @@ export const DEFAULT_BACK_OFF: BackOff = {
   random: Math.random,
 };
 
+/** What an attempt must bring to count as getting on: else a server could have us come back for every byte. */
+export const PROGRESS_BYTES = 64 * 1024;
+
 /**
  * Milliseconds before the attempt after `failures` ones, or `undefined` to give up. Half of it is chance, so that
  * clients that were cut together do not come back together.

@@ -5,7 +5,7 @@ import type { KeyedSemaphore } from '#base/keyed-semaphore';
 import type { Logger } from '#base/logger';
 import type { ContentStore } from '#store/content-store';
 import { BufferTurnover } from '#sys/garbage';
-import { type BackOff, delayMs } from './back-off.ts';
+import { type BackOff, delayMs, PROGRESS_BYTES } from './back-off.ts';
 import { blobRefused, cannotKeep, wrongDigest, wrongSize } from './errors.ts';
 import { GrowthHash } from './growth-hash.ts';
 import type { HttpResponse } from './http-message.ts';
@@ -41,8 +41,6 @@ const turnover = new BufferTurnover();
 const CONNECTIONS = 4;
 /** What is written at once. */
 const WRITE_BYTES = 256 * 1024;
-/** What an attempt must bring to count as getting on: else a server could have us come back for every byte. */
-const PROGRESS_BYTES = 64 * 1024;
 
 /** One blob on its way into the content store, for everybody who wants it. */
 export class BlobDownload {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { PROGRESS_BYTES } from './back-off.ts';
 import { refused } from './errors.ts';
 import { problemOf } from './registry-problem.ts';
 import type { ContentDescriptor, UploadOptions, UploadOutcome } from './repository.ts';
@@ -8,8 +9,6 @@ import { type UploadDeps, UploadSession } from './upload-session.ts';
 
 type Open = (offset: number) => Readable;
 
-/** What an attempt must bring to count as getting on. */
-const PROGRESS_BYTES = 64 * 1024;
 /** Other repositories that are asked at most whether they have the blob. */
 const MOST_MOUNTS = 5;
 

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Abortable, sleep, throwIfAborted } from '#base/abortable';
 import { isKind } from '#base/errors';
-import { type BackOff, delayMs } from './back-off.ts';
+import { type BackOff, delayMs, PROGRESS_BYTES } from './back-off.ts';
 import { wrongDigest } from './errors.ts';
 import type { ContentDescriptor } from './repository.ts';
-
-/** What an attempt must bring to count as getting on: else a server could have us come back for every byte. */
-const PROGRESS_BYTES = 64 * 1024;
 
 /**
  * The bytes of a blob, going on where the connection was cut. Whoever reads must not believe them before the end: only
