@@ -5,7 +5,7 @@ import type { Image } from './image.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { ownManifest } from './image-manifest.ts';
 import type { ImageTable } from './image-table.ts';
-import type { ManifestRecord, ManifestTable } from './manifest-table.ts';
+import type { ManifestBlob, ManifestRecord, ManifestTable } from './manifest-table.ts';
 
 /** What a name points at. */
 export interface TargetView {
@@ -29,6 +29,12 @@ export interface ManifestView extends TargetView {
   readonly about?: string;
 }
 
+export interface ManifestViewsDeps {
+  readonly table: Pick<ImageTable, 'find'>;
+  readonly manifests: ManifestTable;
+  readonly catalog: ImageCatalog;
+}
+
 /** Of an entry of an index by BuildKit: the image that it is about. */
 export const ABOUT_ANNOTATION = 'vnd.docker.reference.digest';
 const TYPE_ANNOTATION = 'vnd.docker.reference.type';
@@ -39,15 +45,7 @@ export class ManifestViews {
   readonly #manifests: ManifestTable;
   readonly #catalog: ImageCatalog;
 
-  constructor({
-    table,
-    manifests,
-    catalog,
-  }: {
-    readonly table: Pick<ImageTable, 'find'>;
-    readonly manifests: ManifestTable;
-    readonly catalog: ImageCatalog;
-  }) {
+  constructor({ table, manifests, catalog }: ManifestViewsDeps) {
     this.#table = table;
     this.#manifests = manifests;
     this.#catalog = catalog;
@@ -78,21 +76,16 @@ export class ManifestViews {
     const record = this.#table.find(image.id);
     if (!record) return [];
     const { digest, mediaType, content, blobs } = ownManifest(record);
-    const blobBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const contentBytes = content.length + image.configBytes + blobBytes;
-    const { platform } = image;
-    const kind = 'image';
-    const sizeBytes = content.length;
     return [
       {
         digest,
         mediaType,
-        sizeBytes,
+        sizeBytes: content.length,
         annotations: {},
-        kind,
+        kind: 'image',
         isAvailable: true,
-        contentBytes,
-        platform,
+        contentBytes: content.length + image.configBytes + totalOf(blobs),
+        platform: image.platform,
         image,
       },
     ];
@@ -130,9 +123,8 @@ export class ManifestViews {
   }
 
   #contentBytes({ digest, content, imageId }: ManifestRecord): number {
-    const blobs = this.#manifests.blobsOf(digest).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const config = imageId === undefined ? 0 : (this.#catalog.byId(imageId)?.configBytes ?? 0);
-    return content.length + config + blobs;
+    return content.length + config + totalOf(this.#manifests.blobsOf(digest));
   }
 }
 
@@ -147,4 +139,8 @@ function platformOf({ platform }: ManifestDescriptor): Platform | undefined {
   if (!platform) return undefined;
   const { os, architecture, variant } = platform;
   return { os, architecture, ...(variant === '' ? {} : { variant }) };
+}
+
+function totalOf(blobs: readonly ManifestBlob[]): number {
+  return blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
