@@ -40,7 +40,7 @@ export function absolute(given: string): string {
   return withEndOf(path.resolve(given), given);
 }
 
-export function endsInDot(text: string): boolean {
+function endsInDot(text: string): boolean {
   return path.basename(text) === '.';
 }
 
