@@ -9,6 +9,16 @@ export class CliError extends Error {
   }
 }
 
+/** What `run` ends with 125 for ends other commands with 1, as with Docker. */
+export function endingWithOne<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof CliError) throw new CliError(error.message, 1, { cause: error });
+    throw error;
+  }
+}
+
 /** What the engine told in the middle of an answer that had begun well: of a pull, a push, a load. */
 export class StreamedError extends CliError {}
 

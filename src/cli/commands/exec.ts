@@ -1,7 +1,7 @@
 import { ConnectionError, LostConnectionError } from '#client/api-error';
 import type { Json } from '#client/json';
 import { flagAt, numberAt, textAt } from '#client/json';
-import { CliError } from '../cli-error.ts';
+import { CliError, endingWithOne } from '../cli-error.ts';
 import { command, type Invocation } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { readEnv } from '../run/env-files.ts';
@@ -97,20 +97,10 @@ function execBody(context: CliContext, options: ExecFlags, words: readonly strin
     AttachStdout: isAttached,
     AttachStderr: isAttached,
     DetachKeys: options['detach-keys'],
-    Env: envOf(context, options),
+    Env: endingWithOne(() => readEnv(options['env-file'], options.env, localFiles(context.env))),
     WorkingDir: options.workdir,
     Cmd: words,
   };
-}
-
-/** A file that cannot be read ends `exec` with 1, as with Docker; `run` ends with 125. */
-function envOf({ env }: CliContext, options: ExecFlags): string[] {
-  try {
-    return readEnv(options['env-file'], options.env, localFiles(env));
-  } catch (error) {
-    if (error instanceof CliError) throw new CliError(error.message, 1, { cause: error });
-    throw error;
-  }
 }
 
 function consoleSize({ stdout }: CliContext, tty: boolean): { ConsoleSize?: [number, number] } {

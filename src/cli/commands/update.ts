@@ -1,5 +1,5 @@
 import { textsAt } from '#client/json';
-import { CliError } from '../cli-error.ts';
+import { CliError, endingWithOne } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { explain } from '../error-report.ts';
@@ -33,20 +33,11 @@ export const update = command({
     const body = {
       ...readLimits(flags),
       PidsLimit: flags['pids-limit'] || undefined, // 0 is "not said", as with Docker
-      RestartPolicy: restartPolicy(flags.restart),
+      RestartPolicy: endingWithOne(() => readRestart(flags.restart)),
     };
     return await updateEach(context, args, body);
   },
 });
-
-/** What `run` ends with 125 for. */
-function restartPolicy(text: string): ReturnType<typeof readRestart> {
-  try {
-    return readRestart(text);
-  } catch (error) {
-    throw error instanceof CliError ? new CliError(error.message) : error;
-  }
-}
 
 /** One after the other; names first, then what the engine warns of, then what failed. */
 async function updateEach(
