@@ -7,9 +7,9 @@ import type { Leases } from '#store/leases';
 import type { ImageTable } from './image-table.ts';
 
 export interface ImageGarbageDeps {
-  readonly table: ImageTable;
-  readonly blobs: LayerBlobs;
-  readonly snapshots: Snapshotter;
+  readonly table: Pick<ImageTable, 'ownsBlob' | 'ownsChain'>;
+  readonly blobs: Pick<LayerBlobs, 'remove' | 'sweep'>;
+  readonly snapshots: Pick<Snapshotter, 'committedNames' | 'remove'>;
   readonly leases: Leases;
   readonly logger: Logger;
 }
@@ -19,7 +19,6 @@ export class ImageGarbage {
   readonly #deps: ImageGarbageDeps;
   readonly #removals = new Set<Promise<void>>();
   readonly #postponed: Digest[] = [];
-  #isScheduled = false;
 
   constructor(deps: ImageGarbageDeps) {
     this.#deps = deps;
@@ -37,7 +36,7 @@ export class ImageGarbage {
     for (const blob of new Set(blobs)) {
       if (table.ownsBlob(blob)) continue;
       if (leases.isHeld(blob)) {
-        leases.whenReleased(blob, () => this.#collectSoon([blob]));
+        this.#collectLater(blob);
         continue;
       }
       rescue(blob);
@@ -52,21 +51,22 @@ export class ImageGarbage {
     while (this.#removals.size > 0) await Promise.all(this.#removals);
   }
 
-  /** Whoever lets go lets go of much, and may know more that is garbage. */
-  #collectSoon(blobs: readonly Digest[]): void {
-    this.#postponed.push(...blobs);
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      try {
-        this.collect(this.#postponed.splice(0));
-      } catch (error) {
-        this.#deps.logger.warn('what nobody needs any more goes at the next start', {
-          error: messageOf(error),
-        });
-      }
+  /** What is held, when nobody holds it any more; it may be a layer and a blob: the lowest layer goes by the digest of its tar. */
+  #collectLater(name: Digest): void {
+    this.#deps.leases.whenReleased(name, () => {
+      // Whoever lets go lets go of much, and may know more that is garbage.
+      if (this.#postponed.push(name) === 1) queueMicrotask(() => this.#collectPostponed());
     });
+  }
+
+  #collectPostponed(): void {
+    try {
+      this.collect(this.#postponed.splice(0));
+    } catch (error) {
+      this.#deps.logger.warn('what nobody needs any more goes at the next start', {
+        error: messageOf(error),
+      });
+    }
   }
 
   /** Nobody waits for the disk. What is left on it at the next start is swept. */
@@ -95,7 +95,7 @@ export class ImageGarbage {
     for (const name of snapshots.committedNames().toReversed()) {
       if (!isDigest(name) || table.ownsChain(name)) continue;
       if (leases.isHeld(name)) {
-        leases.whenReleased(name, () => this.#collectSoon([]));
+        this.#collectLater(name);
         continue;
       }
       try {
