@@ -1,8 +1,9 @@
+import * as v from 'valibot';
 import type { Abortable } from '#base/abortable';
 import { applyChanges } from '#image/config-changes';
 import type { Image } from '#image/image';
 import type { WrittenConfig } from '#image/written-config';
-import type { ContainerConfig } from '#spec/docker/container-config';
+import { ContainerConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { checkReadable, checkThere, findChanges, packChanges } from './layer-access.ts';
@@ -69,14 +70,7 @@ function imageConfig(
   changes: readonly string[],
 ): WrittenConfig {
   const changed = applyChanges(changes, toWritten(request ?? own));
-  return {
-    ...toWritten(mergedConfig(toContainerConfig(request ?? own, changed), own)),
-    ...onBuildOf(changed),
-  };
-}
-
-function onBuildOf({ OnBuild }: WrittenConfig): Pick<WrittenConfig, 'OnBuild'> {
-  return OnBuild?.length ? { OnBuild } : {};
+  return toWritten(mergedConfig(v.parse(ContainerConfig, changed), own));
 }
 
 /** What an image says of its containers: what is set. What is one container's own, such as its host name, is left out. */
@@ -97,30 +91,6 @@ function toWritten(config: ContainerConfig): WrittenConfig {
     ...(Healthcheck && { Healthcheck: withoutZeros(Healthcheck) }),
     ...(Shell?.length && { Shell }),
     ...(StopTimeout !== undefined && { StopTimeout }),
-  };
-}
-
-function toContainerConfig(base: ContainerConfig, written: WrittenConfig): ContainerConfig {
-  const { ExposedPorts = {}, Volumes = {}, Healthcheck } = written;
-  return {
-    ...base,
-    User: written.User ?? '',
-    ExposedPorts: Object.keys(ExposedPorts),
-    Env: written.Env ?? [],
-    Entrypoint: written.Entrypoint,
-    Cmd: written.Cmd,
-    Volumes: Object.keys(Volumes),
-    WorkingDir: written.WorkingDir ?? '',
-    Labels: written.Labels ?? {},
-    StopSignal: written.StopSignal ?? '',
-    Healthcheck: Healthcheck && {
-      Test: [...(Healthcheck.Test ?? [])],
-      Interval: Healthcheck.Interval ?? 0,
-      Timeout: Healthcheck.Timeout ?? 0,
-      Retries: Healthcheck.Retries ?? 0,
-      StartPeriod: Healthcheck.StartPeriod ?? 0,
-      StartInterval: Healthcheck.StartInterval ?? 0,
-    },
   };
 }
 
