@@ -1,10 +1,10 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import type { FileChange } from '#store/jail-jobs';
 import type { JailPool } from '#store/jail-pool';
+import { type DirectoryHandles, openDirectories } from '#sys/open-directories';
 import type { Container } from './container.ts';
 import type { ContainerContext } from './context.ts';
 import { containerNotFound } from './errors.ts';
@@ -73,22 +73,7 @@ export function checkThere({ index }: Pick<ContainerContext, 'index'>, id: strin
 }
 
 /** In one step with finding them: a layer that is packed meanwhile is mounted anew, and would be empty for a moment. */
-function openLayers(
-  snapshots: LayerAccessDeps['snapshots'],
-  id: string,
-): Disposable & { readonly fds: readonly number[] } {
-  const fds: number[] = [];
-  const close = (): void => {
-    for (const fd of fds.splice(0)) closeSync(fd);
-  };
-  try {
-    const { upper, lowers } = snapshots.directories(id);
-    for (const directory of [upper, ...lowers]) {
-      fds.push(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
-    }
-    return { fds, [Symbol.dispose]: close };
-  } catch (error) {
-    close();
-    throw error;
-  }
+function openLayers(snapshots: LayerAccessDeps['snapshots'], id: string): DirectoryHandles {
+  const { upper, lowers } = snapshots.directories(id);
+  return openDirectories([upper, ...lowers]);
 }

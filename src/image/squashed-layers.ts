@@ -1,8 +1,8 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Digest } from '#base/ids';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import type { JailPool } from '#store/jail-pool';
+import { openDirectories } from '#sys/open-directories';
 
 export interface LayerStackDeps {
   readonly snapshots: Snapshotter;
@@ -21,19 +21,15 @@ export function squashedTar(
 ): Readable {
   const top = stack.at(-1);
   if (top === undefined) throw new TypeError('there are layers to squash');
-  const opened: number[] = [];
-  const close = (): void => {
-    for (const fd of opened.splice(0)) closeSync(fd);
+  using held = new DisposableStack();
+  const opened = held.use(openDirectories(snapshots.layerDirectories(top)));
+  const count = opened.fds.length - kept;
+  const input = {
+    layers: opened.fds.slice(0, count),
+    below: opened.fds.slice(count),
+    form: 'layer' as const,
   };
-  try {
-    for (const directory of snapshots.layerDirectories(top)) {
-      opened.push(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
-    }
-    const count = opened.length - kept;
-    const input = { layers: opened.slice(0, count), below: opened.slice(count), form: 'layer' as const };
-    return jail.packLayers(input, { signal, onEnd: close });
-  } catch (error) {
-    close();
-    throw error;
-  }
+  const tar = jail.packLayers(input, { signal, onEnd: () => opened[Symbol.dispose]() });
+  held.move(); // the packing has them
+  return tar;
 }
