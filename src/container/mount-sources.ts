@@ -129,10 +129,16 @@ async function volumeSource(
       propagation: mount.propagation,
     },
   });
-  // Only once: what the container emptied later stays empty.
-  const isFilled = state.startedAt !== undefined || mount.isNoCopy || mount.subpath !== undefined;
-  if (!isFilled) await volumes.copyUp(name, place.rootfs, mount.destination, options);
+  if (isFilledFirst(state, mount)) await volumes.copyUp(name, place.rootfs, mount.destination, options);
   return source;
+}
+
+/** A volume, with what the image has at its place; only once: what the container emptied later stays empty. */
+export function isFilledFirst(
+  { startedAt }: Pick<Container['state'], 'startedAt'>,
+  { type, isNoCopy, subpath }: Pick<MountPoint, 'type' | 'isNoCopy' | 'subpath'>,
+): boolean {
+  return type === 'volume' && startedAt === undefined && !isNoCopy && subpath === undefined;
 }
 
 interface Surroundings {

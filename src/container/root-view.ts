@@ -23,6 +23,7 @@ import { hasProcess } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
 import { shallowFirst } from './mount-plan.ts';
+import { isFilledFirst } from './mount-sources.ts';
 
 /** A container's root directory with all that is mounted in it, as the container sees it. */
 export interface RootView extends AsyncDisposable {
@@ -143,10 +144,10 @@ async function prepare(
   { target, found }: { readonly target: string; readonly found: Sources },
   options: Abortable,
 ): Promise<void> {
-  for (const [{ type, name = '', destination, isNoCopy, subpath }, source] of found) {
+  for (const [mount, source] of found) {
+    const { name = '', destination } = mount;
     if (statSync(source).isDirectory()) ensurePlace(target, destination);
-    const isFilled = state.startedAt !== undefined || isNoCopy || subpath !== undefined;
-    if (type === 'volume' && !isFilled) await volumes.copyUp(name, target, destination, options);
+    if (isFilledFirst(state, mount)) await volumes.copyUp(name, target, destination, options);
   }
 }
 
