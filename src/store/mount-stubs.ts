@@ -32,7 +32,8 @@ export function isMountStub(own: number, below: OpenDirectories, name: Buffer, p
   const stat = statIfThere(own, name);
   if (!stat) return false;
   if (!isDirectory(stat)) return isEmptyFile(stat) || (stat.mode & S_IFMT) === S_IFLNK;
-  using inside = OpenDirectories.of([own]).below(name);
+  using around = OpenDirectories.of([own]);
+  using inside = around.below(name);
   using nothing = new OpenDirectories();
   const [directory] = inside.fds;
   if (directory === undefined) return false;
