@@ -8,6 +8,7 @@ import {
   openDirectoryAt,
   openPathAt,
   openSubdirectory,
+  pathAt,
   readDirectory,
   readlinkAt,
   S_IFBLK,
@@ -146,7 +147,7 @@ export class TreePacker {
   }
 
   #plain(parent: number, last: Buffer, entry: TarEntryInit): void {
-    const xattrs = ifThere(() => xattrsOf(entryPath(parent, last)));
+    const xattrs = ifThere(() => xattrsOf(pathAt(parent, last)));
     if (xattrs) this.#write(tarHeader({ ...entry, xattrs }));
   }
 
@@ -177,7 +178,7 @@ export class TreePacker {
     try {
       const stat = statFd(fd);
       if (this.#isLinkedBefore(stat, name)) return;
-      const xattrs = ifThere(() => xattrsOf(entryPath(parent, last)));
+      const xattrs = ifThere(() => xattrsOf(pathAt(parent, last)));
       if (!xattrs) return;
       const entry = { ...attributes(stat, name), xattrs };
       const segments = segmentsOf(fd, stat);
@@ -299,11 +300,6 @@ function segmentsOf(fd: number, { size, allocated }: FileStat): Segment[] | unde
 function attributes(stat: FileStat, path: string): TarEntryInit {
   const { mode, uid, gid, mtimeSeconds, mtimeNanos } = stat;
   return { path, mode: mode & PERMISSIONS, uid, gid, mtimeSeconds: Number(mtimeSeconds) + mtimeNanos / 1e9 };
-}
-
-/** For calls that take no descriptor of the entry: they do not follow it. */
-function entryPath(parent: number, last: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), last]);
 }
 
 function xattrsOf(path: string | Buffer): ReadonlyMap<string, Buffer> {

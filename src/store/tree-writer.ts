@@ -14,6 +14,7 @@ import {
   openAt,
   openDirectoryAt,
   openSubdirectory,
+  pathAt,
   readDirectory,
   S_IFBLK,
   S_IFCHR,
@@ -226,7 +227,7 @@ class TreeWriter implements TarSink {
       if (!isErrno(error, 'EISDIR')) throw error;
     }
     refuseMountsBelow(parent, name, 0);
-    removeTree(Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), name]));
+    removeTree(pathAt(parent, name));
     return false;
   }
 
@@ -323,7 +324,7 @@ function isMounted(): EngineError {
 
 function setAttributesAt(parent: number, name: Buffer, entry: TarEntry): void {
   chownAt(parent, name, entry.uid, entry.gid);
-  setXattrsAt(Buffer.concat([Buffer.from(`/proc/self/fd/${parent}/`), name]), entry);
+  setXattrsAt(pathAt(parent, name), entry);
   setTimesAt(parent, name, entry.mtimeSeconds, entry.mtimeNanos);
 }
 

@@ -278,6 +278,11 @@ function deviceNumber(major: number, minor: number): number {
   return (minor & 0xff) + (major & 0xfff) * 2 ** 8 + (minor >>> 8) * 2 ** 20;
 }
 
+/** For calls that take no descriptor: a path whose first part is the open directory itself. `name` ends with a NUL. */
+export function pathAt(dirFd: number, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${dirFd}/`), name]);
+}
+
 /** A name as errors have it. */
 export function shown(name: Name): string {
   return typeof name === 'string' ? name : name.toString('utf8', 0, name.length - 1);

@@ -19,6 +19,7 @@ import {
   openAt,
   openDirectoryAt,
   openPathAt,
+  pathAt,
   readDirectory,
   readlinkAt,
   S_IFBLK,
@@ -210,7 +211,7 @@ function rememberLinks(copy: Copy, stat: FileStat, target: number, name: Buffer)
 function copyAttributes(source: number, target: number, name: Buffer, stat: FileStat): void {
   chownAt(target, name, stat.uid, stat.gid);
   if ((stat.mode & S_IFMT) !== S_IFLNK) chmodEntry(target, name, stat.mode & PERMISSIONS);
-  copyXattrs(below(source, name), below(target, name));
+  copyXattrs(pathAt(source, name), pathAt(target, name));
   setTimesAt(target, name, stat.mtimeSeconds, stat.mtimeNanos);
 }
 
@@ -222,11 +223,6 @@ function chmodEntry(dirFd: number, name: Buffer, mode: number): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** A path whose first part is the open directory itself, for calls that take no descriptor. */
-function below(dirFd: number, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`/proc/self/fd/${dirFd}/`), name]);
 }
 
 function copyXattrs(from: string | Buffer, to: string | Buffer): void {

@@ -1,5 +1,14 @@
 import { closeSync, existsSync, openSync, readFileSync, readlinkSync } from 'node:fs';
-import { openDirectoryAt, openSubdirectory, readDirectory, S_IFDIR, S_IFMT, statAt, statFd } from './at.ts';
+import {
+  openDirectoryAt,
+  openSubdirectory,
+  pathAt,
+  readDirectory,
+  S_IFDIR,
+  S_IFMT,
+  statAt,
+  statFd,
+} from './at.ts';
 import { O_PATH } from './descriptors.ts';
 import { isErrno, SysError } from './sys-error.ts';
 import { setXattr, setXattrHandle } from './xattr.ts';
@@ -91,8 +100,7 @@ function relabelDirectory(work: Relabelling, fd: number, depth: number): void {
     work.count += 1;
     if (work.count % 64 === 0 && work.shouldStop()) throw new SysError('relabel', 125); // ECANCELED
     whileThere(() => {
-      // The first part is the open directory itself; the last is not followed.
-      setXattr(Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name]), LABEL, work.label);
+      setXattr(pathAt(fd, name), LABEL, work.label);
       if ((statAt(fd, name).mode & S_IFMT) !== S_IFDIR) return;
       const child = openSubdirectory(fd, name);
       try {
