@@ -1,5 +1,5 @@
-import { readDirectory, S_IFLNK, S_IFMT } from '#sys/at';
-import { isDirectory, isEmptyFile, OpenDirectories, statIfThere } from './stack-directories.ts';
+import { readDirectory, S_IFLNK, S_IFMT, statIfThere } from '#sys/at';
+import { isDirectory, isEmptyFile, OpenDirectories } from './stack-directories.ts';
 
 /**
  * What is made in every container to mount something on, where its image has nothing there. It is none of the container's

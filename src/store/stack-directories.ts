@@ -7,8 +7,8 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
-  statAt,
   statFd,
+  statIfThere,
 } from '#sys/at';
 import { isErrno } from '#sys/sys-error';
 import { getXattr, listXattrs } from '#sys/xattr';
@@ -69,15 +69,6 @@ export class OpenDirectories implements Disposable {
 
   [Symbol.dispose](): void {
     for (const fd of this.fds.splice(0)) closeSync(fd);
-  }
-}
-
-export function statIfThere(fd: number, name: Buffer): FileStat | undefined {
-  try {
-    return statAt(fd, name);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }
 

@@ -1,9 +1,9 @@
 import { EngineError } from '#base/errors';
 import { displayName } from '#spec/tar/byte-string';
-import { readDirectory } from '#sys/at';
+import { readDirectory, statIfThere } from '#sys/at';
 import type { PackLayersInput } from './jail-jobs.ts';
 import { isMountStub } from './mount-stubs.ts';
-import { isAlike, isDirectory, isWhiteout, OpenDirectories, statIfThere } from './stack-directories.ts';
+import { isAlike, isDirectory, isWhiteout, OpenDirectories } from './stack-directories.ts';
 import { TreePacker } from './tree-packer.ts';
 
 /** Each level costs a descriptor for each layer that has it. */

@@ -18,8 +18,8 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
-  statAt,
   statFd,
+  statIfThere,
 } from '#sys/at';
 import { fileSystemFacts } from '#sys/file-system-facts';
 import { dataSegments, type Segment, seekTo } from '#sys/holes';
@@ -93,11 +93,8 @@ export class TreePacker {
   entry(parent: number, last: Buffer, name: string, depth: number): void {
     if (this.#shouldStop()) throw new EngineError('cancelled', 'the operation was cancelled');
     if (depth > MAX_DEPTH) throw new EngineError('invalid', `"${displayName(name)}" is too deep`);
-    let stat: FileStat;
-    try {
-      stat = statAt(parent, last);
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
+    const stat = statIfThere(parent, last);
+    if (!stat) {
       if (depth === 0) throw notThere(displayName(name));
       return;
     }

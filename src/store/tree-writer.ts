@@ -6,7 +6,6 @@ import type { TarEntry } from '#spec/tar/tar-entry';
 import { type TarLimits, TarParser, type TarSink } from '#spec/tar/tar-parser';
 import {
   chownAt,
-  type FileStat,
   isMountPoint,
   linkAt,
   mkdirAt,
@@ -26,6 +25,7 @@ import {
   setTimesFd,
   statAt,
   statFd,
+  statIfThere,
   symlinkAt,
   unlinkAt,
 } from '#sys/at';
@@ -333,15 +333,6 @@ function mkdirIfMissing(parent: number, name: Buffer): void {
     mkdirAt(parent, name, 0o755);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
-  }
-}
-
-function statIfThere(parent: number, name: Buffer): FileStat | undefined {
-  try {
-    return statAt(parent, name);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }
 

@@ -66,6 +66,16 @@ export function statAt(dirFd: number, name: Name): FileStat {
   return stat(dirFd, name, AT_SYMLINK_NOFOLLOW);
 }
 
+/** As {@link statAt}; `undefined` when nothing of that name is there. @throws {SysError} */
+export function statIfThere(dirFd: number, name: Name): FileStat | undefined {
+  try {
+    return statAt(dirFd, name);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
 export function statFd(fd: number): FileStat {
   return stat(fd, '', AT_EMPTY_PATH);
 }
