@@ -96,6 +96,16 @@ export function openDirectoryAt(dirFd: number, name: Name): number {
   return openAt(dirFd, name, O_RDONLY | O_DIRECTORY);
 }
 
+/** Opens a directory for as long as `work` runs. @throws {SysError} `ENOTDIR` for a link too. */
+export function withDirectory<T>(path: Name, work: (fd: number) => T): T {
+  const fd = openDirectoryAt(AT_FDCWD, path);
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 const SYS_OPENAT2 = 437; // the same on every architecture
 const RESOLVE_NO_XDEV = 1;
 const RESOLVE_NO_SYMLINKS = 4;

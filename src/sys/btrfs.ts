@@ -1,5 +1,4 @@
-import { closeSync } from 'node:fs';
-import { AT_FDCWD, openDirectoryAt } from './at.ts';
+import { withDirectory } from './at.ts';
 import { check, declare } from './libc.ts';
 
 const cIoctl = declare('int ioctl(int fd, unsigned long request, void *argument)');
@@ -45,13 +44,4 @@ function limitSubvolume(path: string, limitBytes: number): void {
     limit.writeBigUInt64LE(BigInt(limitBytes), 16);
     check('ioctl(BTRFS_IOC_QGROUP_LIMIT)', cIoctl(fd, QGROUP_LIMIT, limit), path);
   });
-}
-
-function withDirectory(path: string, work: (fd: number) => void): void {
-  const fd = openDirectoryAt(AT_FDCWD, path);
-  try {
-    work(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { closeSync } from 'node:fs';
-import { AT_FDCWD, openDirectoryAt } from './at.ts';
+import { withDirectory } from './at.ts';
 import { check, declare, lastErrno } from './libc.ts';
 import { isErrno, SysError } from './sys-error.ts';
 
@@ -143,13 +142,4 @@ function setLimit(fd: number, project: number, limitBytes: number, directory: st
 /** @returns the errno, or 0. */
 function quotactl(fd: number, command: number, id: number, argument: Buffer): number {
   return cQuotactlFd(SYS_QUOTACTL_FD, fd, command >>> 0, id, argument) === -1 ? lastErrno() : 0;
-}
-
-function withDirectory<T>(path: string, work: (fd: number) => T): T {
-  const fd = openDirectoryAt(AT_FDCWD, path);
-  try {
-    return work(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
