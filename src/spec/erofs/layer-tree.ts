@@ -65,7 +65,7 @@ export class LayerTree implements TarSink {
     checkName(name);
     const existing = parent.children.get(name);
     if (existing && !(existing instanceof LayerDirectory && entry.type === 'directory')) {
-      this.#checkReplaced(parent, name, [path]);
+      this.#checkReplaced(parent, name, path);
     }
     if (entry.type === 'directory') return this.#describe(this.#makeDirectory(parent, name), entry);
     if (entry.type === 'hardlink') return this.#hardLink(entry, path, parent, name);
@@ -115,7 +115,7 @@ export class LayerTree implements TarSink {
     const node = from.children.get(targetName);
     if (!node) throw new PathError(`nothing is there to link to: ${displayName(target)}`);
     if (node instanceof LayerDirectory) throw new PathError('a hard link to a directory');
-    if (parent.children.has(name)) this.#checkReplaced(parent, name, [target]);
+    if (parent.children.has(name)) this.#checkReplaced(parent, name, target);
     if (from === parent && targetName === name) throw new PathError('a link to itself');
     parent.children.set(name, node);
   }
@@ -161,13 +161,11 @@ export class LayerTree implements TarSink {
    * What is in the place of an entry is removed before that is made: its name, and what it links to, must not lead through it
    * (a link, or a directory that a link leads out of again).
    */
-  #checkReplaced(parent: LayerDirectory, name: string, paths: readonly string[]): void {
-    for (const path of paths) {
-      const walk = newWalk();
-      this.#existing(this.root, path.split('/').slice(0, -1), walk);
-      if (walk.steps.some(step => step.directory === parent && step.name === name)) {
-        throw new PathError('the name leads through what it replaces');
-      }
+  #checkReplaced(parent: LayerDirectory, name: string, path: string): void {
+    const walk = newWalk();
+    this.#existing(this.root, path.split('/').slice(0, -1), walk);
+    if (walk.steps.some(step => step.directory === parent && step.name === name)) {
+      throw new PathError('the name leads through what it replaces');
     }
   }
 
