@@ -26,7 +26,16 @@ export function parseDocument<S extends v.GenericSchema>(
   if (schema.type === 'object' && Array.isArray(json)) {
     throw new EngineError('invalid', `${what} is invalid: expected an object, got a list`);
   }
-  const result = v.safeParse(schema, json);
+  return checkValue(schema, json, what);
+}
+
+/** Checks what a document holds by a schema. @throws {EngineError} `invalid`, as {@link parseDocument}. */
+export function checkValue<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+  what: string,
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = v.getDotPath(issue) ?? '';

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { EngineError } from '#base/errors';
 import { maybe, orDefault, textMap } from '#spec/docker/lenient';
+import { checkValue } from './json.ts';
 import type { Descriptor } from './manifest.ts';
 
 /** How a statement lies in its blob: bare, signed (DSSE), signed with its proofs (Sigstore bundle), or a bill of materials without one. */
@@ -81,7 +82,7 @@ export function announcedPredicateType(
  */
 export function parseStatement(blob: Buffer, what: string): Statement {
   const json = parseObject(blob, what);
-  const shape = checked(Shape, json, what);
+  const shape = checkValue(Shape, json, what);
   if (shape.dsseEnvelope !== undefined) return opened(shape.dsseEnvelope, 'bundle', what);
   if (shape.payload !== undefined) return opened(json, 'dsse', what);
   if (shape.predicateType !== undefined)
@@ -95,7 +96,7 @@ export function parseStatement(blob: Buffer, what: string): Statement {
 }
 
 function opened(envelope: unknown, form: StatementForm, what: string): Statement {
-  const { payload, signatures } = checked(Envelope, envelope, what);
+  const { payload, signatures } = checkValue(Envelope, envelope, what);
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(payload)) {
     throw new EngineError('invalid', `${what} is invalid: the payload of its envelope is not base64`);
   }
@@ -105,7 +106,7 @@ function opened(envelope: unknown, form: StatementForm, what: string): Statement
 }
 
 function inToto(json: unknown, what: string): Pick<Statement, 'predicateType' | 'subjects'> {
-  const { predicateType, subject } = checked(InToto, json, what);
+  const { predicateType, subject } = checkValue(InToto, json, what);
   return { predicateType, subjects: subject.flatMap(({ digest }) => digest['sha256'] ?? []) };
 }
 
@@ -118,12 +119,4 @@ function parseObject(bytes: Buffer, what: string): unknown {
   }
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json;
   throw new EngineError('invalid', `${what} is invalid: expected an object`);
-}
-
-function checked<S extends v.GenericSchema>(schema: S, json: unknown, what: string): v.InferOutput<S> {
-  const result = v.safeParse(schema, json);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  const path = v.getDotPath(issue) ?? '';
-  throw new EngineError('invalid', `${what} is invalid${path === '' ? '' : ` at ${path}`}: ${issue.message}`);
 }
