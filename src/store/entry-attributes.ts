@@ -44,6 +44,6 @@ function setOne(key: string, set: () => void): void {
   try {
     set();
   } catch (error) {
-    if (!isErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM')) throw error;
+    if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
   }
 }

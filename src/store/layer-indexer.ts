@@ -195,7 +195,7 @@ function linked(from: string, to: string, tarBytes: number): boolean {
     linkSync(from, to);
     return true;
   } catch (error) {
-    if (isErrno(error, 'EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP')) return false;
+    if (isErrno(error, 'EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP')) return false;
     throw error;
   }
 }

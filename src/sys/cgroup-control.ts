@@ -130,7 +130,7 @@ function pidsOf(directory: string): readonly number[] {
     return readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
   } catch (error) {
     // A threaded v2 group has no list of its own (EOPNOTSUPP): its root has.
-    if (isErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP')) return [];
+    if (isErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) return [];
     throw error;
   }
 }
@@ -149,7 +149,7 @@ function tryWrite(path: string, text: string): boolean {
     writeFileSync(path, text, { flag: 'r+' });
     return true;
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP', 'ENOTSUP')) return false;
+    if (isErrno(error, 'ENOENT', 'ENODEV', 'EOPNOTSUPP')) return false;
     throw error;
   }
 }

@@ -156,7 +156,7 @@ function copyFile(source: number, target: number, name: Buffer): void {
     copyContent(from, to);
   } catch (error) {
     // Not between these file systems: then nothing was copied yet.
-    if (!isErrno(error, 'EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP')) throw error;
+    if (!isErrno(error, 'EXDEV', 'EINVAL', 'ENOSYS', 'EOPNOTSUPP')) throw error;
     copyBytes(from, to);
   }
 }
@@ -232,7 +232,7 @@ function copyXattrs(from: string | Buffer, to: string | Buffer): void {
     try {
       if (value) setXattr(to, name, value);
     } catch (error) {
-      if (!isErrno(error, 'ENOTSUP', 'EOPNOTSUPP')) throw error;
+      if (!isErrno(error, 'EOPNOTSUPP')) throw error;
     }
   }
 }

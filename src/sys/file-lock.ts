@@ -30,7 +30,7 @@ export function tryLockOpen(fd: number): boolean {
     check('flock', cFlock(fd, LOCK_EX | LOCK_NB), `/proc/self/fd/${fd}`);
     return true;
   } catch (error) {
-    if (isErrno(error, 'EWOULDBLOCK', 'EAGAIN')) return false;
+    if (isErrno(error, 'EAGAIN')) return false;
     throw error;
   }
 }

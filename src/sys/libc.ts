@@ -9,6 +9,13 @@ import { SysError } from './sys-error.ts';
  */
 const libc = koffi.load('libc.so.6');
 
+const ERRNO_BYTES = 4; // an int
+/** The errno of this thread, where the C library keeps it. Each thread of the engine has modules of its own. */
+const errnoOfThread = new Int32Array(
+  koffi.view(libc.func('int *__errno_location(void)')() as unknown, ERRNO_BYTES),
+);
+let errnoOfLastCall = 0;
+
 /** A C function as seen from here: numbers, strings, buffers in; a number out (64-bit ones may be bigint). */
 export type CFunction = (...args: readonly unknown[]) => number;
 
@@ -16,7 +23,12 @@ export type CFunction = (...args: readonly unknown[]) => number;
 export function declare(prototype: string): CFunction {
   const call = libc.func(prototype);
   // koffi returns a number for every int, long and size that fits, which all of ours do.
-  return (...args) => Number(call(...args));
+  return (...args) => {
+    const result = call(...args);
+    // At once: whatever runs next on this thread, the collection of garbage too, may fail at something and change it.
+    errnoOfLastCall = errnoOfThread[0] ?? 0;
+    return Number(result);
+  };
 }
 
 /** As {@link declare}, but called on a thread of the pool. It must not need the errno. */
@@ -29,8 +41,9 @@ export function declareAsync(prototype: string): (...args: readonly unknown[]) =
   };
 }
 
+/** The errno of the last call on this thread of what {@link declare} gave. It says something only if that call failed. */
 export function lastErrno(): number {
-  return koffi.errno();
+  return errnoOfLastCall;
 }
 
 /**

@@ -79,17 +79,7 @@ export function releaseLimit(directory: string): void {
       if (isOurs(project)) setLimit(fd, project, 0, directory);
     });
   } catch (error) {
-    const isNone = isErrno(
-      error,
-      'ENOENT',
-      'ENOTDIR',
-      'ENOTTY',
-      'EOPNOTSUPP',
-      'ENOTSUP',
-      'ENOSYS',
-      'ESRCH',
-      'EINVAL',
-    );
+    const isNone = isErrno(error, 'ENOENT', 'ENOTDIR', 'ENOTTY', 'EOPNOTSUPP', 'ENOSYS', 'ESRCH', 'EINVAL');
     if (!isNone) throw error;
   }
 }

@@ -77,7 +77,7 @@ export function relabelTree(
     }
     return 'done';
   } catch (error) {
-    if (isErrno(error, 'ENOTSUP', 'EOPNOTSUPP')) return 'unsupported';
+    if (isErrno(error, 'EOPNOTSUPP')) return 'unsupported';
     throw error;
   } finally {
     closeSync(handle);

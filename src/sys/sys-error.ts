@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(constants.errno));
+/** Of two names of one number the first, which is Node's own choice too. */
+const ERRNO_NAMES = new Map([...NUMBERS].toReversed().map(([name, number]) => [number, name]));
 
 /** A system call that failed. `code` is the errno's name (`EBUSY`), `target` what it was done to. */
 export class SysError extends Error {
@@ -21,13 +23,17 @@ export class SysError extends Error {
   }
 }
 
+/** Whether an error is one of these. Two names of one number, as `EAGAIN` and `EWOULDBLOCK`, are the same. */
 export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   if (typeof error !== 'object' || error === null || !('code' in error)) return false;
-  return typeof error.code === 'string' && codes.includes(nameOf(error.code, error));
+  const { code } = error;
+  if (typeof code !== 'string') return false;
+  const number = numberOf(code, error);
+  return codes.some(each => each === code || (number !== undefined && NUMBERS.get(each) === number));
 }
 
 /** Node has no names for some, such as `EDQUOT`: it calls them `UNKNOWN` and gives the number, negative. */
-function nameOf(code: string, error: object): string {
-  if (code !== 'UNKNOWN' || !('errno' in error)) return code;
-  return ERRNO_NAMES.get(Math.abs(Number(error.errno))) ?? code;
+function numberOf(code: string, error: object): number | undefined {
+  if (code === 'UNKNOWN' && 'errno' in error) return Math.abs(Number(error.errno));
+  return NUMBERS.get(code);
 }

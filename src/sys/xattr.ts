@@ -37,7 +37,7 @@ export function getXattr(path: string | Buffer, name: string): Buffer | undefine
   const length = cGet(path, name, buffer, buffer.length);
   if (length >= 0) return Buffer.from(buffer.subarray(0, length));
   const error = new SysError('lgetxattr', lastErrno(), name);
-  if (isErrno(error, 'ENODATA', 'ENOTSUP', 'EOPNOTSUPP')) return undefined;
+  if (isErrno(error, 'ENODATA', 'EOPNOTSUPP')) return undefined;
   throw error;
 }
 
@@ -47,6 +47,6 @@ export function listXattrs(path: string | Buffer): string[] {
   if (length === 0) return [];
   if (length > 0) return buffer.toString('utf8', 0, length - 1).split('\0');
   const error = new SysError('llistxattr', lastErrno());
-  if (isErrno(error, 'ENOTSUP', 'EOPNOTSUPP')) return [];
+  if (isErrno(error, 'EOPNOTSUPP')) return [];
   throw error;
 }

@@ -9,6 +9,7 @@ import {
 } from '#sys/netlink/link-requests';
 import type { NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { findLink, type Link } from '#sys/netlink/netlink-tables';
+import { isErrno } from '#sys/sys-error';
 import type { InstanceNames } from '../instance-names.ts';
 import type { NetworkRecord } from '../network-table.ts';
 import { type LanOptions, parseVlanName } from './lan-options.ts';
@@ -46,7 +47,7 @@ export function ensureParent(
 /** @throws `notImplemented` when the kernel does not know such links. */
 export function requireKind(socket: NetlinkSocket, kind: UpperKind['kind']): void {
   const [outcome] = socket.outcomes([probeUpperKind(kind)]);
-  if (outcome?.error?.code !== 'EOPNOTSUPP') return;
+  if (!isErrno(outcome?.error, 'EOPNOTSUPP')) return;
   const option = kind === 'vlan' ? 'VLAN_8021Q' : kind.toUpperCase();
   throw new EngineError(
     'notImplemented',

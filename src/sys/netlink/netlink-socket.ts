@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 import { O_CLOEXEC, O_NONBLOCK, OwnedFd } from '../descriptors.ts';
 import { check, declare, lastErrno } from '../libc.ts';
-import { SysError } from '../sys-error.ts';
+import { isErrno, SysError } from '../sys-error.ts';
 import {
   align4,
   decodeAttributes,
@@ -194,10 +194,10 @@ export class NetlinkSocket implements Disposable {
         replies.push(...batch.map(reply => ({ ...reply, payload: Buffer.from(reply.payload) })));
         continue;
       }
-      const { code } = new SysError('recv', lastErrno());
-      if (code === 'EAGAIN' || code === 'EWOULDBLOCK' || size === 0) return isComplete ? replies : 'lost';
-      if (code !== 'ENOBUFS' && code !== 'EINTR') throw new SysError('recv', lastErrno(), 'netlink');
-      if (code === 'ENOBUFS') isComplete = false;
+      const error = new SysError('recv', lastErrno(), 'netlink');
+      if (size === 0 || isErrno(error, 'EAGAIN')) return isComplete ? replies : 'lost';
+      if (!isErrno(error, 'ENOBUFS', 'EINTR')) throw error;
+      if (isErrno(error, 'ENOBUFS')) isComplete = false;
     }
   }
 
