@@ -1,11 +1,11 @@
 import { messageOf } from '#base/errors';
 import { plainLines } from '#base/plain-text';
+import { hasCurlyQuotes } from '#base/spelling';
 import { ApiError, ConnectionError, LostConnectionError } from '#client/api-error';
 import { CliError, UsageError } from './cli-error.ts';
 import type { Command } from './command.ts';
 import type { CliContext, OutputStream } from './context.ts';
 import { accessSteps, socketFacts } from './socket-access.ts';
-import { hasCurlyQuotes } from './spelling.ts';
 import { startFacts, startStep } from './start-step.ts';
 
 export interface Failure {

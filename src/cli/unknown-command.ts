@@ -1,8 +1,8 @@
+import { nearest } from '#base/spelling';
 import { commands, groups, isForDocker, launcherCommands, missingCommands } from './command-table.ts';
 import { chooseHost } from './endpoint.ts';
 import { groupHelp } from './group-help.ts';
 import { hasProgram } from './installed-program.ts';
-import { nearest } from './spelling.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Says what is wrong with a command that we do not have, and what may have been meant. @returns 0 for a group's help, else 1. */

@@ -1,6 +1,12 @@
+import {
+  hasCurlyQuotes,
+  nearest,
+  startsWithLongDash,
+  withPlainDashes,
+  withPlainQuotes,
+} from '#base/spelling';
 import { UsageError } from './cli-error.ts';
 import type { FlagSet } from './command.ts';
-import { hasCurlyQuotes, nearest, startsWithLongDash, withPlainDashes, withPlainQuotes } from './spelling.ts';
 
 /**
  * The error for a flag that does not exist, with the right spelling where it can be guessed: one dash too few, the long dashes

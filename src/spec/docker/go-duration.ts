@@ -9,8 +9,11 @@ const NANOS: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
+const LONGEST = 100;
+
 /** Go's notation of durations, such as `1h30m` or `1.5s`, in nanoseconds; `undefined` for what is none. */
 export function goDurationNanos(text: string): number | undefined {
+  if (text.length > LONGEST) return undefined; // digits without an end take the pattern time by the square
   const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
   if (!match) return undefined;
   let total = 0;

@@ -1,8 +1,12 @@
+/** Nobody means a name with anything longer; comparing takes time by the square. */
+const LONGEST_SLIP = 64;
+
 /**
  * What was probably meant: the candidate with the fewest single-letter edits, if those are few enough to be a slip.
  * A swap of two neighbours counts as one edit.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > LONGEST_SLIP) return undefined;
   const limit = word.length <= 3 ? 1 : word.length <= 6 ? 2 : 3;
   let best: string | undefined;
   let bestDistance = limit + 1;

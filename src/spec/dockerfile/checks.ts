@@ -1,0 +1,68 @@
+import { EngineError } from '#base/errors';
+import { checkInstruction } from './instruction-checks.ts';
+import type { ArgInstruction, Directives, Instruction, Stage, Warning } from './instructions.ts';
+import type { LogicalLine } from './logical-lines.ts';
+import { checkStages } from './stage-checks.ts';
+
+export interface Checked {
+  readonly lines: readonly LogicalLine[];
+  readonly instructions: readonly Instruction[];
+  readonly stages: readonly Stage[];
+  readonly globalArgs: readonly ArgInstruction[];
+  readonly directives: Directives;
+}
+
+/** A thousand warnings say no more. */
+const MOST_WARNINGS = 200;
+
+/**
+ * What Docker's build checks warn of, as far as the text alone tells.
+ *
+ * @throws {EngineError} `invalid`, where the file wants warnings to be errors.
+ */
+export function checkDockerfile(file: Checked): Warning[] {
+  const { skipped, isError } = checkDirective(file.directives.check);
+  const warnings = [
+    ...file.lines.flatMap(({ emptyLines }) =>
+      emptyLines.map(line => ({ rule: 'NoEmptyContinuation', message: 'Empty continuation line', line })),
+    ),
+    ...casing(file),
+    ...file.instructions.flatMap(instruction => checkInstruction(instruction, file.directives.escape)),
+    ...checkStages(file.stages, file.globalArgs),
+  ].filter(({ rule }) => !skipped.has('all') && !skipped.has(rule.toLowerCase()));
+  if (isError && warnings.length > 0) {
+    const rules = [...new Set(warnings.map(({ rule }) => rule))].join(', ');
+    throw new EngineError('invalid', `lint violation found for rules: ${rules}`); // Docker's wording
+  }
+  return warnings.toSorted((a, b) => a.line - b.line).slice(0, MOST_WARNINGS);
+}
+
+/** `skip=RuleA,RuleB;error=true`; `skip=all`. */
+function checkDirective(text = ''): { readonly skipped: ReadonlySet<string>; readonly isError: boolean } {
+  const options = new Map(
+    text.split(';').map(option => {
+      const [name = '', value = ''] = option.split('=', 2);
+      return [name.trim().toLowerCase(), value.trim().toLowerCase()];
+    }),
+  );
+  const skipped = new Set((options.get('skip') ?? '').split(',').map(rule => rule.trim()));
+  return { skipped, isError: options.get('error') === 'true' };
+}
+
+/** Either case is fine, one for all. */
+function casing({ lines }: Checked): Warning[] {
+  const words = lines.map(({ text, lines: { first } }) => ({
+    word: /^\S+/.exec(text)?.[0] ?? '',
+    line: first,
+  }));
+  const upper = words.filter(({ word }) => word === word.toUpperCase()).length;
+  const lower = words.filter(({ word }) => word === word.toLowerCase()).length;
+  const isUpper = upper >= lower;
+  return words.flatMap(({ word, line }) => {
+    const wanted = isUpper ? word.toUpperCase() : word.toLowerCase();
+    if (word === wanted) return [];
+    const majority = isUpper ? 'uppercase' : 'lowercase';
+    const message = `Command '${word}' should match the case of the command majority (${majority})`;
+    return [{ rule: 'ConsistentInstructionCasing', message, line }];
+  });
+}
