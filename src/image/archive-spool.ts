@@ -1,26 +1,23 @@
-import { readFile, statfs } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import { MAX_JSON_BYTES } from '#spec/oci/json';
-import { displayName } from '#spec/tar/byte-string';
-import type { TarEntry } from '#spec/tar/tar-entry';
-import { TarParser, type TarSink } from '#spec/tar/tar-parser';
-import type { ContentStore, ContentWriter } from '#store/content-store';
+import { TarParser } from '#spec/tar/tar-parser';
+import type { ContentStore } from '#store/content-store';
 import { decompressed } from './archive-stream.ts';
 import type { StagedBlob } from './image-adder.ts';
-import { StagedFile } from './staged-file.ts';
-
-type Member = { readonly file: StagedFile } | { readonly link: string };
+import type { ReadAhead } from './read-ahead.ts';
+import { type Member, normalName, SpoolSink } from './spool-sink.ts';
+import type { StagedFile } from './staged-file.ts';
 
 /** An image archive has a few files per layer; more means something else was sent. */
 const MAX_ENTRIES = 100_000;
 const MAX_LINKS = 16;
 /** A thousand images of honest size have a tenth of it. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
-const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
-const RESERVE_BYTES = 64 * 1024 * 1024;
+/** Pieces of a socket are small. */
+const DRAIN_BYTES = 256 * 1024;
 
 /**
  * The files of an image archive, taken in as they come: in any order, in bounded memory, each hashed and kept aside in
@@ -28,13 +25,16 @@ const RESERVE_BYTES = 64 * 1024 * 1024;
  */
 export class ArchiveSpool implements AsyncDisposable {
   readonly #content: ContentStore;
+  readonly #readAhead: ReadAhead | undefined;
   readonly #members = new Map<string, Member>();
   readonly #files: StagedFile[] = [];
   readonly #contents = new Map<StagedBlob, Buffer>();
   #readBytes = 0;
 
-  constructor(content: ContentStore) {
+  /** @param readAhead has large files read as layers while they come */
+  constructor(content: ContentStore, readAhead?: ReadAhead) {
     this.#content = content;
+    this.#readAhead = readAhead;
   }
 
   /**
@@ -43,13 +43,14 @@ export class ArchiveSpool implements AsyncDisposable {
    * @throws {EngineError} `invalid` when it is broken or cut, `unavailable` when the disk is full, `cancelled`.
    */
   async fill(archive: Readable, signal: AbortSignal): Promise<void> {
-    const sink = new SpoolSink(this.#content, (path, member) => this.#add(path, member));
+    const add = (path: string, member: Member): void => this.#add(path, member);
+    const sink = new SpoolSink(this.#content, this.#readAhead, add);
     const parser = new TarParser(sink, { maxEntries: MAX_ENTRIES });
     try {
       for await (const chunk of decompressed(archive)) {
         throwIfAborted(signal);
         parser.write(chunk);
-        await sink.drain();
+        if (sink.pendingBytes >= DRAIN_BYTES) await sink.drain();
       }
       parser.end();
       await sink.drain();
@@ -57,6 +58,7 @@ export class ArchiveSpool implements AsyncDisposable {
       this.#files.push(...sink.files);
       await sink.abandon();
     }
+    for (const file of this.#files) await file.settled({ signal });
   }
 
   has(name: string): boolean {
@@ -114,82 +116,4 @@ export class ArchiveSpool implements AsyncDisposable {
     }
     return undefined;
   }
-}
-
-/** The parser calls synchronously; what that asks for is done by {@link drain}, between two chunks. */
-class SpoolSink implements TarSink {
-  readonly files: StagedFile[] = [];
-  readonly #content: ContentStore;
-  readonly #add: (path: string, member: Member) => void;
-  #work: (() => Promise<void>)[] = [];
-  #path: string | undefined;
-  #writer: ContentWriter | undefined;
-  #uncheckedBytes = SPACE_CHECK_BYTES;
-
-  constructor(content: ContentStore, add: (path: string, member: Member) => void) {
-    this.#content = content;
-    this.#add = add;
-  }
-
-  entry(entry: TarEntry): void {
-    const path = normalName(displayName(entry.path));
-    this.#path = entry.type === 'file' ? path : undefined;
-    if (path === undefined) return;
-    if (entry.sparse) throw new EngineError('invalid', `invalid archive: ${path} is a sparse file`);
-    if (entry.type === 'symlink') {
-      this.#add(path, { link: posix.join(posix.dirname(path), displayName(entry.linkPath)) });
-    } else if (entry.type === 'hardlink') {
-      this.#add(path, { link: displayName(entry.linkPath) });
-    } else if (entry.type === 'file') {
-      this.#work.push(async () => {
-        this.#writer = await this.#content.writer();
-      });
-    }
-  }
-
-  data(bytes: Buffer): void {
-    if (this.#path === undefined) return;
-    this.#work.push(async () => {
-      await this.#writer?.write(bytes);
-      this.#uncheckedBytes += bytes.length;
-      if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) await this.#checkSpace();
-    });
-  }
-
-  endEntry(): void {
-    const path = this.#path;
-    if (path === undefined) return;
-    this.#path = undefined;
-    this.#work.push(async () => {
-      const writer = this.#writer;
-      if (!writer) throw new TypeError('an entry that ends has begun');
-      this.#writer = undefined;
-      const file = await StagedFile.seal(writer);
-      this.files.push(file);
-      this.#add(path, { file });
-    });
-  }
-
-  async drain(): Promise<void> {
-    const work = this.#work;
-    this.#work = [];
-    for (const step of work) await step();
-  }
-
-  /** Removes what a failure left half-written. */
-  async abandon(): Promise<void> {
-    await this.#writer?.[Symbol.asyncDispose]();
-  }
-
-  async #checkSpace(): Promise<void> {
-    this.#uncheckedBytes = 0;
-    const { bavail, bsize } = await statfs(this.#writer?.path ?? '/');
-    if (bavail * bsize < RESERVE_BYTES) throw new EngineError('unavailable', 'no space left on device');
-  }
-}
-
-/** Relative to the top of the archive, without `.`; `undefined` for what leads out of it or is the top itself. */
-function normalName(name: string): string | undefined {
-  const path = posix.normalize(name.replace(/^\/+/, '')).replace(/\/$/, '');
-  return path === '.' || path === '' || path === '..' || path.startsWith('../') ? undefined : path;
 }

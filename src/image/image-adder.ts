@@ -2,7 +2,7 @@ import { orAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
-import type { LayerSource, Snapshotter, TakenLayer } from '#snapshot/snapshotter';
+import type { LayerDraft, LayerSource, Snapshotter, TakenLayer } from '#snapshot/snapshotter';
 import { chainIds } from '#spec/oci/chain-id';
 import { type ImageConfig, parseImageConfig } from '#spec/oci/image-config';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
@@ -28,6 +28,8 @@ export interface StagedBlob {
     isTaken(digest: Digest | undefined): void;
     isRefused(error: unknown): void;
   };
+  /** the same bytes, read as a layer already */
+  readonly draft?: LayerDraft;
   /** Waits until all are there and on the disk, so that {@link publish} has little to do. The path stays. */
   flush(): Promise<void>;
   /** Makes them a blob of the content store, on disk to stay. Happy when they are one already. */
@@ -178,7 +180,8 @@ export class ImageAdder {
       const archive =
         arrival && !snapshots.hasCommitted(chainId) ? await orAborted(arrival.begun(), signal) : blob.path;
       await isBelowCalled; // a layer finds the one below only when that was called for before
-      const source = { ...layer, archive, isVerified: arrival === undefined };
+      const draft = blob.draft ? { draft: blob.draft } : {};
+      const source = { ...layer, ...draft, archive, isVerified: arrival === undefined };
       const taking = snapshots.ensureLayer(chainId, parent, source, { signal });
       onCall();
       const taken = await taking;

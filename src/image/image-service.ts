@@ -46,6 +46,7 @@ import { ManifestTable } from './manifest-table.ts';
 import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
 import type { EmitLine } from './pull-progress.ts';
 import type { EmitPush } from './push-progress.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { readArchive } from './read-archive.ts';
 import { ImageTrust } from './trust/image-trust.ts';
 import { SignatureTable } from './trust/signature-table.ts';
@@ -125,6 +126,7 @@ export class ImageService {
   readonly #table: ImageTable;
   readonly #cleaner: ImageCleaner;
   readonly #attestations: ImageAttestations;
+  readonly #readAhead: ReadAhead;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -138,6 +140,7 @@ export class ImageService {
     const adder = new ImageAdder({ ...deps, table, manifests });
     const isRunning = deps.isRunning ?? (() => false);
     this.#platform = platform;
+    this.#readAhead = new ReadAhead(deps.snapshots);
     this.#catalog = catalog;
     this.#garbage = garbage;
     this.#intake = new ImageIntake({ table, manifests, catalog, adder, garbage, leases, platform });
@@ -186,7 +189,9 @@ export class ImageService {
     progress: (line: string) => void,
     { signal = NEVER, platforms = [] }: LoadOptions = {},
   ): Promise<void> {
-    await using spool = new ArchiveSpool(this.#deps.content);
+    // Of an archive for several platforms most may not be wanted.
+    const readAhead = platforms.length === 0 ? this.#readAhead : undefined;
+    await using spool = new ArchiveSpool(this.#deps.content, readAhead);
     await spool.fill(archive, signal);
     const diffIdOf = async (path: string): Promise<Digest> =>
       (await this.#deps.jail.measure(path, { signal })).diffId;

@@ -1,9 +1,7 @@
-import { throwIfAborted } from '#base/abortable';
-import type { JailPool } from '#store/jail-pool';
-import type { FormattedLayer, LayerFormat } from './layer-format.ts';
-import { archiveInput, verifyDiffId } from './layer-intake.ts';
+import type { ArchiveInput } from '#store/archive-source';
+import type { GroupOptions, JailPool } from '#store/jail-pool';
+import type { LayerFormat, ReadLayer } from './layer-format.ts';
 import type { SnapshotDirectories } from './snapshot-directories.ts';
-import type { LayerSource } from './snapshotter.ts';
 
 export interface DirectoryLayersDeps {
   readonly directories: SnapshotDirectories;
@@ -19,23 +17,21 @@ export class DirectoryLayers implements LayerFormat {
   }
 
   /** Directories that the archive went through without describing them look as they do below: that has to be there first. */
-  async take(
-    id: number,
-    source: LayerSource,
-    parents: () => Promise<readonly string[]>,
-    signal: AbortSignal,
-  ): Promise<FormattedLayer> {
+  async read(id: number, archive: ArchiveInput, { signal }: GroupOptions): Promise<ReadLayer> {
     const { jail, directories } = this.#deps;
     const directory = directories.createNew(id);
-    const input = { archive: archiveInput(source), directory, whiteouts: 'overlay' } as const;
-    const taken = await jail.extract(input, { signal });
-    verifyDiffId(source, taken);
-    const below = await parents();
-    if (below.length > 0 && taken.implicitDirectories.length > 0) {
-      await jail.adopt(directory, below, taken.implicitDirectories, { signal });
-    }
-    throwIfAborted(signal);
-    return { taken };
+    const taken = await jail.extract({ archive, directory, whiteouts: 'overlay' }, signal ? { signal } : {});
+    return {
+      taken,
+      seal: async (parents, sealing) => {
+        const below = await parents();
+        if (below.length > 0 && taken.implicitDirectories.length > 0) {
+          const options = sealing.signal ? { signal: sealing.signal } : {};
+          await jail.adopt(directory, below, taken.implicitDirectories, options);
+        }
+        return { taken };
+      },
+    };
   }
 
   directory(id: number): string {

@@ -1,15 +1,13 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
-import type { JailPool } from '#store/jail-pool';
+import type { ArchiveInput } from '#store/archive-source';
+import type { GroupOptions, JailPool } from '#store/jail-pool';
 import { LAYER_INDEX, LAYER_PACKED, LAYER_TAR } from '#store/layer-files';
 import type { Mounts } from '#sys/mount';
 import { isErrno } from '#sys/sys-error';
-import type { FormattedLayer, LayerFormat } from './layer-format.ts';
-import { archiveInput, verifyDiffId } from './layer-intake.ts';
+import type { LayerFormat, ReadLayer } from './layer-format.ts';
 import type { SnapshotDirectories } from './snapshot-directories.ts';
-import type { LayerSource } from './snapshotter.ts';
 
 export interface ErofsLayersDeps {
   readonly directories: SnapshotDirectories;
@@ -41,20 +39,17 @@ export class ErofsLayers implements LayerFormat {
     this.#deps = deps;
   }
 
-  async take(
-    id: number,
-    source: LayerSource,
-    parents: () => Promise<readonly string[]>,
-    signal: AbortSignal,
-  ): Promise<FormattedLayer> {
+  async read(id: number, archive: ArchiveInput, options: GroupOptions): Promise<ReadLayer> {
     const { jail, directories } = this.#deps;
     const directory = dirname(directories.createNew(id));
-    const options = { signal, ...(source.group === undefined ? {} : { group: source.group }) };
-    const taken = await jail.index({ archive: archiveInput(source), directory }, options);
-    verifyDiffId(source, taken);
-    await jail.sealIndex({ directory, parents: await parents(), implicit: taken.implicit }, options);
-    throwIfAborted(signal);
-    return { taken, usage: { sizeBytes: taken.index.contentBytes, inodes: taken.index.inodes } };
+    const taken = await jail.index({ archive, directory }, options);
+    return {
+      taken,
+      seal: async (parents, sealing) => {
+        await jail.sealIndex({ directory, parents: await parents(), implicit: taken.implicit }, sealing);
+        return { taken, usage: { sizeBytes: taken.index.contentBytes, inodes: taken.index.inodes } };
+      },
+    };
   }
 
   directory(id: number): string {

@@ -1,4 +1,6 @@
-import type { LayerSource, SnapshotUsage, TakenLayer } from './snapshotter.ts';
+import type { ArchiveFacts, ArchiveInput } from '#store/archive-source';
+import type { GroupOptions } from '#store/jail-pool';
+import type { SnapshotUsage, TakenLayer } from './snapshotter.ts';
 
 /** How the files of a layer are kept; each layer's row says in which way. */
 export type LayerFormatName = 'directory' | 'erofs';
@@ -9,23 +11,22 @@ export interface FormattedLayer {
   readonly usage?: SnapshotUsage;
 }
 
+/** A layer as far as it goes without those below it. */
+export interface ReadLayer {
+  readonly taken: ArchiveFacts & TakenLayer;
+
+  /** Does the rest. `parents` waits for the layers below and gives their directories, uppermost first. */
+  seal(parents: () => Promise<readonly string[]>, options: GroupOptions): Promise<FormattedLayer>;
+}
+
 /**
  * Takes layers in and shows them as directories.
  *
- *   take → (published, row) → directory … → release → (removed)
+ *   read → seal → (published, row) → directory … → release → (removed)
  */
 export interface LayerFormat {
-  /**
-   * Takes a layer in at `new/<id>`. `parents` waits for the layers below and gives their directories, uppermost first.
-   *
-   * @throws {EngineError} as `Snapshotter.ensureLayer`.
-   */
-  take(
-    id: number,
-    source: LayerSource,
-    parents: () => Promise<readonly string[]>,
-    signal: AbortSignal,
-  ): Promise<FormattedLayer>;
+  /** Takes a layer in at `new/<id>`. @throws {EngineError} as `Snapshotter.ensureLayer`. */
+  read(id: number, archive: ArchiveInput, options: GroupOptions): Promise<ReadLayer>;
 
   /** The directory that shows a layer, there when this returns. @throws {EngineError} */
   directory(id: number): string;

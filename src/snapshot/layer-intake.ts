@@ -99,8 +99,11 @@ export function archiveInput({ archive, blob, isVerified = false }: LayerSource)
     : { path: archive.path, growth: archive.shared, expected, isVerified };
 }
 
-/** @throws {EngineError} `invalid`, in Docker's words. */
-export function verifyDiffId({ diffId, label = 'layer' }: LayerSource, facts: ArchiveFacts): void {
+/** That it is what the source says. @throws {EngineError} `invalid`, in Docker's words; `dataLoss` for another blob. */
+export function verifyLayer({ diffId, blob, label = 'layer' }: LayerSource, facts: ArchiveFacts): void {
+  if (facts.blobDigest !== blob.digest || facts.blobBytes !== blob.sizeBytes) {
+    throw new EngineError('dataLoss', `expected ${blob.digest}, got ${facts.blobDigest}`);
+  }
   if (facts.diffId === diffId) return;
   throw new EngineError(
     'invalid',

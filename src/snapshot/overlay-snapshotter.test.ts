@@ -39,6 +39,7 @@ function overlay(): SnapshotterUnderTest & { readonly snapshots: OverlaySnapshot
     root: join(root, 'snapshots'),
     snapshots,
     settled: () => snapshots.settled(),
+    unpacking: () => readdirSync(join(root, 'snapshots', 'new')),
     reopen: open,
     [Symbol.asyncDispose]: async () => {
       await snapshots.settled();

@@ -1,22 +1,25 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Abortable } from '#base/abortable';
+import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
+import type { GrowingFile } from '#store/growing-file';
 import type { JailPool } from '#store/jail-pool';
 import { LAYER_FRAME } from '#store/layer-files';
 import type { TarPlace } from '#store/tar-place';
 import type { Mounts } from '#sys/mount';
 import { DirectoryLayers } from './directory-layers.ts';
+import { DraftedLayer } from './drafted-layer.ts';
 import { ErofsLayers } from './erofs-layers.ts';
-import type { LayerFormat, LayerFormatName } from './layer-format.ts';
-import { LayerIntake } from './layer-intake.ts';
+import type { LayerFormat, LayerFormatName, ReadLayer } from './layer-format.ts';
+import { archiveInput, LayerIntake, verifyLayer } from './layer-intake.ts';
 import { LayerPacking, type LayerPackingDeps } from './layer-packing.ts';
 import { SnapshotDirectories } from './snapshot-directories.ts';
 import { type SnapshotRecord, SnapshotTable, type StackedLayer } from './snapshot-table.ts';
 import type {
+  LayerDraft,
   LayerSource,
   LayerTars,
   MountSpec,
@@ -101,6 +104,14 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
   ): Promise<TakenLayer | undefined> {
     const add = (signal: AbortSignal) => this.#addLayer(name, parent, source, signal);
     return this.#intake.ensure(name, source, add, options);
+  }
+
+  readAhead(archive: GrowingFile): LayerDraft {
+    const id = this.#beginNew();
+    const format = this.#formats[this.#deps.format];
+    const read = (signal: AbortSignal): Promise<ReadLayer> =>
+      format.read(id, { path: archive.path, growth: archive.shared }, { signal });
+    return new DraftedLayer(id, read, () => this.#abandonNew(id));
   }
 
   prepare(key: string, parent: string | undefined): void {
@@ -222,15 +233,19 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
     source: LayerSource,
     signal: AbortSignal,
   ): Promise<TakenLayer> {
-    const id = this.#nextId();
-    this.#unpacking.add(id);
+    const draft = source.draft instanceof DraftedLayer ? source.draft.claim() : undefined;
+    const id = draft?.id ?? this.#beginNew();
     const { format } = this.#deps;
+    const options = { signal, ...(source.group === undefined ? {} : { group: source.group }) };
     const parents = async (): Promise<readonly string[]> => {
       await this.#intake.parentOf(parent, signal);
       return parent === undefined ? [] : this.layerDirectories(parent);
     };
     try {
-      const { taken, usage } = await this.#formats[format].take(id, source, parents, signal);
+      const read = await (draft?.read ?? this.#formats[format].read(id, archiveInput(source), options));
+      verifyLayer(source, read.taken);
+      const { taken, usage } = await read.seal(parents, options);
+      throwIfAborted(signal);
       await this.#directories.publish(id, { isSynced: format === 'erofs' });
       if (this.hasCommitted(name)) {
         this.#discard(id); // it came by another way meanwhile
@@ -250,12 +265,24 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
       else this.#deps.onTar?.(source.diffId, taken);
       return taken;
     } catch (error) {
-      this.#directories.discardNew(id);
-      this.#discard(id);
+      this.#abandonNew(id);
       throw error;
     } finally {
       this.#unpacking.delete(id);
     }
+  }
+
+  /** A number, with a directory in `new` that is nobody's to sweep. */
+  #beginNew(): number {
+    const id = this.#nextId();
+    this.#unpacking.add(id);
+    return id;
+  }
+
+  #abandonNew(id: number): void {
+    this.#directories.discardNew(id);
+    this.#discard(id);
+    this.#unpacking.delete(id);
   }
 
   #createPacking(parts: Pick<LayerPackingDeps, 'make' | 'jail' | 'minTarBytes'>): LayerPacking {

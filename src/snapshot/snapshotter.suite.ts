@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,6 +14,8 @@ import type { LayerSource, Snapshotter, TakenLayer } from './snapshotter.ts';
 export interface SnapshotterUnderTest extends AsyncDisposable {
   readonly snapshots: Snapshotter;
   settled(): Promise<void>;
+  /** layers that are not finished, on the disk */
+  unpacking(): string[];
   reopen(): Snapshotter;
 }
 
@@ -171,6 +173,67 @@ export function snapshotterSuite(
     await assert.rejects(layer(snapshots, 'orphan', 'nobody'), { kind: 'notFound' });
   });
 
+  test(`${name}: what is read ahead becomes the layer that wants it, once`, { skip }, async () => {
+    await using subject = create();
+    const { snapshots } = subject;
+    const { archive: path, bytes, ...expected } = layerSource([{ path: 'f', content: 'x' }]);
+    const copy = join(base, 'read-ahead');
+    writeFileSync(copy, bytes);
+    const archive = new GrowingFile(copy);
+    await using draft = snapshots.readAhead(archive);
+    archive.advance(10);
+    archive.advance(bytes.length);
+    archive.complete();
+    const { blobDigest, diffId } = await draft.facts();
+    assert.deepEqual([blobDigest, diffId], [expected.blob.digest, expected.diffId]);
+    assert.deepEqual(snapshots.committedNames(), []);
+    rmSync(copy);
+    const wanted = { ...expected, archive: copy, draft };
+    const taken = await snapshots.ensureLayer('a', undefined, wanted);
+    assert.equal(taken?.blobDigest, blobDigest);
+    assert.deepEqual(readdirSync(snapshots.layerDirectories('a')[0] ?? ''), ['f']);
+    await assert.rejects(snapshots.ensureLayer('b', 'a', wanted), /ENOENT/);
+    await snapshots.ensureLayer('b', 'a', { ...wanted, archive: path });
+    assert.deepEqual(snapshots.committedNames(), ['a', 'b']);
+  });
+
+  test(`${name}: a draft of another layer than said is refused, one that is none says so`, {
+    skip,
+  }, async () => {
+    await using subject = create();
+    const { snapshots } = subject;
+    const source = layerSource([{ path: 'f', content: 'x' }]);
+    const other = layerSource([{ path: 'g', content: 'x' }]);
+    const begin = (path: string) => {
+      const growing = new GrowingFile(path);
+      growing.advance(statSync(path).size);
+      return { growing, draft: snapshots.readAhead(growing) };
+    };
+    const errors = [
+      [{ ...source, blob: other.blob }, { kind: 'dataLoss' }],
+      [
+        { ...source, diffId: other.diffId },
+        { kind: 'invalid', message: /^invalid diffID for layer/ },
+      ],
+    ] as const;
+    for (const [wanted, error] of errors) {
+      const { growing, draft } = begin(source.archive);
+      growing.complete();
+      await assert.rejects(snapshots.ensureLayer('a', undefined, { ...wanted, draft }), error);
+    }
+    const broken = begin(cut(source).archive);
+    broken.growing.complete();
+    await assert.rejects(broken.draft.facts(), { kind: 'invalid' });
+    await broken.draft[Symbol.asyncDispose]();
+    const unused = begin(source.archive).draft; // the rest of it never comes
+    await unused[Symbol.asyncDispose]();
+    await assert.rejects(unused.facts(), { kind: 'cancelled' });
+    await subject.settled();
+    await snapshots.sweep(() => false);
+    assert.deepEqual(snapshots.committedNames(), []);
+    assert.deepEqual(subject.unpacking(), []);
+  });
+
   test(`${name}: prepare() stacks an active snapshot on its parents`, { skip }, async () => {
     await using subject = create();
     const { snapshots } = subject;
@@ -254,7 +317,7 @@ export function snapshotterSuite(
   });
 }
 
-function cut(source: ReturnType<typeof layerSource>): LayerSource {
+function cut(source: ReturnType<typeof layerSource>): LayerSource & { readonly archive: string } {
   const bytes = source.bytes.subarray(0, -10);
   const archive = `${source.archive}-cut`;
   writeFileSync(archive, bytes);

@@ -1,5 +1,6 @@
 import type { Abortable } from '#base/abortable';
 import type { Digest } from '#base/ids';
+import type { ArchiveFacts } from '#store/archive-source';
 import type { GrowingFile } from '#store/growing-file';
 import type { TarPlace } from '#store/tar-place';
 
@@ -35,6 +36,18 @@ export interface LayerSource {
   readonly label?: string;
   /** What it is a layer of: those that say the same may be taken in by one thread. */
   readonly group?: string;
+  /** the same archive, read before: it is not read again, unless another layer has taken the draft */
+  readonly draft?: LayerDraft;
+}
+
+/** An archive that is read as a layer before anybody knows what it is a layer of. What no layer has taken goes with its disposal. */
+export interface LayerDraft extends AsyncDisposable {
+  /**
+   * What it is, once all of it was read.
+   *
+   * @throws {EngineError} `invalid` when it is no layer; `unavailable` when the disk is full or the rest does not come
+   */
+  facts(): Promise<ArchiveFacts>;
 }
 
 /** Layers that are kept as their tar. */
@@ -93,6 +106,9 @@ export interface Snapshotter {
     source: LayerSource,
     options?: Abortable,
   ): Promise<TakenLayer | undefined>;
+
+  /** Begins to read what may be a layer, and still comes. */
+  readAhead(archive: GrowingFile): LayerDraft;
 
   /** Makes an active snapshot over `parent`. @throws {EngineError} `conflict` when the key is taken, `notFound` for the parent. */
   prepare(key: string, parent: string | undefined): void;

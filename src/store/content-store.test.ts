@@ -82,6 +82,24 @@ test('pieces larger and smaller than the buffer arrive in order', async () => {
   assert.deepEqual(readFileSync(subject.content.path(digest)), Buffer.concat(pieces));
 });
 
+test('bytes that somebody reads along are hashed by him, and told as soon as they can be read', async () => {
+  using subject = store();
+  const told: number[] = [];
+  const piece = Buffer.alloc(512 * 1024, 'a');
+  await using writer = await subject.content.writer({
+    onWritten: bytes => void told.push(Math.min(bytes, statSync(writer.path).size)),
+  });
+  await writer.write(piece);
+  await writer.write(Buffer.from('hello'));
+  await assert.rejects(writer.seal(), TypeError);
+  assert.deepEqual(told, [piece.length, piece.length + 5]);
+  const digest = digestOf(Buffer.concat([piece, Buffer.from('hello')]));
+  writer.isHashed(digest);
+  assert.equal(await writer.commit({ sizeBytes: piece.length + 5 }), digest);
+  await using other = await subject.content.writer();
+  assert.throws(() => other.isHashed(digest), TypeError);
+});
+
 test('two writers of the same bytes both succeed', async () => {
   using subject = store();
   const [one, two] = await Promise.all([

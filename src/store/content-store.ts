@@ -13,6 +13,10 @@ export interface ContentWriter extends AsyncDisposable {
   readonly path: string;
   /** Appends. One call at a time. */
   write(bytes: Buffer): Promise<void>;
+  /** Says what all bytes are, where they are hashed by whoever reads along ({@link WriterOptions.onWritten}). */
+  isHashed(digest: Digest): void;
+  /** Nothing more will be written, and all of it can be read. */
+  end(): Promise<void>;
   /** Ends writing without publishing: the digest of all bytes. A second call gives the same. */
   seal(): Promise<Digest>;
   /** Gets a sealed blob onto the disk, so that {@link commit} has little to do. */
@@ -23,6 +27,11 @@ export interface ContentWriter extends AsyncDisposable {
    * @throws {EngineError} `dataLoss` when size or digest is not what was expected; then nothing is published.
    */
   commit(expected?: { readonly digest?: Digest; readonly sizeBytes?: number }): Promise<Digest>;
+}
+
+export interface WriterOptions {
+  /** Told how many bytes can be read, by somebody who hashes them: they are not hashed here. */
+  readonly onWritten?: (bytes: number) => void;
 }
 
 /**
@@ -48,10 +57,11 @@ export class ContentStore {
   }
 
   /** A writer for a new blob. Disposed without {@link ContentWriter.commit}, it leaves nothing. */
-  async writer(): Promise<ContentWriter> {
+  async writer(options: WriterOptions = {}): Promise<ContentWriter> {
     const path = this.freshPath();
     const handle = await open(path, 'wx', 0o600);
-    return new BlobWriter({ handle, path, pathOf: digest => this.path(digest), directory: this.#blobs });
+    const pathOf = (digest: Digest): string => this.path(digest);
+    return new BlobWriter({ ...options, handle, path, pathOf, directory: this.#blobs });
   }
 
   /** A name for a file that is written elsewhere, for {@link adopt}. What is left of it at the next start is swept. */
@@ -177,7 +187,7 @@ export class ContentStore {
 
 const READ_BYTES = 256 * 1024;
 
-interface BlobWriterDeps {
+interface BlobWriterDeps extends WriterOptions {
   readonly handle: FileHandle;
   readonly path: string;
   readonly pathOf: (digest: Digest) => string;
@@ -190,18 +200,22 @@ const SYNC_BYTES = 32 * 1024 * 1024;
 
 class BlobWriter implements ContentWriter {
   readonly #deps: BlobWriterDeps;
-  readonly #hash: Hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #digest: Digest | undefined;
   #size = 0;
+  #written = 0;
+  #hasEnded = false;
   #unsynced = 0;
   #isSyncing = false;
+  #writing: Promise<void> = Promise.resolve();
   #flushed: Promise<void> | undefined;
   #isPublished = false;
 
   constructor(deps: BlobWriterDeps) {
     this.#deps = deps;
+    this.#hash = deps.onWritten ? undefined : createHash('sha256');
   }
 
   get size(): number {
@@ -213,19 +227,34 @@ class BlobWriter implements ContentWriter {
   }
 
   async write(bytes: Buffer): Promise<void> {
-    if (this.#digest) throw new TypeError('the writer is sealed');
-    this.#hash.update(bytes);
+    if (this.#hasEnded) throw new TypeError('the writer is sealed');
+    this.#hash?.update(bytes);
     this.#size += bytes.length;
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= WRITE_BYTES) await this.#writePending();
+    if (this.#pendingBytes < WRITE_BYTES) return;
+    await this.#writing; // one piece is written while the next comes
+    this.#writing = this.#writePending();
+    this.#writing.catch(() => undefined); // told by whoever waits for it
+  }
+
+  isHashed(digest: Digest): void {
+    if (this.#hash) throw new TypeError('the writer hashes by itself');
+    this.#digest = digest;
+  }
+
+  async end(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    await this.#writing;
+    await this.#writePending();
+    await this.#deps.handle.close(); // an archive can have more files than a process may have open
   }
 
   async seal(): Promise<Digest> {
-    if (this.#digest) return this.#digest;
-    this.#digest = `sha256:${this.#hash.digest('hex')}`;
-    await this.#writePending();
-    await this.#deps.handle.close(); // an archive can have more files than a process may have open
+    await this.end();
+    this.#digest ??= this.#hash && `sha256:${this.#hash.digest('hex')}`;
+    if (!this.#digest) throw new TypeError('nobody has said what was written');
     return this.#digest;
   }
 
@@ -251,6 +280,7 @@ class BlobWriter implements ContentWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([this.#writing]);
     await this.#deps.handle.close(); // waits for what is under way
     if (!this.#isPublished) await rm(this.#deps.path, { force: true });
   }
@@ -262,8 +292,10 @@ class BlobWriter implements ContentWriter {
     while (buffers.length > 0) {
       const { bytesWritten } = await this.#deps.handle.writev(buffers);
       buffers = after(buffers, bytesWritten);
+      this.#written += bytesWritten;
       this.#unsynced += bytesWritten;
     }
+    this.#deps.onWritten?.(this.#written);
     if (this.#unsynced >= SYNC_BYTES && !this.#isSyncing) this.#syncAhead();
   }
 

@@ -45,6 +45,7 @@ function driver(format: LayerFormatName, name = 'quai-snapshots-'): Subject {
     root: join(root, 'snapshots'),
     snapshots,
     settled: () => snapshots.settled(),
+    unpacking: () => readdirSync(join(root, 'snapshots', 'new')),
     reopen: (other = format) => new OverlaySnapshotter({ ...deps, format: other }),
     [Symbol.asyncDispose]: async () => {
       await snapshots.settled();
