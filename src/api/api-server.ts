@@ -5,6 +5,7 @@ import { createHttpServer, type HttpServer } from '#http/http-server';
 import type { Route } from '#http/route';
 import { apiEdge } from './api-edge.ts';
 import { type AttestationRouteDeps, attestationRoutes } from './attestation-routes.ts';
+import { type BuildRouteDeps, buildRoutes } from './build-routes.ts';
 import { type CommitApi, commitRoutes } from './commit-routes.ts';
 import { type ContainerFileApi, containerFileRoutes } from './container-file-routes.ts';
 import { containerLifecycleRoutes, type LifecycleApi } from './container-lifecycle-routes.ts';
@@ -47,6 +48,8 @@ export interface ApiServerDeps {
   readonly plugins: PluginApi;
   readonly schedules: ScheduleApi;
   readonly registries: RegistryApi;
+  readonly builds: BuildRouteDeps['builds'];
+  readonly contexts: BuildRouteDeps['contexts'];
   readonly system: SystemRouteDeps['system'];
   readonly events: EventSource & EventSink;
   readonly logger: Logger;
@@ -68,6 +71,7 @@ export function servedRoutes(deps: ApiServerDeps): Route[] {
     ...statsRoutes(deps),
     ...execRoutes(deps.containers),
     ...containerRoutes(deps),
+    ...buildRoutes(deps),
     ...registryRoutes(deps.registries),
     ...registryExtraRoutes(deps.registries),
     ...attestationRoutes(deps),

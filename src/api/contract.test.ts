@@ -61,7 +61,8 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'GET /version': ['/version'],
   'GET /_ping': ['/_ping'],
   'HEAD /_ping': ['/_ping'],
-  'POST /build/prune': ['/build/prune'],
+  'POST /build': ['/build?t=x&buildargs={"A":null}&labels=null&cachefrom=null&q=1', 'tar'],
+  'POST /build/prune': ['/build/prune?all=1'],
   'GET /plugins': ['/plugins'],
   'GET /events': ['/events?until=1'],
   'GET /system/df': ['/system/df?verbose=1'],
@@ -90,8 +91,11 @@ const REQUESTS: Readonly<Record<string, readonly [path: string, body?: unknown]>
   'POST /networks/prune': ['/networks/prune'],
 };
 
-/** A WebSocket handshake is tested elsewhere: its answer is no HTTP body. And there is no plugin to be found. */
-const UNTRIED = ['GET /containers/{id}/attach/ws', 'GET /plugins/{name}/json'];
+/**
+ * A WebSocket handshake is tested elsewhere: its answer is no HTTP body. There is no plugin to be found, and the description
+ * does not have the end of a build.
+ */
+const UNTRIED = ['GET /containers/{id}/attach/ws', 'GET /plugins/{name}/json', 'POST /build/cancel'];
 
 test('the list of routes is the one of the description', { skip }, () => {
   const { paths } = readDescription();
@@ -121,7 +125,7 @@ function isOurs(endpoint: string): boolean {
   return endpoint.split(' ')[1]?.startsWith('/quai/') ?? false;
 }
 
-const BUILDS = ['POST /build', 'POST /session', 'POST /grpc'];
+const BUILDS = ['POST /session', 'POST /grpc'];
 
 test('every described route answers, and one that is not served says so by name', async () => {
   await using probe = await ServerProbe.start(createApiServer(fakeApiDeps()));
@@ -133,7 +137,7 @@ test('every described route answers, and one that is not served says so by name'
     if (method === 'HEAD') continue;
     const { message } = answer.json() as { readonly message: string };
     assert.ok(`${message}.`.startsWith(`not implemented: ${endpoint}.`), message);
-    assert.equal(message.endsWith('docker load -i FILE.tar'), BUILDS.includes(endpoint), message);
+    assert.equal(message.endsWith('DOCKER_BUILDKIT=0'), BUILDS.includes(endpoint), message);
   }
 });
 

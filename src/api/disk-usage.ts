@@ -1,8 +1,10 @@
 import type { Digest } from '#base/ids';
+import type { BuildCacheEntry, BuildService } from '#build/build-service';
 import type { ContainerService } from '#container/container-service';
 import type { ImageService } from '#image/image-service';
 import type { VolumeService } from '#volume/volume-service';
 import type { ApiMinor } from './api-version.ts';
+import { buildCacheToWire } from './build-wire.ts';
 import { summarize } from './container-list.ts';
 import { imageSummaryToWire } from './image-wire.ts';
 import { SharedLayers } from './shared-layers.ts';
@@ -12,6 +14,7 @@ export interface DiskUsageDeps {
   readonly containers: Pick<ContainerService, 'list' | 'sizes' | 'usersOfImage'>;
   readonly images: Pick<ImageService, 'list' | 'find' | 'keptBytes'>;
   readonly volumes: Pick<VolumeService, 'list' | 'sizes' | 'usersOf'>;
+  readonly builds: Pick<BuildService, 'cacheEntries'>;
 }
 
 export const DISK_USAGE_TYPES = ['container', 'image', 'volume', 'build-cache'] as const;
@@ -30,23 +33,21 @@ export async function diskUsage(deps: DiskUsageDeps, request: DiskUsageRequest):
   const images = types.includes('image') ? imageUsage(deps, version) : undefined;
   const containers = types.includes('container') ? await containerUsage(deps, request) : undefined;
   const volumes = types.includes('volume') ? await volumeUsage(deps, request) : undefined;
-  const isBuildCacheAsked = types.includes('build-cache');
+  const cache = types.includes('build-cache') ? buildCacheUsage(deps, version) : undefined;
   const summary = (usage: Usage | undefined) => usage && toSummary(usage, isVerbose);
   const current = {
     ImageUsage: summary(images),
     ContainerUsage: summary(containers),
     VolumeUsage: summary(volumes),
-    BuildCacheUsage: summary(
-      isBuildCacheAsked ? { items: [], total: 0, active: 0, reclaimable: 0 } : undefined,
-    ),
+    BuildCacheUsage: summary(cache),
   };
   const legacy = {
-    ...(version < 42 ? { BuilderSize: 0 } : {}),
+    ...(version < 42 ? { BuilderSize: cache?.total ?? 0 } : {}),
     LayersSize: images?.total ?? 0,
     Images: images?.items ?? null,
     Containers: containers?.items ?? null,
     Volumes: volumes?.items ?? null,
-    BuildCache: isBuildCacheAsked ? [] : null,
+    BuildCache: cache?.items ?? null,
   };
   return {
     ...(version < 52 || (version === 52 && !isVerbose) ? legacy : {}),
@@ -121,6 +122,20 @@ async function volumeUsage({ volumes }: DiskUsageDeps, { signal }: DiskUsageRequ
     measured.push({ item, size, isActive: users > 0 });
   }
   return usageOf(measured);
+}
+
+/** What images share is on the disk for them: it counts there. */
+function buildCacheUsage({ builds }: DiskUsageDeps, version: ApiMinor): Usage {
+  const entries = builds.cacheEntries();
+  const own = entries.filter(({ isShared }) => !isShared);
+  const sum = (list: readonly BuildCacheEntry[]): number =>
+    list.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+  return {
+    items: entries.map(entry => buildCacheToWire(entry, version)),
+    total: sum(own),
+    active: entries.filter(({ isInUse }) => isInUse).length,
+    reclaimable: sum(own.filter(({ isInUse }) => !isInUse)),
+  };
 }
 
 function usageOf(measured: readonly { item: object; size: number; isActive: boolean }[]): Usage {

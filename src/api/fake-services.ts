@@ -10,6 +10,7 @@ import { ContainerConfig } from '#spec/docker/container-config';
 import { HostConfig } from '#spec/docker/host-config';
 import type { Volume } from '#volume/volume';
 import type { ApiServerDeps } from './api-server.ts';
+import { fakeBuilds, fakeContexts } from './fake-builds.ts';
 import { fakeContainerFiles } from './fake-container-files.ts';
 import { fakeContainerStats } from './fake-container-stats.ts';
 import { fakeRegistries } from './fake-registries.ts';
@@ -478,6 +479,8 @@ export function fakeApiDeps(change: Partial<ApiServerDeps> = {}): ApiServerDeps 
       nextRunOf: () => undefined,
     },
     registries: fakeRegistries(),
+    builds: fakeBuilds(),
+    contexts: fakeContexts,
     system: fakeSystem,
     events: {
       emit: () => undefined,

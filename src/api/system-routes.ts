@@ -41,8 +41,7 @@ export function systemRoutes(deps: SystemRouteDeps): Route[] {
       return reply.json(infoToWire(system, counts, version));
     }),
     eventsRoute(events),
-    // There is neither a build cache nor a plugin yet: what Docker answers then is the whole truth.
-    route('POST', '/build/prune', {}, () => reply.json({ CachesDeleted: null, SpaceReclaimed: 0 })),
+    // There is no plugin of Docker's second API: what Docker answers then is the whole truth.
     route('GET', '/plugins', {}, () => reply.json([])),
     route('GET', '/plugins/{name}/json', {}, ({ params: { name } }) => {
       throw new EngineError('notFound', `plugin "${name}" not found`); // where `docker inspect` looks last

@@ -2,10 +2,9 @@ import { notImplemented } from '#base/errors';
 import { type Route, route } from '#http/route';
 import { DOCKER_ROUTES, UNDESCRIBED_ROUTES } from './docker-routes.ts';
 
-/** What `docker build` asks for, without BuildKit and with it. */
-const BUILDING = ['POST /build', 'POST /session', 'POST /grpc'];
-const BUILD_HINT =
-  'Build elsewhere into an archive (docker save, podman save), then: docker load -i FILE.tar';
+/** What `docker build` asks for with BuildKit. */
+const BUILDING = ['POST /session', 'POST /grpc'];
+const BUILD_HINT = 'The same client builds here with DOCKER_BUILDKIT=0';
 
 /** A route that says so for each method and path of the Engine API that `served` leaves out: 501, never 404. */
 export function unservedRoutes(served: readonly Route[]): Route[] {

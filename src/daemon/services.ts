@@ -4,6 +4,8 @@ import type { ApiServerDeps } from '#api/api-server';
 import { EngineError } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
+import { BuildService } from '#build/build-service';
+import { ContextSpool } from '#build/context-spool';
 import { ContainerIndex } from '#container/container-index';
 import { isAlive } from '#container/container-machine';
 import { ContainerPaths } from '#container/container-paths';
@@ -75,9 +77,7 @@ export interface Services extends AsyncDisposable {
 
 /** Everything the engine consists of, wired. @throws {EngineError} `unavailable` when the host lacks a program. */
 export function createServices(config: DaemonConfig, logger: Logger): Services {
-  for (const controller of repairHybrid()) {
-    logger.info('mounted a control group that crun needs', { controller });
-  }
+  repairCgroups(logger);
   const host = readHostFacts();
   const programs = findPrograms({ initPath: config.initPath });
   const db = new Database(join(config.root, 'quai.db'));
@@ -114,6 +114,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     seccomp,
   });
   const schedules = createSchedules(shared, storage.volumes, containers);
+  const builder = createBuilder(config);
   const system = new SystemReport({
     build: ENGINE_BUILD,
     engineId: engineId(config.root),
@@ -124,7 +125,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     plugins,
   });
   return {
-    api: { ...storage, containers, networks, plugins, schedules, system, events, logger },
+    api: { ...storage, ...builder, containers, networks, plugins, schedules, system, events, logger },
     ...storage,
     containers,
     networks,
@@ -133,6 +134,16 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     programs,
     [Symbol.asyncDispose]: () => end(parts.runtime, shared, storage),
   };
+}
+
+function repairCgroups(logger: Logger): void {
+  for (const controller of repairHybrid()) {
+    logger.info('mounted a control group that crun needs', { controller });
+  }
+}
+
+function createBuilder({ root }: DaemonConfig): Pick<ApiServerDeps, 'builds' | 'contexts'> {
+  return { builds: new BuildService(), contexts: new ContextSpool({ folder: join(root, 'contexts') }) };
 }
 
 function createSchedules(

@@ -1,0 +1,172 @@
+import { StringDecoder } from 'node:string_decoder';
+import { shortId } from '#base/ids';
+import type { BuildEvent, BuildVertex } from '#build/build-event';
+import type { Emit } from './progress-reply.ts';
+
+/** What a step says while another one is shown; of more than that the beginning is dropped. */
+const MOST_WAITING = 2_000;
+
+/**
+ * A build as Docker's classic builder tells of it, which clients look into: `Step 1/3 : FROM busybox`, ` ---> 1d2c…`,
+ * `Successfully built 1d2c…`. Steps that are done at the same time are told one after the other, in the order of the
+ * Dockerfile, each once those before it are over.
+ */
+export class ClassicBuildOutput {
+  readonly #emit: Emit;
+  readonly #isQuiet: boolean;
+  readonly #steps = new Map<number, StepOutput>();
+  /** all that will come, in their order */
+  #plan: number[] = [];
+  /** what a quiet build said: told when it fails */
+  #unsaid: object[] = [];
+
+  constructor(emit: Emit, { isQuiet }: { readonly isQuiet: boolean }) {
+    this.#emit = emit;
+    this.#isQuiet = isQuiet;
+  }
+
+  tell(event: BuildEvent): void {
+    switch (event.type) {
+      case 'planned':
+        this.#plan = event.vertices.filter(({ step }) => step).map(({ id }) => id);
+        return;
+      case 'warning':
+        return this.#send([{ stream: `[Warning] ${event.message}\n` }]);
+      case 'image':
+        return this.#finish(event);
+      case 'started':
+      case 'pull':
+      case 'log':
+      case 'done':
+      case 'failed':
+        this.#ofStep(event);
+    }
+  }
+
+  #ofStep(event: StepEvent): void {
+    const { vertex } = event;
+    if (!vertex.step) {
+      if (event.type === 'pull') this.#send([event.line]);
+      return;
+    }
+    const output = this.#outputOf(vertex);
+    const isShown = event.type === 'failed' || this.#isShown(vertex.id);
+    const lines = output.linesOf(event);
+    if (!isShown) return output.keep(lines);
+    this.#send([...output.take(), ...lines]);
+    if (event.type === 'failed') this.#tellUnsaid();
+    if (output.isOver) this.#sendWaiting();
+  }
+
+  #outputOf(vertex: BuildVertex): StepOutput {
+    const known = this.#steps.get(vertex.id);
+    if (known) return known;
+    if (!this.#plan.includes(vertex.id)) this.#plan.push(vertex.id);
+    const output = new StepOutput(vertex);
+    this.#steps.set(vertex.id, output);
+    return output;
+  }
+
+  /** The first step that is not over is the one that is shown. */
+  #isShown(id: number): boolean {
+    return this.#plan.find(planned => !this.#steps.get(planned)?.isTold) === id;
+  }
+
+  /** What waited for the step that is over now. */
+  #sendWaiting(): void {
+    for (const id of this.#plan) {
+      const output = this.#steps.get(id);
+      if (output?.isTold) continue;
+      if (!output) return;
+      this.#send(output.take());
+      if (!output.isTold) return;
+    }
+  }
+
+  #finish({ imageId, tags }: Extract<BuildEvent, { readonly type: 'image' }>): void {
+    if (this.#isQuiet) return this.#emit({ stream: `${imageId}\n` });
+    for (const id of this.#plan) this.#send(this.#steps.get(id)?.take() ?? []);
+    this.#send([
+      { aux: { ID: imageId } },
+      { stream: `Successfully built ${shortId(imageId)}\n` },
+      ...tags.map(tag => ({ stream: `Successfully tagged ${tag}\n` })),
+    ]);
+  }
+
+  #send(lines: readonly object[]): void {
+    if (!this.#isQuiet) return lines.forEach(line => this.#emit(line));
+    this.#unsaid.push(...lines);
+    if (this.#unsaid.length > MOST_WAITING) this.#unsaid = this.#unsaid.slice(-MOST_WAITING / 2);
+  }
+
+  #tellUnsaid(): void {
+    for (const line of this.#unsaid) this.#emit(line);
+    this.#unsaid = [];
+  }
+}
+
+type StepEvent = Extract<BuildEvent, { readonly vertex: BuildVertex }>;
+
+/** What one step said that was not shown yet. */
+class StepOutput {
+  readonly #vertex: BuildVertex;
+  readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+  #waiting: object[] = [];
+  #hasBegun = false;
+  #isOver = false;
+
+  constructor(vertex: BuildVertex) {
+    this.#vertex = vertex;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** over, and all of it shown */
+  get isTold(): boolean {
+    return this.#isOver && this.#waiting.length === 0;
+  }
+
+  linesOf(event: StepEvent): object[] {
+    const head = this.#hasBegun ? [] : this.#head();
+    this.#hasBegun = true;
+    switch (event.type) {
+      case 'started':
+        return head;
+      case 'pull':
+        return [...head, event.line];
+      case 'log': {
+        const stream = this.#decoders[event.stream].write(event.data);
+        return stream === '' ? head : [...head, { stream }];
+      }
+      case 'failed':
+        this.#isOver = true;
+        return head;
+      case 'done':
+        this.#isOver = true;
+        return [
+          ...head,
+          ...(event.isCached ? [{ stream: ' ---> Using cache\n' }] : []),
+          ...(event.stateId ? [{ stream: ` ---> ${shortId(event.stateId)}\n` }] : []),
+        ];
+    }
+  }
+
+  keep(lines: readonly object[]): void {
+    this.#waiting.push(...lines);
+    if (this.#waiting.length > MOST_WAITING) this.#waiting.splice(1, this.#waiting.length - MOST_WAITING);
+  }
+
+  take(): object[] {
+    const taken = this.#waiting;
+    this.#waiting = [];
+    return taken;
+  }
+
+  /** In two lines, as Docker sends it. */
+  #head(): object[] {
+    const { step } = this.#vertex;
+    return step ? [{ stream: `Step ${step.number}/${step.total} : ${step.text}` }, { stream: '\n' }] : [];
+  }
+}
