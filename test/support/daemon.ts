@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { inNetns } from '#sys/netns';
 import {
   type Answer,
   EngineClient,
@@ -50,6 +51,8 @@ export interface DaemonOptions {
   /** more words for `quai daemon` */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** path of a network name space that the engine takes for its host's; the one of the test unless given */
+  readonly netns?: string;
 }
 
 /** Why tests that start the engine cannot run here; for `{ skip: cannotRunDaemon }`. */
@@ -186,10 +189,13 @@ export class TestDaemon implements AsyncDisposable {
   async start(flags = this.#options.flags ?? []): Promise<void> {
     const log = openSync(`${this.folder}/log`, 'a');
     try {
-      this.#child = spawn(LAUNCHER, ['daemon', ...this.#arguments(), ...STORAGE, ...flags], {
-        stdio: ['ignore', log, log],
-        env: { ...process.env, ...this.#options.env },
-      });
+      const launch = (): ChildProcess =>
+        spawn(LAUNCHER, ['daemon', ...this.#arguments(), ...STORAGE, ...flags], {
+          stdio: ['ignore', log, log],
+          env: { ...process.env, ...this.#options.env },
+        });
+      const { netns } = this.#options;
+      this.#child = netns === undefined ? launch() : inNetns(netns, launch);
     } finally {
       closeSync(log);
     }
