@@ -99,7 +99,10 @@ for (const [change, message] of [
   ['HEALTHCHECK --interval=-5s CMD x', 'Interval "-5s" cannot be less than 1ms'],
   ['HEALTHCHECK --retries=x CMD x', /must be a whole number/],
   ['HEALTHCHECK --often=1s CMD x', /there are interval, timeout, start-period, start-interval, retries/],
-  ['ENV A="x', 'ENV A="x: unexpected end of statement while looking for matching double-quote'],
+  [
+    'ENV A="x',
+    'failed to process "A=\\"x": unexpected end of statement while looking for matching double-quote',
+  ],
 ] as const) {
   test(`applyChanges() refuses ${change}`, () => {
     assert.throws(() => applyChanges([change]), { kind: 'invalid', message });

@@ -1,5 +1,6 @@
 import { EngineError } from '#base/errors';
-import { shellWords } from '#spec/dockerfile/shell-words';
+import { expandWord, expandWords, type Variables } from '#spec/dockerfile/expand-word';
+import { splitWords } from '#spec/dockerfile/split-words';
 import { healthcheckOf } from './healthcheck-change.ts';
 import type { WrittenConfig } from './written-config.ts';
 
@@ -18,7 +19,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
     config.Env = [...kept, ...added.map(([key, value]) => `${key}=${value}`)];
   },
   EXPOSE: (config, rest) => {
-    for (const port of words('EXPOSE', rest, config))
+    for (const port of expandWords(rest, variablesOf(config)))
       config.ExposedPorts = { ...config.ExposedPorts, [portKey(port)]: {} };
   },
   LABEL: (config, rest) => {
@@ -34,7 +35,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
     config.User = one('USER', rest, config);
   },
   VOLUME: (config, rest) => {
-    for (const path of listOf(rest) ?? words('VOLUME', rest, config))
+    for (const path of listOf(rest) ?? words(rest, config))
       config.Volumes = { ...config.Volumes, [path]: {} };
   },
   WORKDIR: (config, rest) => {
@@ -90,11 +91,11 @@ function listOf(rest: string): string[] | undefined {
 /** `KEY=value "K 2"=v`, or the old `KEY the rest`. */
 function pairs(keyword: string, rest: string, config: WrittenConfig): [string, string][] {
   const [first = ''] = /^\S+/.exec(rest) ?? [];
-  const found = words(keyword, rest, config);
+  const found = words(rest, config);
   if (!first.includes('=') && !found[0]?.includes('=')) {
     const [, key = '', value] = /^(\S+)\s+([\s\S]*)$/.exec(rest) ?? [];
     if (value === undefined) throw invalid(`${keyword} must have two arguments`);
-    return [[key, words(keyword, `"${value.replaceAll('"', '\\"')}"`, config)[0] ?? '']];
+    return [[key, words(`"${value.replaceAll('"', '\\"')}"`, config)[0] ?? '']];
   }
   return found.map(word => {
     const equals = word.indexOf('=');
@@ -104,20 +105,17 @@ function pairs(keyword: string, rest: string, config: WrittenConfig): [string, s
   });
 }
 
-/** With the variables that the configuration sets. */
-function words(keyword: string, text: string, { Env = [] }: WrittenConfig): string[] {
-  try {
-    return shellWords(text, name =>
-      Env.findLast(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1),
-    );
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw invalid(`${keyword} ${text}: ${error.message}`);
-  }
+/** With the variables that the configuration sets; what they bring is not split again. */
+function words(text: string, config: WrittenConfig): string[] {
+  return splitWords(text, '\\').map(word => expandWord(word, variablesOf(config)));
+}
+
+function variablesOf({ Env = [] }: WrittenConfig): Variables {
+  return name => Env.findLast(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 function one(keyword: string, rest: string, config: WrittenConfig): string {
-  const [value = '', ...others] = words(keyword, rest, config);
+  const [value = '', ...others] = words(rest, config);
   if (others.length > 0) throw invalid(`${keyword} requires exactly one argument`);
   return value;
 }
