@@ -7,22 +7,8 @@ import { parseImageConfig } from '#spec/oci/image-config';
 import { MEDIA_TYPES, parseManifest } from '#spec/oci/manifest';
 import { parseStatement } from '#spec/oci/statement';
 import { canonicalReference, familiarReference, parseReference } from '#spec/reference';
+import { attempt } from './attempt.ts';
 import { MadeUp, ROUNDS } from './made-up.ts';
-
-/** Runs a parser; whatever it refuses, it refuses in its own words and at once. */
-function attempt<T>(input: unknown, parse: () => T): T | undefined {
-  const begun = performance.now();
-  try {
-    return parse();
-  } catch (error) {
-    assert.ok(error instanceof EngineError, `${JSON.stringify(input)}: ${String(error)}`);
-    assert.equal(error.kind, 'invalid', JSON.stringify(input));
-    return undefined;
-  } finally {
-    const took = performance.now() - begun;
-    assert.ok(took < 2000, `${took} ms for ${JSON.stringify(input)}`);
-  }
-}
 
 test('WWW-Authenticate: whatever comes, challenges are words', () => {
   const madeUp = new MadeUp(1);

@@ -30,8 +30,12 @@ export function heredocStart(word: Word): HeredocStart | undefined {
 /** Those that begin on the line of an instruction, in order. */
 export function heredocStarts(line: string): HeredocStart[] {
   const [keyword, rest] = cutAtBlank(line.trim());
+  if (keyword.toUpperCase() !== 'ONBUILD') return startsIn(keyword, rest);
+  return startsIn(...cutAtBlank(rest));
+}
+
+function startsIn(keyword: string, rest: string): HeredocStart[] {
   const name = keyword.toUpperCase();
-  if (name === 'ONBUILD') return heredocStarts(rest);
   if ((name !== 'RUN' && name !== 'COPY' && name !== 'ADD') || !rest.includes('<<')) return [];
   const words = name === 'RUN' ? splitWords(rest, '\\') : splitAtBlanks(rest);
   const firstArgument = words.findIndex(word => !word.startsWith('--'));

@@ -92,8 +92,11 @@ export function undefinedVariable(name: string, known: Iterable<string>, line: n
   return { rule: 'UndefinedVar', message, line };
 }
 
+/** Looking for what was meant among more takes longer than it is worth. */
+const MOST_CANDIDATES = 200;
+
 function meant(name: string, known: Iterable<string>): string {
-  const found = nearest(name, known);
+  const found = nearest(name, Iterator.from(known).take(MOST_CANDIDATES));
   return found === undefined ? '' : ` (did you mean ${found}?)`;
 }
 
