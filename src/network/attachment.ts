@@ -84,7 +84,7 @@ export class Attachment {
     const next = gone.isGateway ? chooseGateway(rest) : undefined;
     const { ports, openPorts } = gone;
     const heir = next && { ...next, isGateway: true, ports, ...(openPorts && { openPorts }) };
-    endpoints.delete([gone]);
+    endpoints.delete([gone], () => this.#parts.foreign.owe(network, gone));
     if (heir) endpoints.save([heir]);
     this.#parts.faults.reach('disconnect.1-row');
     endpoints.emit('disconnect', gone, network);
@@ -104,28 +104,32 @@ export class Attachment {
     this.#parts.faults.reach('disconnect.3-unplugged');
     if (heir && sandboxes.exists(containerId)) setDefaultRoute(heir, netns);
     this.#forgetFlows([gone], 'released');
-    if (gone.foreign) await this.#parts.foreign.end(network, gone);
+    if (gone.foreign) await this.#parts.foreign.settle(network);
     if (heir) this.#forgetFlows([heir], 'published');
   }
 
   /** Frees everything a container holds. Never throws: what cannot be undone is logged, and swept at the next start. */
   release(containerId: string): void {
-    const { endpoints, firewall, networks, publisher, sandboxes } = this.#parts;
+    const { endpoints, firewall, foreign, networks, publisher, sandboxes } = this.#parts;
     const gone = endpoints.ofContainer(containerId);
     const ids = gone.map(endpoint => endpoint.id);
     for (const id of ids) this.#attempt('closing ports', () => publisher.release(id));
     this.#attempt('cutting off links', () => this.#cutOff(gone, sandboxes.path(containerId)));
     this.#attempt('removing rules', () => firewall.remove(ids));
-    this.#attempt('deleting endpoints', () => endpoints.delete(gone));
+    this.#attempt('deleting endpoints', () =>
+      endpoints.delete(gone, () => {
+        for (const endpoint of gone) foreign.owe(networks.get(endpoint.networkId), endpoint);
+      }),
+    );
     for (const endpoint of gone) {
       this.#freeAddresses(endpoint);
       endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
     }
     this.#attempt('removing network name space', () => sandboxes.remove(containerId));
     this.#forgetFlows(gone, 'released');
-    for (const endpoint of gone.filter(({ foreign }) => foreign)) {
+    for (const endpoint of gone.filter(each => each.foreign)) {
       const network = networks.get(endpoint.networkId);
-      this.#chores.run('ending a plugin’s endpoint', () => this.#parts.foreign.end(network, endpoint));
+      this.#chores.run('ending a plugin’s endpoint', () => foreign.settle(network));
     }
   }
 

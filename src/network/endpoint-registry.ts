@@ -39,9 +39,13 @@ export class EndpointRegistry {
     for (const endpoint of endpoints) this.#remember(endpoint);
   }
 
-  delete(endpoints: readonly EndpointRecord[]): void {
+  /** @param alongside what is written down in the same transaction: all of it, or nothing, is seen after a crash */
+  delete(endpoints: readonly EndpointRecord[], alongside: () => void = () => undefined): void {
     if (endpoints.length === 0) return;
-    this.#table.delete(endpoints.map(endpoint => endpoint.id));
+    this.#table.delete(
+      endpoints.map(endpoint => endpoint.id),
+      alongside,
+    );
     for (const endpoint of endpoints) this.#forget(endpoint);
   }
 

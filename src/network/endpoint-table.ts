@@ -95,8 +95,10 @@ export class EndpointTable {
     });
   }
 
-  delete(ids: readonly string[]): void {
+  /** @param alongside what is written down in the same transaction */
+  delete(ids: readonly string[], alongside: () => void): void {
     this.#db.transaction(() => {
+      alongside();
       for (const id of ids) this.#db.run('DELETE FROM endpoints WHERE id = ?', id);
     });
   }

@@ -84,7 +84,7 @@ export class NetworkMaker {
 
   /** @throws `notFound`; `forbidden` for a predefined network, and while anything uses it. */
   async remove(reference: string): Promise<NetworkRecord> {
-    const { drivers, endpoints, faults, firewall, foreignIpam, ipam, networks, resolveContainerName } =
+    const { drivers, endpoints, faults, firewall, foreign, ipam, networks, resolveContainerName } =
       this.#parts;
     const network = networks.get(reference);
     if (PREDEFINED.has(network.name)) throw predefinedNotRemovable(network.name);
@@ -98,9 +98,13 @@ export class NetworkMaker {
     if (isLent) throw configInUse(network.name);
     const driver = drivers.of(network);
     // A plugin may refuse, or be away: then the network stays, so that it can be tried again.
-    if (driver instanceof RemoteDriver)
-      await this.#whileBusy(network, () => driver.removeNetwork(network, [network]));
-    networks.delete(network); // point of no return
+    if (driver instanceof RemoteDriver) {
+      await this.#whileBusy(network, async () => {
+        await foreign.settle(network);
+        await driver.removeNetwork(network, [network]);
+      });
+    }
+    networks.delete(network, () => foreign.oweRanges(network)); // point of no return
     faults.reach('network-remove.1-row');
     ipam.close(network.id);
     firewall.remove([network.id]);
@@ -108,10 +112,7 @@ export class NetworkMaker {
     if (!network.isConfigOnly && !(driver instanceof RemoteDriver)) {
       await driver.removeNetwork(network, networks.list());
     }
-    const { driver: ipamDriver, pools } = network.ipam;
-    if (hasForeignIpam(ipamDriver)) {
-      this.#chores.run('giving ranges back', () => foreignIpam.releasePools(ipamDriver, pools));
-    }
+    this.#chores.run('giving ranges back', () => foreign.settle(network));
     return network;
   }
 

@@ -33,4 +33,16 @@ export const networkMigrations: readonly Migration[] = [
         value TEXT NOT NULL
       ) STRICT`,
   },
+  {
+    name: 'network/3-owed-plugin-calls',
+    sql: `
+      CREATE TABLE owed_plugin_calls (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        plugin TEXT NOT NULL,
+        capability TEXT NOT NULL,
+        method TEXT NOT NULL,
+        network_id TEXT NOT NULL,
+        request TEXT NOT NULL
+      ) STRICT`,
+  },
 ];

@@ -53,8 +53,9 @@ export class NetworkRegistry {
     this.#remember(network);
   }
 
-  delete(network: NetworkRecord): void {
-    this.#table.delete(network.id);
+  /** @param alongside what is written down in the same transaction */
+  delete(network: NetworkRecord, alongside: () => void = () => undefined): void {
+    this.#table.delete(network.id, alongside);
     this.#byId.delete(network.id);
     this.#idByName.delete(network.name);
     this.#emit('destroy', network);

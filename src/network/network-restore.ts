@@ -87,15 +87,17 @@ function forgetStopped(
   chores: BackgroundChores,
 ): void {
   const stopped = endpoints.list().filter(endpoint => !running.has(endpoint.containerId));
-  endpoints.delete(stopped);
+  endpoints.delete(stopped, () => {
+    for (const endpoint of stopped) foreign.owe(networks.get(endpoint.networkId), endpoint);
+  });
   for (const endpoint of stopped) {
     for (const address of [endpoint.ipv4, endpoint.ipv6]) {
       if (address) ipam.release(endpoint.networkId, address.address);
     }
     const network = networks.get(endpoint.networkId);
     endpoints.emit('disconnect', endpoint, network);
-    if (endpoint.foreign) chores.run('ending a plugin’s endpoint', () => foreign.end(network, endpoint));
   }
+  chores.run('ending endpoints of plugins', () => foreign.settleAll());
 }
 
 function ensurePredefined(parts: NetworkParts, pools: readonly DefaultPool[]): void {

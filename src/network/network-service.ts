@@ -19,6 +19,7 @@ import { ForeignEndpoints } from './drivers/foreign-endpoints.ts';
 import { ForeignIpam, hasForeignIpam } from './drivers/foreign-ipam.ts';
 import { LanDriver } from './drivers/lan-driver.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
+import { OwedCalls } from './drivers/owed-calls.ts';
 import { plainDriver } from './drivers/plain-driver.ts';
 import { PLUGIN_CALL_MS } from './drivers/remote-protocol.ts';
 import { checkEndpoint } from './endpoint-check.ts';
@@ -43,6 +44,7 @@ import type { NetworkParts } from './network-parts.ts';
 import { freeRange } from './network-plan.ts';
 import { NetworkRegistry } from './network-registry.ts';
 import { hostRanges, restoreNetworks, takenSubnets } from './network-restore.ts';
+import { OwedCallTable } from './owed-call-table.ts';
 import { PortBook } from './port-book.ts';
 import { changePorts } from './port-change.ts';
 import { describeConflict } from './port-conflict.ts';
@@ -368,13 +370,14 @@ export class NetworkService {
 
   /** Lets go of every descriptor and changes nothing on the host: what the end of the process does. Ports close. */
   abandon(): void {
-    const { conntrack, firewall, hostLinks, publisher } = this.#parts;
+    const { conntrack, firewall, foreign, hostLinks, publisher } = this.#parts;
     this.#dns.abandon();
     this.#ranges[Symbol.dispose]();
     publisher.releaseAll();
     conntrack[Symbol.dispose]();
     firewall[Symbol.dispose]();
     hostLinks[Symbol.dispose]();
+    foreign[Symbol.dispose]();
     for (const driver of this.#ownedDrivers) driver[Symbol.dispose]();
   }
 }
@@ -394,14 +397,15 @@ function poolsOf({ db, defaultPools }: Pick<NetworkServiceDeps, 'db' | 'defaultP
 
 /** Drivers of our own, and those of plugins. */
 function openDrivers(
-  { logger, plugins = new Plugins({ logger }), pluginTimeoutMs = PLUGIN_CALL_MS }: NetworkServiceDeps,
+  { db, logger, plugins = new Plugins({ logger }), pluginTimeoutMs = PLUGIN_CALL_MS }: NetworkServiceDeps,
   own: readonly NetworkDriver[],
   ipam: Ipam,
 ): Pick<NetworkParts, 'drivers' | 'foreign' | 'foreignIpam'> {
   const builtIn = [...own, plainDriver('host'), plainDriver('null')];
   const drivers = new DriverTable(builtIn, plugins, pluginTimeoutMs);
   const foreignIpam = new ForeignIpam(plugins, pluginTimeoutMs);
-  return { drivers, foreignIpam, foreign: new ForeignEndpoints({ drivers, ipam, foreignIpam, logger }) };
+  const owed = new OwedCalls({ table: new OwedCallTable(db), plugins, timeoutMs: pluginTimeoutMs, logger });
+  return { drivers, foreignIpam, foreign: new ForeignEndpoints({ drivers, ipam, foreignIpam, owed }) };
 }
 
 function openIpam(

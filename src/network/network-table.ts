@@ -64,8 +64,12 @@ export class NetworkTable {
     this.#db.run('UPDATE networks SET settings = ? WHERE id = ?', encode(network), network.id);
   }
 
-  delete(id: string): void {
-    this.#db.run('DELETE FROM networks WHERE id = ?', id);
+  /** @param alongside what is written down in the same transaction */
+  delete(id: string, alongside: () => void): void {
+    this.#db.transaction(() => {
+      alongside();
+      this.#db.run('DELETE FROM networks WHERE id = ?', id);
+    });
   }
 }
 

@@ -172,6 +172,7 @@ describe("a network of three hosts by a driver of Docker's protocol", { skip }, 
     assert.equal(await pings(a, 'near', far), false);
     const late = await b.refused('run', '--rm', '--network', 'lan', 'busybox', 'true');
     assert.match(late, new RegExp(`${MESH_DRIVER}`));
+    await b.docker('rm', '-f', 'beside'); // nobody is there who could be told
     await b.startDriver(SECRET);
     await until('they reach each other again', () => pings(a, 'near', far));
 

@@ -1,7 +1,6 @@
 import type * as v from 'valibot';
-import { EngineError, messageOf } from '#base/errors';
+import { EngineError } from '#base/errors';
 import { type EndpointId, newId } from '#base/ids';
-import type { Logger } from '#base/logger';
 import type { EndpointRecord } from '../endpoint-table.ts';
 import { isLinkName } from '../instance-names.ts';
 import { formatSubnet, parseCidr, parseIp, parseSubnet } from '../ip-address.ts';
@@ -9,8 +8,10 @@ import type { AssignedAddress, Ipam } from '../ipam.ts';
 import { parseMac } from '../mac-address.ts';
 import type { EndpointRequest, PortRequest } from '../network.ts';
 import type { NetworkRecord } from '../network-table.ts';
+import type { OwedCall } from '../owed-call-table.ts';
 import type { DriverTable } from './driver-table.ts';
 import { type ForeignIpam, hasForeignIpam } from './foreign-ipam.ts';
+import type { OwedCalls } from './owed-calls.ts';
 import { RemoteDriver } from './remote-driver.ts';
 import { CreatedEndpoint, EXPOSED_PORTS, Joined, Nothing, PORT_MAP } from './remote-protocol.ts';
 
@@ -30,17 +31,22 @@ export interface ForeignEndpointsDeps {
   readonly drivers: DriverTable;
   readonly ipam: Ipam;
   readonly foreignIpam: ForeignIpam;
-  readonly logger: Logger;
+  readonly owed: OwedCalls;
 }
 
 const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 /** The part of endpoints that plugins have: what waits for them is done before and after what must not wait. */
-export class ForeignEndpoints {
+export class ForeignEndpoints implements Disposable {
   readonly #deps: ForeignEndpointsDeps;
 
   constructor(deps: ForeignEndpointsDeps) {
     this.#deps = deps;
+  }
+
+  /** Stops telling plugins what is owed to them; it stays written down. */
+  [Symbol.dispose](): void {
+    this.#deps.owed[Symbol.dispose]();
   }
 
   concerns(network: NetworkRecord): boolean {
@@ -53,6 +59,7 @@ export class ForeignEndpoints {
     request: EndpointRequest,
     sandbox: string,
   ): Promise<PreparedEndpoint> {
+    await this.#pay(network); // what is given back late must not be an address that is taken now
     await using undo = new AsyncDisposableStack();
     const id = newId<EndpointId>();
     const poolIds: Record<string, string> = {};
@@ -68,7 +75,7 @@ export class ForeignEndpoints {
       if (!assigned) return undefined;
       const { poolId, ...address } = assigned;
       poolIds[address.address] = poolId;
-      undo.defer(() => this.#quietly(() => foreignIpam.release(driver, poolId, address.address)));
+      undo.defer(() => this.#tell([releaseOf(network, poolId, address.address)]));
       return address;
     };
     const plan = {
@@ -90,27 +97,46 @@ export class ForeignEndpoints {
     return prepared;
   }
 
-  /** Undoes {@link prepare}, or ends what came of it. Never throws. */
-  async end(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'foreign'>): Promise<void> {
+  /** Notes what plugins have to be told of an endpoint that ends; belongs into the transaction that deletes it. */
+  owe(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'foreign'>): void {
+    if (!endpoint.foreign) return;
     const driver = this.#deps.drivers.of(network);
-    const ids = { NetworkID: network.id, EndpointID: endpoint.id };
-    if (driver instanceof RemoteDriver) {
-      await this.#quietly(async () => {
-        const plugin = await driver.plugin();
-        if (endpoint.foreign?.isPublished) {
-          await plugin.call('NetworkDriver.RevokeExternalConnectivity', ids, Nothing, driver.callOptions);
-        }
-      });
-      await this.#quietly(async () =>
-        (await driver.plugin()).call('NetworkDriver.Leave', ids, Nothing, driver.callOptions),
-      );
-      await this.#quietly(async () =>
-        (await driver.plugin()).call('NetworkDriver.DeleteEndpoint', ids, Nothing, driver.callOptions),
-      );
-    }
-    for (const [address, poolId] of Object.entries(endpoint.foreign?.poolIds ?? {})) {
-      await this.#quietly(() => this.#deps.foreignIpam.release(network.ipam.driver, poolId, address));
-    }
+    const { isPublished, poolIds = {} } = endpoint.foreign;
+    const methods = [...(isPublished ? ['RevokeExternalConnectivity'] : []), 'Leave', 'DeleteEndpoint'];
+    this.#deps.owed.note([
+      ...(driver instanceof RemoteDriver
+        ? methods.map(method => driverCall(network, endpoint.id, `NetworkDriver.${method}`))
+        : []),
+      ...Object.entries(poolIds).map(([address, poolId]) => releaseOf(network, poolId, address)),
+    ]);
+  }
+
+  /** Tells plugins what is owed to them. Never throws: who is away is told later. */
+  async settle(network: NetworkRecord): Promise<void> {
+    await this.#pay(network);
+  }
+
+  /** Undoes {@link prepare}. Never throws. */
+  async end(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'foreign'>): Promise<void> {
+    this.owe(network, endpoint);
+    await this.#pay(network);
+  }
+
+  /** A network ends, which its own plugin knows: notes that its ranges are to be given back. */
+  oweRanges(network: NetworkRecord): void {
+    this.#deps.owed.forget(network.id);
+    const { driver, pools } = network.ipam;
+    if (!hasForeignIpam(driver)) return;
+    const calls = pools.flatMap(({ poolId, gateway }) => [
+      ...(poolId !== undefined && gateway !== undefined ? [releaseOf(network, poolId, gateway)] : []),
+      ...(poolId !== undefined ? [ipamCall(network, 'IpamDriver.ReleasePool', { PoolID: poolId })] : []),
+    ]);
+    this.#deps.owed.note(calls);
+  }
+
+  /** What was owed when the engine ended. */
+  async settleAll(): Promise<void> {
+    await this.#deps.owed.payAll();
   }
 
   /** Asks the plugin to publish ports, after the endpoint is there. @throws what a call throws. */
@@ -165,30 +191,46 @@ export class ForeignEndpoints {
       CreatedEndpoint,
       driver.callOptions,
     );
-    undo.defer(() =>
-      this.#quietly(() => plugin.call('NetworkDriver.DeleteEndpoint', ids, Nothing, driver.callOptions)),
-    );
+    undo.defer(() => this.#tell([driverCall(network, plan.id, 'NetworkDriver.DeleteEndpoint')]));
     const joined = await plugin.call(
       'NetworkDriver.Join',
       { ...ids, SandboxKey: sandbox, Options: {} },
       Joined,
       driver.callOptions,
     );
-    undo.defer(() =>
-      this.#quietly(() => plugin.call('NetworkDriver.Leave', ids, Nothing, driver.callOptions)),
-    );
+    undo.defer(() => this.#tell([driverCall(network, plan.id, 'NetworkDriver.Leave')]));
     return completed(driver.name, network, { plan, created, joined });
   }
 
-  async #quietly(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#deps.logger.warn('a network plugin did not end its part of an endpoint', {
-        error: messageOf(error),
-      });
-    }
+  async #tell(calls: readonly OwedCall[]): Promise<void> {
+    this.#deps.owed.note(calls);
+    for (const { plugin } of calls) await this.#deps.owed.pay(plugin);
   }
+
+  async #pay(network: NetworkRecord): Promise<void> {
+    const { drivers, owed } = this.#deps;
+    const { driver } = network.ipam;
+    if (drivers.of(network) instanceof RemoteDriver) await owed.pay(network.driver);
+    if (hasForeignIpam(driver) && driver !== network.driver) await owed.pay(driver);
+  }
+}
+
+function driverCall({ id, driver }: NetworkRecord, endpointId: string, method: string): OwedCall {
+  return {
+    plugin: driver,
+    capability: 'NetworkDriver',
+    method,
+    networkId: id,
+    request: { NetworkID: id, EndpointID: endpointId },
+  };
+}
+
+function releaseOf(network: NetworkRecord, poolId: string, address: string): OwedCall {
+  return ipamCall(network, 'IpamDriver.ReleaseAddress', { PoolID: poolId, Address: address });
+}
+
+function ipamCall({ id, ipam }: NetworkRecord, method: string, request: object): OwedCall {
+  return { plugin: ipam.driver, capability: 'IpamDriver', method, networkId: id, request };
 }
 
 /** What was planned with what the plugin answered, once that can be believed. @throws `internal` */

@@ -240,6 +240,51 @@ test('a plugin that cannot make a network leaves no network, and one that is awa
   assert.equal(own(), '');
 });
 
+test('what ends while a plugin is away is told to it once, when it is back: by the engine, or by the next run of it', {
+  skip,
+}, async () => {
+  await using fixture = await NetworkFixture.open();
+  let next = 10;
+  const addresses: FakeMethods = {
+    'IpamDriver.GetDefaultAddressSpaces': () => ({ LocalDefaultAddressSpace: 'here' }),
+    'IpamDriver.RequestPool': () => ({ PoolID: 'p1', Pool: '10.91.0.0/24', Data: {} }),
+    'IpamDriver.RequestAddress': () => ({ Address: `10.91.0.${(next += 1)}/24` }),
+    'IpamDriver.ReleaseAddress': () => ({}),
+    'IpamDriver.ReleasePool': () => ({}),
+  };
+  const network = { name: 'far', driver: 'wires', ipamDriver: 'wires' };
+  const ends = ['NetworkDriver.Leave', 'NetworkDriver.DeleteEndpoint', 'IpamDriver.ReleaseAddress'];
+  const told = ({ calls }: FakePlugin) => calls.filter(call => ends.includes(call));
+  {
+    await using _plugin = await wires(fixture, addresses);
+    await fixture.service.create(network);
+  }
+  for (const isKilled of [false, true]) {
+    {
+      const before = await wires(fixture, addresses);
+      const early = await fixture.run('early', { networks: [{ network: 'far' }] });
+      await before[Symbol.asyncDispose]();
+      await fixture.stop(early);
+    }
+    assert.deepEqual(fixture.service.endpointsOn(fixture.service.get('far').id), []);
+    assert.match(own(), /pe-/, 'the plugin has its link back');
+    if (isKilled) await fixture.crashAndRestore(new Set());
+    await using plugin = await wires(fixture, addresses);
+    const late = await fixture.run('late', { networks: [{ network: 'far' }] });
+    assert.deepEqual(told(plugin), ends);
+    assert.ok(
+      plugin.calls.indexOf('IpamDriver.ReleaseAddress') < plugin.calls.indexOf('IpamDriver.RequestAddress'),
+    );
+    await fixture.stop(late);
+    await eventually(() => told(plugin).length === 2 * ends.length, 'it is told of the other, too');
+    assert.doesNotMatch(own(), /pe-/);
+  }
+  await using plugin = await wires(fixture, addresses);
+  await fixture.service.remove('far');
+  await eventually(() => plugin.calls.includes('IpamDriver.ReleasePool'), 'the range is given back');
+  assert.deepEqual(told(plugin), ['IpamDriver.ReleaseAddress'], 'the gateway; nothing is told twice');
+});
+
 test('addresses of an IPAM plugin, on a bridge of ours', { skip }, async () => {
   await using fixture = await NetworkFixture.open();
   const held = new Set<string>();
