@@ -10,9 +10,9 @@ import { type Reply, reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { BuildQuery } from '#spec/docker/build-query';
 import { queryFilters } from '#spec/docker/filters';
-import { queryFlag, queryInteger, queryText } from '#spec/docker/query';
+import { queryFlag, queryInteger, queryList, queryText } from '#spec/docker/query';
 import { BUILD_CACHE_FILTERS, pruneBuildCache } from './build-cache-prune.ts';
-import { failureDetail } from './build-failure.ts';
+import { failureDetail, failureHint } from './build-failure.ts';
 import { askedBuild } from './build-request.ts';
 import { BuildSecrets } from './build-secrets.ts';
 import { buildEventToWire } from './build-wire.ts';
@@ -32,10 +32,7 @@ export function buildRoutes(deps: BuildRouteDeps): Route[] {
   const running = new RunningBuilds();
   return [
     route('POST', '/build', { query: BuildQuery }, request =>
-      buildReply({ ...deps, running }, request, emit => {
-        const output = new ClassicBuildOutput(emit, { isQuiet: request.query.q });
-        return event => output.tell(event);
-      }),
+      buildReply({ ...deps, running }, request, emit => classicOutput(emit, request.query)),
     ),
     route('POST', '/build/cancel', { query: v.object({ id: queryText }) }, ({ query: { id } }) => {
       if (id === '') throw new EngineError('invalid', 'build ID not provided'); // Docker's wording
@@ -47,23 +44,40 @@ export function buildRoutes(deps: BuildRouteDeps): Route[] {
   ];
 }
 
+const OwnQuery = v.object({
+  ...BuildQuery.entries,
+  /** names of stages */
+  nocachefilter: queryList,
+  /** `plain` is what `/build` answers with */
+  progress: queryText,
+  secrets: queryText,
+});
+
 function ownRoutes(deps: BuildReplyDeps): Route[] {
   const secrets = new BuildSecrets();
-  const query = v.object({ ...BuildQuery.entries, secrets: queryText });
   return [
     route('POST', '/quai/build/secrets', {}, async ({ bytes }) =>
       reply.created({ Id: await secrets.receive(bytes) }),
     ),
-    route('POST', '/quai/build', { query }, request => {
-      const { secrets: id } = request.query;
-      const given = id === '' ? {} : { secrets: secrets.take(id) };
+    route('POST', '/quai/build', { query: OwnQuery }, request => {
+      const { secrets: id, nocachefilter, progress } = request.query;
+      const extra = {
+        ...(id === '' ? {} : { secrets: secrets.take(id) }),
+        ...(nocachefilter.length > 0 && !request.query.nocache ? { noCache: nocachefilter } : {}),
+      };
       const begin: BeginBuild = emit => {
+        if (progress === 'plain') return classicOutput(emit, request.query);
         emit({}); // from here on errors come as lines, which have the place in the Dockerfile
         return event => emit(buildEventToWire(event));
       };
-      return buildReply(deps, request, begin, given);
+      return buildReply(deps, request, begin, extra);
     }),
   ];
+}
+
+function classicOutput(emit: Emit, { q }: BuildQuery): (event: BuildEvent) => void {
+  const output = new ClassicBuildOutput(emit, { isQuiet: q });
+  return event => output.tell(event);
 }
 
 interface BuildReplyDeps extends BuildRouteDeps {
@@ -84,7 +98,7 @@ async function buildReply(
   { builds, contexts, running }: BuildReplyDeps,
   { query, headers, bytes, signal: left }: Asked,
   begin: BeginBuild,
-  extra: Pick<BuildRequest, 'secrets'> = {},
+  extra: Pick<BuildRequest, 'secrets' | 'noCache'> = {},
 ): Promise<Reply> {
   const asked = askedBuild(query, headers);
   if (query.remote !== '') throw notImplemented(`a build context from elsewhere (remote=${query.remote})`);
@@ -100,6 +114,10 @@ async function buildReply(
       const dockerfile = { kind: 'path', path: query.dockerfile || DEFAULT_NAME } as const;
       const request = { ...asked, ...extra, dockerfile, context: spooled.context };
       await builds.build(request, onEvent, { signal });
+    } catch (error) {
+      const hint = failureHint(error);
+      if (hint !== undefined) tell({ type: 'warning', message: hint });
+      throw error;
     } finally {
       ended();
     }

@@ -16,6 +16,7 @@ export const launcherCommands = [
 
 /** First words that only group others. */
 export const groups: Readonly<Record<string, string>> = {
+  builder: 'Manage builds',
   container: 'Manage containers',
   image: 'Manage images',
   manifest: 'Manage image manifests and manifest lists',
@@ -33,6 +34,7 @@ export const commonCommands: readonly CommandEntry[] = [
     ['ps', 'container ls', 'container list', 'container ps'],
     async () => (await import('./commands/ps.ts')).ps,
   ),
+  entry(['build', 'image build', 'builder build'], async () => (await import('./commands/build.ts')).build),
   entry(['pull', 'image pull'], async () => (await import('./commands/pull.ts')).pull),
   entry(['push', 'image push'], async () => (await import('./commands/push.ts')).push),
   entry(['images', 'image ls', 'image list'], async () => (await import('./commands/images.ts')).images),
@@ -88,6 +90,7 @@ export const otherCommands: readonly CommandEntry[] = [
   entry(['manifest push'], async () => (await import('./commands/manifest.ts')).push),
   entry(['manifest rm'], async () => (await import('./commands/manifest.ts')).remove),
   entry(['manifest inspect'], async () => (await import('./commands/manifest-inspect.ts')).inspect),
+  entry(['builder prune'], async () => (await import('./commands/builder-prune.ts')).prune),
   entry(['network connect'], async () => (await import('./commands/network.ts')).connect),
   entry(['network create'], async () => (await import('./commands/network.ts')).create),
   entry(['network disconnect'], async () => (await import('./commands/network.ts')).disconnect),
@@ -120,15 +123,13 @@ export const commands: readonly CommandEntry[] = [...commonCommands, ...otherCom
 const DOCKER_CAN = 'docker';
 const NO_SWARM = 'Quai has no swarm: its engines work each on its own.';
 const COMPOSE = 'docker-compose does it with this engine: DOCKER_HOST=HOST docker-compose WORDS';
-const BUILD = 'Build elsewhere into an archive (docker save, podman save), then: quai load -i FILE.tar';
+const BUILD = 'quai build does it; Buildx itself needs BuildKit.';
 
 /**
  * Commands and groups of the Docker CLI that we do not have, so that they are not taken for slips of the pen, each with what
  * helps instead, `DOCKER_CAN`, or nothing. HOST stands for the engine's address, WORDS for the words after the command.
  */
 export const missingCommands: Readonly<Record<string, string>> = {
-  build: BUILD,
-  builder: BUILD,
   buildx: BUILD,
   checkpoint: '',
   compose: COMPOSE,
@@ -140,7 +141,6 @@ export const missingCommands: Readonly<Record<string, string>> = {
   stack: NO_SWARM,
   swarm: NO_SWARM,
   trust: DOCKER_CAN,
-  'image build': BUILD,
   'plugin create': '',
   'plugin disable': '',
   'plugin enable': '',

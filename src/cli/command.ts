@@ -56,6 +56,8 @@ export interface Command<F extends FlagSet = FlagSet> {
   readonly flags: F;
   /** How many arguments; `max` absent means any number. */
   readonly args: { readonly min: number; readonly max?: number };
+  /** For too few or too many arguments: what was probably meant, in one line. */
+  countHint?(args: readonly string[]): string | undefined;
   /** Flags end at the first argument: the rest belongs to the program in the container. */
   readonly stopsAtArgument?: true;
   /** The exit status of errors in flags and arguments; Docker uses 125 for `run`. */

@@ -90,6 +90,8 @@ export function argumentCountError(command: Command, args: readonly string[]): C
   const flagHint = args.find(arg => /^-\w|^--\w/.test(arg));
   const lines = [`quai: 'quai ${name}' ${wanted(min, max)}`];
   if (flagHint) lines.push(`  "${flagHint}" stands after "--" and was taken for an argument`);
+  const hint = command.countHint?.(args);
+  if (hint !== undefined) lines.push(`  ${hint}`);
   lines.push('', `Usage:  quai ${command.usage}`, '', `Run 'quai ${name} --help' for more information`);
   return new CliError(lines.join('\n'));
 }

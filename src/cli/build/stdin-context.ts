@@ -3,32 +3,31 @@ import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { CliError } from '../cli-error.ts';
 import { USUAL_NAME } from './dockerfile-place.ts';
 
-/** A tar of one file. */
 export interface StdinContext {
   /** of the Dockerfile in it; `''` is the engine's default */
   readonly dockerfile: string;
-  readonly body: Readable;
+  readonly body: AsyncIterable<Buffer>;
+  /** of the Dockerfile, when it is nothing else */
+  readonly text?: string;
 }
 
 const MOST_DOCKERFILE_BYTES = 4 * 1024 * 1024;
 const TAR_BLOCK = 512;
 
 /**
- * `build -`: a tar, of whatever compression, is the context; anything else is a Dockerfile, to be built without one.
+ * `build -`: a tar, of whatever compression, is the context; anything else is a Dockerfile, to be built without one. `-f` names
+ * a file in the tar, and says nothing otherwise.
  *
- * @throws {CliError} when nothing comes, or `-f` names a file although there is none but this.
+ * @throws {CliError} when nothing comes.
  */
 export async function stdinContext(input: AsyncIterable<Buffer>, given: string): Promise<StdinContext> {
   const chunks = input[Symbol.asyncIterator]();
   const start = await upTo(chunks, TAR_BLOCK);
   if (start.length === 0) throw new CliError('unable to prepare context from STDIN: nothing came from it');
-  if (isArchive(start)) return { dockerfile: given, body: Readable.from(continued(start, chunks)) };
-  if (given !== '')
-    throw new CliError(
-      `unable to prepare context from STDIN: it is a Dockerfile and no archive, so there is no ${given} in it; leave out -f`,
-    );
+  if (isArchive(start)) return { dockerfile: given, body: continued(start, chunks) };
   const text = await wholeText(continued(start, chunks), 'STDIN');
-  return { dockerfile: USUAL_NAME, body: Readable.from([tarEntry({ path: USUAL_NAME }, text), TAR_END]) };
+  const tar = Buffer.concat([tarEntry({ path: USUAL_NAME }, text), TAR_END]);
+  return { dockerfile: USUAL_NAME, body: Readable.from([tar]), text: text.toString() };
 }
 
 /** A Dockerfile that comes as a stream. @throws {CliError} for more than any has. */

@@ -94,7 +94,7 @@ function dnsAddress(text: string): string {
 }
 
 /** `name:ip` or `name=ip`; engines take the colon. `host-gateway` stands for the host's own address. */
-function extraHost(text: string): string {
+export function extraHost(text: string): string {
   const match = /^([^=:]+)[=:](.+)$/.exec(text);
   if (!match) throw invalidOption('add-host', text, `bad format for add-host: "${text}"`);
   const [, name = '', address = ''] = match;

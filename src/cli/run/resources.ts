@@ -52,7 +52,7 @@ export function readResources(flags: CreateOptions) {
     BlkioDeviceWriteBps: flags['device-write-bps'].map(text => bytesRate('device-write-bps', text)),
     BlkioDeviceReadIOps: flags['device-read-iops'].map(text => operationsRate('device-read-iops', text)),
     BlkioDeviceWriteIOps: flags['device-write-iops'].map(text => operationsRate('device-write-iops', text)),
-    Ulimits: uniqueByName(flags.ulimit.map(parseUlimit)),
+    Ulimits: readUlimits(flags.ulimit),
     DeviceCgroupRules: flags['device-cgroup-rule'].map(cgroupRule),
   };
 }
@@ -74,6 +74,11 @@ const ULIMITS =
   'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(
     ' ',
   );
+
+/** @throws {UsageError} for what is none. */
+export function readUlimits(list: readonly string[]): Ulimit[] {
+  return uniqueByName(list.map(parseUlimit));
+}
 
 /** `nofile=1024:2048`, `nproc=3`, `core=-1`: soft limit, then hard; one number is both. */
 function parseUlimit(text: string): Ulimit {

@@ -21,7 +21,7 @@ export async function showProgress(
   out: OutputStream,
   { quiet, onAux }: ProgressOptions,
 ): Promise<void> {
-  const lines = out.isTTY ? new LinesInPlace(out) : undefined;
+  const lines = progressLines(out);
   for await (const message of messages) {
     const failure = textAt(message, 'errorDetail', 'message') || textAt(message, 'error');
     if (failure) throw new StreamedError(failure);
@@ -33,9 +33,18 @@ export async function showProgress(
     if (quiet) continue;
     const stream = textAt(message, 'stream');
     if (stream) out.write(plainLines(stream));
-    else if (lines) lines.show(message);
-    else if (progressText(message, 0) === '') out.write(`${plainLine(lineOf(message, ''))}\n`);
+    else lines.show(message);
   }
+}
+
+/** Shows messages with `status`; a new one after anything else was written. */
+export function progressLines(out: OutputStream): { show(message: Json): void } {
+  if (out.isTTY) return new LinesInPlace(out);
+  return {
+    show: message => {
+      if (progressText(message, 0) === '') out.write(`${plainLine(lineOf(message, ''))}\n`);
+    },
+  };
 }
 
 /** Engines may be asked from terminals that do not say how large they are. */

@@ -1,0 +1,92 @@
+import { plainLine } from '#base/plain-text';
+import { ApiError } from '#client/api-error';
+import { at, type Json, numberAt, textAt } from '#client/json';
+import { CliError } from '../cli-error.ts';
+import type { CliContext } from '../context.ts';
+
+/** A build that ended in an error. It ends the program with the code of the command that failed, as with Docker. */
+export class BuildFailure extends CliError {
+  /** in the Dockerfile, from 1; 0 when it is not known */
+  readonly line: number;
+  /** what probably helps, `''` when that is not known */
+  readonly hint: string;
+
+  constructor(
+    message: string,
+    { code, line, hint }: { readonly code: number; readonly line: number; readonly hint: string },
+  ) {
+    super(message, code === 0 ? 1 : code);
+    this.line = line;
+    this.hint = hint;
+  }
+}
+
+/** What a line of progress says of a failure, if it does. */
+export function failureIn(message: Json): BuildFailure | undefined {
+  const detail = at(message, 'errorDetail') ?? null;
+  const text = textAt(detail, 'message') || textAt(message, 'error');
+  if (text === '') return undefined;
+  return new BuildFailure(text, {
+    code: numberAt(detail, 'code'),
+    line: numberAt(detail, 'line'),
+    hint: textAt(detail, 'hint'),
+  });
+}
+
+export interface ShownFile {
+  /** as the user calls it */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** @throws what `work` does, after the part of the Dockerfile that it is about was shown. */
+export async function withExcerpt<T>(
+  { warn }: Pick<CliContext, 'warn'>,
+  file: ShownFile | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const lines = file ? excerpt(file, lineOf(error)) : [];
+    if (lines.length > 0) warn(lines.join('\n'));
+    if (error instanceof BuildFailure && error.hint !== '') warn(error.hint);
+    throw error;
+  }
+}
+
+/** An engine that refuses a Dockerfile before it builds has the line in its words only, Docker's like ours. */
+function lineOf(error: unknown): number {
+  if (error instanceof BuildFailure) return error.line;
+  if (!(error instanceof ApiError)) return 0;
+  return Number(/^dockerfile parse error (?:on )?line (\d+): /i.exec(error.message)?.[1] ?? 0);
+}
+
+const LINES_AROUND = 2;
+
+/** The part of a Dockerfile around a line, which is marked; `[]` when there is no such line. */
+export function excerpt({ name, text }: ShownFile, line: number): string[] {
+  const all = text.split(/\r?\n/);
+  if (line < 1 || line > all.length) return [];
+  const last = endOfInstruction(all, line);
+  const from = Math.max(1, line - LINES_AROUND);
+  const to = Math.min(all.length, last + LINES_AROUND);
+  const width = String(to).length;
+  const shown = all.slice(from - 1, to).map((content, index) => {
+    const number = from + index;
+    const mark = number >= line && number <= last ? '>>>' : '   ';
+    return `${String(number).padStart(width + 1)} | ${mark} ${plainLine(content)}`.trimEnd();
+  });
+  const rule = '-'.repeat(20);
+  return [`${name}:${line}`, rule, ...shown, rule];
+}
+
+const MOST_CONTINUED = 20;
+
+/** Lines that go on after a backslash belong to it. */
+function endOfInstruction(lines: readonly string[], first: number): number {
+  let last = first;
+  while (last < lines.length && last - first < MOST_CONTINUED && /\\\s*$/.test(lines[last - 1] ?? ''))
+    last += 1;
+  return last;
+}
