@@ -72,7 +72,7 @@ test('parseReference() answers at once to a hostile megabyte', () => {
   for (const text of [`${'a-'.repeat(500_000)}_`, `${'a.'.repeat(2000)}/x/_`, `x/${'a'.repeat(4000)}_`]) {
     const started = performance.now();
     assert.throws(() => parseReference(text), { kind: 'invalid' });
-    assert.ok(performance.now() - started < 50);
+    assert.ok(performance.now() - started < 2000, 'not by the square');
   }
 });
 

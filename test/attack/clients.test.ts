@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
-import { attackEngine, skip } from './attack-engine.ts';
+import { assertAnswers, attackEngine, HANG_MS, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
 
@@ -35,13 +35,6 @@ function request(method: string, path: string, headers: readonly string[] = [], 
   return `${[`${method} ${path} HTTP/1.1`, 'Host: x', ...headers].join('\r\n')}\r\n\r\n${body}`;
 }
 
-async function answersWithin(ms: number): Promise<void> {
-  const begun = performance.now();
-  const { status } = await engine.daemon.call('GET', '/containers/json?all=1');
-  const took = performance.now() - begun;
-  assert.deepEqual([status, took < ms], [200, true], `it took ${took} ms`);
-}
-
 function wait(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
@@ -64,7 +57,7 @@ test('hundreds of clients that send next to nothing do not keep others from bein
   const sockets = await Promise.all(
     Array.from({ length: 400 }, (_, index) => mute(beginnings[index % beginnings.length] ?? '')),
   );
-  await answersWithin(1000);
+  await assertAnswers(engine.daemon);
   await engine.script('true');
   assert.ok(residentBytes() - before < 100 * 1024 * 1024);
   for (const socket of sockets) socket.destroy();
@@ -119,7 +112,7 @@ test('clients that attach and never read hold up that container only, and no mem
     ...Array.from({ length: 10 }, () => mute(request('GET', '/containers/chatter/logs?follow=1&stdout=1'))),
   ]);
   await wait(1000);
-  await answersWithin(1000);
+  await assertAnswers(engine.daemon);
   assert.equal((await engine.exec('chatter', { Cmd: ['true'] })).code, 0, 'an exec in it works');
   const growth = residentBytes() - before;
   assert.ok(growth < 150 * 1024 * 1024, `memory grew by ${Math.round(growth / 2 ** 20)} MB`);
@@ -142,7 +135,7 @@ test('an exec whose client never reads can be killed with its container', { skip
   await wait(500);
   const begun = performance.now();
   await engine.remove('held');
-  assert.ok(performance.now() - begun < 5000);
+  assert.ok(performance.now() - begun < HANG_MS);
   socket.destroy();
   await engine.assertUnharmed();
 });
@@ -175,7 +168,7 @@ test('pings over a WebSocket whose answers nobody reads take no memory', { skip 
     sentBytes += pings.length;
   }
   await wait(300);
-  await answersWithin(1000);
+  await assertAnswers(engine.daemon);
   const growth = residentBytes() - before;
   assert.ok(growth < 60 * 1024 * 1024, `${sentBytes} bytes of pings took ${Math.round(growth / 2 ** 20)} MB`);
   socket.destroy();
@@ -190,12 +183,15 @@ test('output as fast as can be stays within the bounds of its log on the disk', 
   }
   const folders = await Promise.all(bombs.map((_, index) => logFolder(`bomb${index}`)));
   const largest = bombs.map(() => 0);
-  for (const end = Date.now() + 3000; Date.now() < end; await wait(20)) {
+  const logs = (folder: string): string[] =>
+    readdirSync(folder).filter(name => /^ctr\.log(\.\d+)?$/.test(name));
+  const haveRotated = (): boolean => folders.every(folder => logs(folder).length >= 3);
+  for (const end = Date.now() + 3000; Date.now() < end || !haveRotated(); await wait(20)) {
     for (const [index, folder] of folders.entries())
       largest[index] = Math.max(largest[index] ?? 0, bytesIn(folder));
   }
-  await answersWithin(1000);
-  const files = folders.map(folder => readdirSync(folder).filter(name => /^ctr\.log(\.\d+)?$/.test(name)));
+  await assertAnswers(engine.daemon);
+  const files = folders.map(logs);
   for (const index of bombs.keys()) await engine.remove(`bomb${index}`);
   for (const names of files) assert.ok(names.length >= 2 && names.length <= 3, names.join()); // rotated, and not kept
   // Between two looks at a log there is time for some more, in each of its files: how much is the machine's affair.
@@ -209,11 +205,11 @@ test('a health check that prints without end takes next to nothing of the engine
     await engine.start(name, { Healthcheck: { Test: ['CMD', 'cat', '/dev/zero'], Interval, Timeout } });
   }
   await wait(500);
-  const before = cpuMs();
+  const [begun, before] = [performance.now(), cpuMs()];
   await wait(1000);
-  const used = cpuMs() - before;
-  assert.ok(used < 400, `${used} ms of a second`);
-  await answersWithin(500);
+  const share = (cpuMs() - before) / (performance.now() - begun);
+  assert.ok(share < 0.4, `${share} of a processor`);
+  await assertAnswers(engine.daemon);
   for (const name of ['sick1', 'sick2', 'sick3']) await engine.remove(name);
 });
 
@@ -244,7 +240,7 @@ test('a fork bomb ends at the limit every container has', { skip }, async () => 
   });
   assert.deepEqual(found, ['2048']);
   await wait(500);
-  await answersWithin(1500);
+  await assertAnswers(engine.daemon);
   await engine.script('true');
   await engine.remove('bomb');
   await engine.remove('default');

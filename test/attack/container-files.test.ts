@@ -9,11 +9,15 @@ import { attackEngine, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
 
-/** A folder that is now one of its own, now a link to where the canary would be, each by a rename. */
+/**
+ * A folder that is now one of its own, now a link to where the canary would be, each by a rename. Every few turns it rests
+ * as the folder, each time for longer: however slow the machine is, a copy falls into a rest at last.
+ */
 const swapping = (folder: string): string => `
-mkdir -p /spot /real; echo mine > /spot/canary; ln -s ${folder} /out
+mkdir -p /spot /real; echo mine > /spot/canary; ln -s ${folder} /out; rest=0
 while :; do
-  mv /spot /away; mv /out /spot; mv /spot /out; mv /away /spot
+  for turn in 1 2 3 4 5 6 7 8; do mv /spot /away; mv /out /spot; mv /spot /out; mv /away /spot; done
+  usleep $rest; rest=$((rest + 2000))
 done`;
 
 async function bytesOf(path: string): Promise<Buffer> {
@@ -90,15 +94,15 @@ test('copies out of and into a container that swaps a folder for a link out of i
     tarEntry({ path: 'deep/er/planted' }, 'planted'),
   );
   const statuses = new Set<number>();
-  // At least one copy has to meet the folder each time that it looks.
-  for (let round = 0; round < 60 || (!statuses.has(200) && round < 1000); round += 1) {
+  const isBoth = (): boolean => statuses.has(200) && statuses.size > 1;
+  // One copy has to meet the folder each time that it looks, and one the link.
+  for (let round = 0; round < 60 || !isBoth(); round += 1) {
     statuses.add(await put('swaps', '/spot', body));
     for (const path of ['/spot/canary', '/spot', '/spot/', '/spot/.', '/out/canary']) {
       const { bytes } = await get('swaps', path);
       assert.equal(bytes.includes('nobody but the host'), false, path);
     }
   }
-  assert.ok(statuses.has(200), `some copies met the folder: ${[...statuses].join()}`);
   assert.deepEqual(readdirSync(engine.folder), ['canary']);
   await engine.remove('swaps');
   await engine.assertUnharmed();

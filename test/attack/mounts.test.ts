@@ -89,10 +89,11 @@ test('a part of a volume is that of the volume, while a container swaps it for a
   skip,
 }, async () => {
   const secrets = secretFolder();
-  const swap = `mkdir /vol/a; ln -s ${secrets} /vol/b; touch /vol/a/own; while :; do mv /vol/a /vol/t; mv /vol/b /vol/a; mv /vol/t /vol/b; mv /vol/a /vol/t; mv /vol/b /vol/a; mv /vol/t /vol/b; done`;
+  const swap = `mkdir /vol/a; ln -s ${secrets} /vol/b; touch /vol/a/own; rest=0; while :; do for turn in 1 2 3 4; do mv /vol/a /vol/t; mv /vol/b /vol/a; mv /vol/t /vol/b; mv /vol/a /vol/t; mv /vol/b /vol/a; mv /vol/t /vol/b; done; usleep $rest; rest=$((rest + 2000)); done`;
   await engine.start('swapper', { Cmd: ['sh', '-c', swap], HostConfig: { Binds: ['swapped:/vol'] } });
   let mounted = 0;
-  for (let round = 0; round < 30; round += 1) {
+  // On until one got as far as mounting: it rests as the folder, each time for longer.
+  for (let round = 0; round < 30 || mounted === 0; round += 1) {
     const { output, started } = await engine.run({
       Cmd: ['sh', '-c', 'ls -A /data; cat /data/file'],
       HostConfig: { Mounts: [subpathMount('swapped', round % 2 === 0 ? 'a' : 'a/.')] },
@@ -102,7 +103,6 @@ test('a part of a volume is that of the volume, while a container swaps it for a
   }
   await engine.remove('swapper');
   await engine.daemon.call('DELETE', '/volumes/swapped');
-  assert.ok(mounted > 0, 'some of the containers got as far as mounting');
   await engine.assertUnharmed();
 });
 

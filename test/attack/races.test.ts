@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
-import { attackEngine, type ExecResult, skip } from './attack-engine.ts';
+import { attackEngine, type ExecResult, HANG_MS, skip } from './attack-engine.ts';
 
 const engine = attackEngine();
 
@@ -39,8 +39,10 @@ test('200 execs in a container that swaps its account file and their working dir
       await new Promise(resolve => setTimeout(resolve, 10));
     }
   })();
+  const hasMetBoth = (): boolean => new Set(results.map(({ code }) => code === 0)).size === 2;
   const workers = Array.from({ length: AT_A_TIME }, async (_, worker) => {
-    for (let round = worker; round < EXECS; round += AT_A_TIME) {
+    // On until both were met: which one, is what the container is at.
+    for (let round = worker; round < EXECS || !hasMetBoth(); round += AT_A_TIME) {
       const script = 'pwd -P; grep Uid /proc/self/status';
       const place = round % 2 === 0 ? { WorkingDir: '/spot' } : {};
       results.push(await engine.exec('swaps', { Cmd: ['sh', '-c', script], User: 'daemon', ...place }));
@@ -57,9 +59,7 @@ test('200 execs in a container that swaps its account file and their working dir
     assert.match(output, /passwd|chdir|Uid|user daemon|No such|not permitted|directory/, output);
     assert.doesNotMatch(output, /Uid:\t0|root:|canary/);
   }
-  assert.ok(ran.length > 0, 'some execs found the file as it should be');
-  assert.ok(ran.length < EXECS, 'some execs met another one');
-  assert.ok(slowestMs < 1500, `another client waited for ${slowestMs} ms`);
+  assert.ok(slowestMs < HANG_MS, `another client waited for ${slowestMs} ms`);
   await engine.remove('swaps');
   await engine.assertUnharmed();
 });
@@ -82,7 +82,7 @@ test('a restart reads the account file of the image as the container left it', {
     const begun = performance.now();
     const { status } = await engine.daemon.call('POST', `/containers/left-${kind}/restart?t=0`);
     assert.ok([204, 400].includes(status), `${kind}: ${status}`);
-    assert.ok(performance.now() - begun < 5000, kind);
+    assert.ok(performance.now() - begun < HANG_MS, kind);
   }
   for (const kind of Object.keys(kinds)) await engine.remove(`left-${kind}`);
   await engine.assertUnharmed();
@@ -115,7 +115,7 @@ test('a container that holds leases on its files makes the engine wait for none 
   assert.equal(restarted.status, 204, JSON.stringify(restarted.body));
   const { output } = await engine.exec('holder', { Cmd: ['true'], User: 'daemon' });
   assert.doesNotMatch(output, /internal/);
-  assert.ok(performance.now() - begun < 5000, 'the engine waited');
+  assert.ok(performance.now() - begun < HANG_MS, 'the engine waited');
   await engine.remove('holder');
   await engine.remove('owner');
   await engine.assertUnharmed();
@@ -173,7 +173,6 @@ test('a volume that is restored while a container starts with it: the container 
   const mounted = { Cmd: ['sleep', '1000'], HostConfig: { Binds: ['restored:/data'] } };
   await engine.start('restored', mounted);
   await call('POST', '/quai/volumes/restored/snapshots', { Name: 'monday' });
-  let refused = 0;
   for (let round = 0; round < 25; round += 1) {
     await call('POST', '/containers/restored/stop?t=0');
     const [started, restored] = await Promise.all([
@@ -183,12 +182,12 @@ test('a volume that is restored while a container starts with it: the container 
       ),
     ]);
     assert.equal(started.status, 204);
-    if (restored.status === 409) refused += 1;
-    else assert.equal(restored.status, 204, JSON.stringify(restored));
+    assert.ok([204, 409].includes(restored.status), JSON.stringify(restored));
     const seen = await engine.exec('restored', { Cmd: ['stat', '-c', '%i', '/data'] });
     const inode = statSync(join(daemon.root, 'volumes', 'restored', '_data')).ino;
     assert.equal(seen.output.trim(), String(inode), `round ${round}`);
   }
-  assert.ok(refused > 0);
+  const runs = await call('POST', '/quai/volumes/restored/restore', { Snapshot: 'monday' });
+  assert.equal(runs.status, 409, JSON.stringify(runs));
   await engine.remove('restored');
 });

@@ -53,15 +53,13 @@ test('docker stop sends SIGKILL after its time, given by -t, --stop-timeout or t
   skip,
 }, async () => {
   const stubborn = ['busybox', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done'];
-  await engine.started('option', ...stubborn);
+  await engine.started('option', '--stop-timeout', '1000', ...stubborn);
   await engine.started('config', '--stop-timeout', '1', ...stubborn);
   await until('ready', async () => (await engine.ok('logs', 'config')) === 'ready');
-  let begun = Date.now();
   await engine.ok('stop', '-t', '0', 'option');
-  assert.ok(Date.now() - begun < 900);
-  begun = Date.now();
+  const begun = Date.now();
   await engine.ok('stop', 'config');
-  assert.ok(Date.now() - begun >= 1000 && Date.now() - begun < 5000);
+  assert.ok(Date.now() - begun >= 1000 && Date.now() - begun < 9500, 'not the ten seconds of the default');
   assert.equal(await engine.inspect('config', '{{.State.ExitCode}} {{.Config.StopTimeout}}'), '137 1');
 });
 
@@ -280,9 +278,13 @@ test('docker pause freezes all processes, unpause lets them go on (S047)', { ski
   await engine.started('frozen', 'busybox', 'sh', '-c', 'while :; do echo tick; sleep 0.05; done');
   await engine.ok('pause', 'frozen');
   assert.match(await engine.ok('ps', '--format', '{{.Status}}'), /^Up .* \(Paused\)$/);
-  const before = await engine.ok('logs', 'frozen');
-  await new Promise(resolve => setTimeout(resolve, 300));
-  assert.equal(await engine.ok('logs', 'frozen'), before);
+  // What it had written may still be on its way into the log.
+  let before = '';
+  await until('it writes no more', async () => {
+    before = await engine.ok('logs', 'frozen');
+    await new Promise(resolve => setTimeout(resolve, 500));
+    return (await engine.ok('logs', 'frozen')) === before;
+  });
   assert.match(
     (await engine.refused('exec', 'frozen', 'true')).stderr,
     /container .* is paused, unpause the container before exec/,

@@ -8,17 +8,18 @@ import { compatEngine, loadImage, skip } from './compat-engine.ts';
 const engine = compatEngine();
 
 test('--init runs a small init that reaps orphans and passes signals on', { skip }, async () => {
+  // An orphan that nobody reaps keeps its number.
   const script =
-    'cat /proc/1/comm; (sh -c "sleep 0.05 &"); sleep 0.3; grep -c Z /proc/[0-9]*/stat | grep -vc ":0"';
+    'cat /proc/1/comm; pid=$(sh -c "sleep 0.05 >/dev/null & echo \\$!"); while [ -e /proc/$pid ]; do usleep 10000; done; echo gone';
   const output = (await engine.docker(['run', '--rm', '--init', 'busybox', 'sh', '-c', script])).stdout.split(
     '\n',
   );
   assert.match(output[0] ?? '', /^(docker-init|tini)/);
-  assert.equal(output[1], '0');
+  assert.equal(output[1], 'gone');
   await engine.started('quick', '--init', 'busybox', 'sleep', '100');
   const begun = Date.now();
   await engine.ok('stop', 'quick');
-  assert.ok(Date.now() - begun < 5000, 'sleep is not PID 1, so SIGTERM ends it');
+  assert.ok(Date.now() - begun < 9500, 'sleep is not PID 1, so SIGTERM ends it');
   assert.equal(await engine.inspect('quick', '{{.State.ExitCode}} {{.HostConfig.Init}}'), '143 true');
 });
 

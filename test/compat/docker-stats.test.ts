@@ -45,16 +45,28 @@ test('docker stats --no-stream tells processor, memory, network and processes, a
   await engine.ok('create', '--name', 'created', 'busybox');
   const format = '{{.Name}}|{{.CPUPerc}}|{{.MemUsage}}|{{.NetIO}}|{{.PIDs}}';
   const words = ['stats', '--no-stream', '--format', format];
-  for (const output of [await engine.ok(...words), (await engine.daemon.quai(words)).stdout.trimEnd()]) {
-    const rows = new Map(output.split('\n').map(line => [line.split('|')[0], line.split('|')] as const));
+  const rowsOf = (output: string): Map<string | undefined, string[]> =>
+    new Map(output.split('\n').map(line => [line.split('|')[0], line.split('|')] as const));
+  const percent = (rows: ReturnType<typeof rowsOf>, name: string): number =>
+    Number.parseFloat(rows.get(name)?.[1] ?? '');
+  for (const stats of [
+    () => engine.ok(...words),
+    async () => (await engine.daemon.quai(words)).stdout.trimEnd(),
+  ]) {
+    let rows = rowsOf(await stats());
+    // It gets less of a machine on which others are busy, for a time.
+    await until('it gets most of its share', async () => {
+      const isSo = percent(rows, 'busy') > 15;
+      if (!isSo) rows = rowsOf(await stats());
+      return isSo;
+    });
     assert.deepEqual(new Set(rows.keys()), new Set(['busy', 'calm']));
     const [, cpu = '', memory = '', network = '', pids] = rows.get('busy') ?? [];
-    // half of one processor, on a machine that others use, too
-    assert.ok(Number.parseFloat(cpu) > 15 && Number.parseFloat(cpu) < 65, cpu);
+    assert.ok(percent(rows, 'busy') < 65, `half of one processor: ${cpu}`);
     assert.match(memory, /^[1-9].*B \/ 64MiB$/);
     assert.match(network, /^\d.*B \/ \d.*B$/);
     assert.equal(pids, '1');
-    assert.ok(Number.parseFloat(rows.get('calm')?.[1] ?? '') < 5);
+    assert.ok(percent(rows, 'calm') < 5);
   }
   const all = await engine.ok('stats', '--no-stream', '-a', '--format', '{{.Name}} {{.MemUsage}}');
   assert.match(all, /^created 0B \/ 0B$/m);
@@ -72,7 +84,7 @@ test('GET /containers/{id}/stats: one-shot, within a second, and once a second',
   const later = await stats('one', 'stream=0');
   assert.ok((later.networks?.['eth0']?.rx_bytes ?? 0) > (now.networks?.['eth0']?.rx_bytes ?? 0));
   const apart = Date.parse(later.read) - Date.parse(later.preread);
-  assert.ok(apart >= 990 && apart < 3000, `${apart} ms`);
+  assert.ok(apart >= 990 && apart < 10_000, `${apart} ms`);
   const refused = await engine.daemon.call('GET', '/containers/one/stats?stream=1&one-shot=1');
   assert.deepEqual(
     [refused.status, refused.body],

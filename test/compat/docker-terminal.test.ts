@@ -53,10 +53,19 @@ test('a resized window resizes the terminal of the process', { skip }, async () 
 });
 
 test('Ctrl-C in a terminal interrupts the process, not the client (S092)', { skip }, async () => {
-  await using terminal = dockerTerminal(engine.daemon, 'run', '--rm', '-it', 'busybox', 'sh');
+  await using terminal = dockerTerminal(
+    engine.daemon,
+    'run',
+    '--rm',
+    '-it',
+    '--name',
+    'sleeps',
+    'busybox',
+    'sh',
+  );
   await terminal.shows(PROMPT);
   terminal.write('sleep 100; echo status $?\r');
-  await new Promise(resolve => setTimeout(resolve, 200));
+  await until('the sleep', async () => (await engine.ok('top', 'sleeps')).includes('sleep 100'));
   terminal.write('\x03');
   await terminal.shows(/\^C\r\n\/ # /);
   terminal.write('echo still here\r');
@@ -198,9 +207,9 @@ test('a terminal passes on what is typed, half a detach sequence too', { skip },
     'busybox',
     'sh',
     '-c',
-    'stty raw -echo; head -c 4 | xxd -p; stty sane',
+    'stty raw -echo; echo raw; head -c 4 | xxd -p; stty sane',
   );
-  await new Promise(resolve => setTimeout(resolve, 300));
+  await terminal.shows(/raw\n/);
   terminal.write('\x10ab\x03');
   await terminal.shows(/10616203/);
   assert.equal(await terminal.ended(), 0);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dockerProgram, type TestDaemon } from '../support/daemon.ts';
-import { until } from '../support/until.ts';
+import { PATIENCE_MS, until } from '../support/until.ts';
 
 const docker = dockerProgram() ?? 'docker';
 
@@ -55,7 +55,7 @@ export class LiveProgram implements AsyncDisposable {
   }
 
   /** Its exit status; a program that a signal ended has -1. */
-  async ended(limitMs = 10_000): Promise<number> {
+  async ended(limitMs = PATIENCE_MS): Promise<number> {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), limitMs);
     await this.#closed;
     clearTimeout(timer);

@@ -137,7 +137,8 @@ describe('backups of volumes in a registry', { skip }, () => {
     await docker('run', '-d', '--name', 'writer', '-v', 'db:/data', 'busybox', 'sleep', '1000');
     const status = (): Promise<string> => docker('inspect', '--format', '{{.State.Status}}', 'writer');
     const since = String(Date.now() / 1000);
-    proxy.fault = ({ method }) => (method === 'PATCH' ? { delayMs: 700 } : undefined);
+    const goOn = Promise.withResolvers<undefined>();
+    proxy.fault = ({ method }) => (method === 'PATCH' ? goOn.promise : undefined);
     const one = quai('volume', 'backup', '--pause', 'db', `${place}:one`);
     await until('it is paused', async () => (await status()) === 'paused');
     const two = quai('volume', 'backup', '--pause', 'db', `${place}:two`);
@@ -146,6 +147,7 @@ describe('backups of volumes in a registry', { skip }, () => {
       'both are under way',
       () => proxy.seen.filter(({ method }) => method === 'PATCH').length >= 2,
     );
+    goOn.resolve(undefined);
     await Promise.all([one, two]);
     assert.equal(await status(), 'running');
     assert.equal(await late, 'first');

@@ -6,7 +6,7 @@ import { cannotRunDaemon, startDaemon } from './daemon.ts';
 import { settle } from './leak-check.ts';
 
 test('disposing a daemon fails, and names what is left of it', { skip: cannotRunDaemon }, async () => {
-  const daemon = await startDaemon();
+  const daemon = await startDaemon({ graceMs: 1000 });
   const leak = `${daemon.runDir}/c/left-over`;
   mkdirSync(leak, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', 'none', leak]);

@@ -33,14 +33,13 @@ import {
   settle,
 } from './leak-check.ts';
 import { type ProgramOptions, type ProgramResult, runProgram } from './programs.ts';
+import { PATIENCE_MS } from './until.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../quai', import.meta.url));
 /** `QUAI_TEST_STORAGE_DRIVER=overlay2` runs everything with the other driver of layers. */
 const STORAGE = process.env['QUAI_TEST_STORAGE_DRIVER']
   ? ['--storage-driver', process.env['QUAI_TEST_STORAGE_DRIVER']]
   : [];
-const START_MS = 20_000;
-const STOP_MS = 20_000;
 const MOST_PROBLEMS = 50;
 
 export interface DaemonOptions {
@@ -53,6 +52,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** path of a network name space that the engine takes for its host's; the one of the test unless given */
   readonly netns?: string;
+  /** how long what it leaves is waited for to go, when it is disposed */
+  readonly graceMs?: number;
 }
 
 /** Why tests that start the engine cannot run here; for `{ skip: cannotRunDaemon }`. */
@@ -199,7 +200,7 @@ export class TestDaemon implements AsyncDisposable {
     } finally {
       closeSync(log);
     }
-    const deadline = Date.now() + START_MS;
+    const deadline = Date.now() + PATIENCE_MS;
     while (!(await this.#answers())) {
       if (!this.isRunning) throw new Error(`the engine ended while starting\n${this.#logTail()}`);
       if (Date.now() > deadline) throw new Error(`the engine did not answer in time\n${this.#logTail()}`);
@@ -230,7 +231,7 @@ export class TestDaemon implements AsyncDisposable {
       );
     };
     await attempt(() => this.#empty());
-    problems.push(...(await settle(() => this.#runDirLeaks())));
+    problems.push(...(await settle(() => this.#runDirLeaks(), this.#options.graceMs)));
     await attempt(() => this.stop());
     problems.push(...(await this.#leaks()));
     if (process.env['QUAI_TEST_LOG']) process.stderr.write(this.log);
@@ -269,9 +270,10 @@ export class TestDaemon implements AsyncDisposable {
   /** What bears this engine's name; and, once no engine is left on the machine, all that was not there before. */
   async #leaks(): Promise<string[]> {
     alive.delete(this.folder);
-    const leaks = await leaksNaming([this.folder, ...this.#ownNames(), ...this.#containerIds]);
+    const { graceMs } = this.#options;
+    const leaks = await leaksNaming([this.folder, ...this.#ownNames(), ...this.#containerIds], graceMs);
     if (alive.size === 0 && hostBefore && !isAnotherEngineRunning([])) {
-      leaks.push(...(await leaksSince(hostBefore)));
+      leaks.push(...(await leaksSince(hostBefore, graceMs)));
     }
     return [...new Set(leaks)];
   }
@@ -317,7 +319,7 @@ export class TestDaemon implements AsyncDisposable {
     if (!child || !this.isRunning) return;
     const gone = once(child, 'exit');
     child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
     await gone;
     clearTimeout(timer);
   }

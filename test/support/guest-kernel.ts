@@ -8,7 +8,7 @@ import type { ProgramResult } from './programs.ts';
 const KERNEL = '/usr/bin/linux.uml';
 const BUSYBOX = ['/usr/bin/busybox', '/bin/busybox'].find(path => existsSync(path)) ?? '';
 const CHECKOUT = join(import.meta.dirname, '../..');
-const LONGEST_MS = 40_000;
+const LONGEST_MS = 120_000;
 const DONE = 'the guest is done:';
 
 /** Why tests cannot be run under a kernel of their own here. */

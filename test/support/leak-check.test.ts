@@ -53,11 +53,7 @@ for (const [kind, leave] of Object.entries(leaks)) {
     } finally {
       takeAway();
     }
-    const left = await leaksSince(before, 2000);
-    assert.deepEqual(
-      left.filter(leak => leak.includes(folder) || leak.includes('quaileak')),
-      [],
-    );
+    assert.deepEqual(await leaksNaming([folder, 'quaileak']), []);
     rmSync(folder, { recursive: true });
   });
 }

@@ -4,6 +4,9 @@ import { globSync, readdirSync, readFileSync } from 'node:fs';
 /** What of the host an engine can leave behind, each kind as lines a reader can act on. */
 export type HostState = ReadonlyMap<LeakKind, ReadonlySet<string>>;
 
+/** What goes on in the background, also on a busy machine, is over by then. */
+const GRACE_MS = 30_000;
+
 export type LeakKind =
   | 'mount'
   | 'link'
@@ -28,12 +31,12 @@ export function hostState(): HostState {
 }
 
 /** Everything that is there now and was not before, as `kind: what`. Waits `graceMs` for background teardown. */
-export async function leaksSince(before: HostState, graceMs = 5000): Promise<string[]> {
+export async function leaksSince(before: HostState, graceMs = GRACE_MS): Promise<string[]> {
   return settle(() => difference(before, hostState()), graceMs);
 }
 
 /** What names `folder`, or any other word that only this engine uses, and is there now. */
-export async function leaksNaming(words: readonly string[], graceMs = 5000): Promise<string[]> {
+export async function leaksNaming(words: readonly string[], graceMs = GRACE_MS): Promise<string[]> {
   const nothing: HostState = new Map();
   return settle(
     () => difference(nothing, hostState()).filter(leak => words.some(word => leak.includes(word))),
@@ -42,7 +45,7 @@ export async function leaksNaming(words: readonly string[], graceMs = 5000): Pro
 }
 
 /** Waits until nothing is found any more, at most `graceMs`. @returns what is still found */
-export async function settle(find: () => string[], graceMs = 5000): Promise<string[]> {
+export async function settle(find: () => string[], graceMs = GRACE_MS): Promise<string[]> {
   const deadline = Date.now() + graceMs;
   for (;;) {
     const leaks = find();

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { LiveProgram } from '../compat/live-program.ts';
 import { dockerProgram } from './daemon.ts';
 import { type ProgramOptions, type ProgramResult, runProgram } from './programs.ts';
+import { PATIENCE_MS } from './until.ts';
 
 export interface ScriptedAnswer {
   readonly status?: number;
@@ -151,7 +152,7 @@ export class ScriptedEngine implements AsyncDisposable {
     this.#script = script;
     this.#asked = [];
     const result = await runProgram(program, words, {
-      timeoutMs: 20_000,
+      timeoutMs: PATIENCE_MS,
       ...options,
       env: { ...this.env, ...options.env },
     });

@@ -155,7 +155,7 @@ function temporaryFolder(files: Record<string, string>) {
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 25_000;
   while (!isTrue()) {
     assert.ok(performance.now() < deadline, 'it did not happen');
     await new Promise(resolve => setTimeout(resolve, 5));

@@ -326,7 +326,7 @@ function follow(path: string, ended: Promise<void>, signal?: AbortSignal) {
     async has(text: string): Promise<void> {
       while (!Buffer.concat(chunks).toString().includes(text)) {
         await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(() => reject(new Error(`"${text}" was not read`)), 5000);
+          const timer = setTimeout(() => reject(new Error(`"${text}" was not read`)), 25_000);
           onChunk = () => resolve(clearTimeout(timer));
         });
       }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { FAULT_POINTS } from '#base/fault-points';
 import { cannotRunContainers, loadBusybox, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
+import { PATIENCE_MS } from '../../support/until.ts';
 
 interface Inspected {
   readonly Id: string;
@@ -135,7 +136,7 @@ async function compareWithHost(daemon: TestDaemon): Promise<void> {
 
 /** Background clean-up after a restart may take a moment. */
 async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
       await check();

@@ -40,7 +40,6 @@ async function stopAfter(delayMs: number, folder: string): Promise<End> {
 
 test('SIGTERM at any moment of the start ends the engine with 0, and leaves nothing', {
   skip: cannotRunDaemon,
-  timeout: 120_000,
 }, async () => {
   for (let round = 0; round < ROUNDS; round += 1) {
     const folder = mkdtempSync(`${tmpdir()}/quai-test-`);

@@ -33,7 +33,6 @@ async function startAndRemoveMany(daemon: TestDaemon): Promise<void> {
 
 test('the event loop is not held for more than 50 ms while 50 containers start, also right after the first start of a version', {
   skip: cannotRunContainers,
-  timeout: 120_000,
 }, async () => {
   const cache = mkdtempSync(`${tmpdir()}/quai-test-cache-`);
   try {

@@ -5,6 +5,7 @@ import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-d
 import type { TestDaemon } from '../../support/daemon.ts';
 import { mounts } from '../../support/leak-check.ts';
 import type { ProgramResult } from '../../support/programs.ts';
+import { PATIENCE_MS } from '../../support/until.ts';
 
 const skip = cannotRunContainers;
 
@@ -19,7 +20,7 @@ function startAnother(daemon: TestDaemon, place: Partial<Place>): Promise<Progra
   const { folder } = daemon;
   const { root, runDir, socket } = { ...otherPlace(folder), ...place };
   const flags = ['--root', root, '--run-dir', runDir, '--host', `unix://${socket}`];
-  return daemon.quai(['daemon', ...flags], { timeoutMs: 10_000 });
+  return daemon.quai(['daemon', ...flags], { timeoutMs: PATIENCE_MS });
 }
 
 function otherPlace(folder: string): Place {

@@ -36,7 +36,7 @@ for (const [what, isEndless] of [
 ] as const) {
   test(`HTTP/2: an answer that is not wanted is cancelled when its body ${what}`, {
     skip: cannotMakeCertificate,
-    timeout: 20_000,
+    timeout: 120_000,
   }, async () => {
     ended = Promise.withResolvers();
     using files = new Certificate();
@@ -60,7 +60,7 @@ for (const [what, isEndless] of [
 }
 
 test('HTTP/1.1: the connection of an answer that is not wanted is closed when the rest does not come', {
-  timeout: 20_000,
+  timeout: 120_000,
 }, async () => {
   ended = Promise.withResolvers();
   const server = createServer((request, response) => {

@@ -20,7 +20,7 @@ async function* endless(): AsyncGenerator<Buffer> {
 for (const isRead of [true, false]) {
   test(`HTTP/2: a request that was answered before its body was sent is over when the answer is ${isRead ? 'read' : 'discarded'}`, {
     skip: cannotMakeCertificate,
-    timeout: 20_000,
+    timeout: 120_000,
   }, async () => {
     using files = new Certificate();
     const server = createSecureServer({

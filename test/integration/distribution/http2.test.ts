@@ -190,7 +190,7 @@ test('a server that falls silent is left, and asked for the rest over another co
   skip,
 }, async () => {
   const front = await download(SMALL, nth => (nth === 1 ? { stallAfter: 500_000 } : undefined), {
-    limits: { stallMs: 200 },
+    limits: { stallMs: 1500 },
   });
   const [first, second, ...others] = blobsSeen(front);
   assert.deepEqual(others, []);

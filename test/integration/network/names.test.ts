@@ -109,7 +109,7 @@ test('10,000 malformed packets and a thousand questions nobody answers keep no o
   for (let times = 0; times < 20; times += 1) {
     const begun = performance.now();
     assert.deepEqual(await good.station.resolve('good'), [good.ip]);
-    assert.ok(performance.now() - begun < 1_000, 'it was not kept waiting');
+    assert.ok(performance.now() - begun < 4_000, 'it was not kept waiting, as the next try would be');
   }
   assert.ok((await flood) > 0);
   assert.deepEqual(await bad.station.resolve('good'), [good.ip]);

@@ -14,6 +14,7 @@ import type { PublishingPolicy } from '#network/publishing-policy';
 import { Plugins } from '#plugin/plugins';
 import { Database } from '#store/database';
 import { createNetns, leaveForNewNetns, removeNetns } from '#sys/netns';
+import { PATIENCE_MS } from '../../support/until.ts';
 import type { Order, Reply } from './netns-worker.ts';
 import type { DnsQuestion } from './resolve.ts';
 import type { Protocol, Question } from './talk.ts';
@@ -231,7 +232,7 @@ export class NetworkFixture implements AsyncDisposable {
       runDir: this.folder,
       instance: INSTANCE,
       plugins: new Plugins({ logger: silentLogger, places: this.pluginPlaces }),
-      pluginTimeoutMs: 1_000,
+      pluginTimeoutMs: PATIENCE_MS,
       ...this.#more,
       ...(this.#publishing && { publishing: this.#publishing }),
       events: { emit: event => void this.events.push(event) },
@@ -263,7 +264,7 @@ export function port(
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
   what: string,
-  limitMs = 3_000,
+  limitMs = PATIENCE_MS,
 ): Promise<number> {
   const begun = performance.now();
   while (!(await holds())) {

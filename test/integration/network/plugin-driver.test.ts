@@ -140,7 +140,7 @@ const FAILING: readonly [what: string, methods: FakeMethods, message: RegExp][] 
   [
     'hangs while it joins',
     { 'NetworkDriver.Join': () => 'hang' },
-    /NetworkDriver\.Join took longer than 1 s/,
+    /NetworkDriver\.Join took longer than 3 s/,
   ],
   [
     'vanishes while it joins',
@@ -183,7 +183,9 @@ const FAILING: readonly [what: string, methods: FakeMethods, message: RegExp][] 
 
 for (const [what, methods, message] of FAILING) {
   test(`a plugin that ${what} costs the container its start, and leaves nothing`, { skip }, async () => {
-    await using fixture = await NetworkFixture.open();
+    // Only one that hangs is waited for as long.
+    const more = what.startsWith('hangs') ? { pluginTimeoutMs: 3_000 } : {};
+    await using fixture = await NetworkFixture.open(undefined, more);
     await using _plugin = await wires(fixture, methods);
     await fixture.service.create(NETWORK);
     const begun = performance.now();
@@ -194,7 +196,7 @@ for (const [what, methods, message] of FAILING) {
     const others = fixture.run('other'); // the engine goes on meanwhile
     await assert.rejects(attempt, message);
     await others;
-    assert.ok(performance.now() - begun < 6_000);
+    assert.ok(performance.now() - begun < 30_000);
     assert.deepEqual(fixture.service.endpointsOn(fixture.service.get('lan').id), []);
     const next = await fixture.run('next', { ports: [port(80, 8080)] });
     assert.equal(next.endpoints.length, 1, 'the port is free');

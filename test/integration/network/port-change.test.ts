@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { PATIENCE_MS } from '../../support/until.ts';
 import { becomeHost, eventually, NetworkFixture, port, sh, TABLE, whyNot } from './network-fixture.ts';
 import { ask, serve } from './talk.ts';
 
@@ -13,7 +14,7 @@ const owner = ({ id, name }: { id: string; name: string }) => ({
   hostname: name,
 });
 const local = (hostPort: number): Promise<string> =>
-  ask({ protocol: 'tcp', address: '127.0.0.1', port: hostPort, timeoutMs: 400 });
+  ask({ protocol: 'tcp', address: '127.0.0.1', port: hostPort });
 
 test('ports of a running container open and close; what stays is not disturbed', { skip }, async () => {
   await using fixture = await NetworkFixture.open();
@@ -36,7 +37,7 @@ test('ports of a running container open and close; what stays is not disturbed',
   assert.equal(await lan.ask('10.86.1.1', 8080), 'web 10.86.1.2');
   assert.equal(await lan.ask('10.86.1.1', 8082), 'more 10.86.1.2');
   assert.equal(await ask({ protocol: 'tcp', address: '::1', port: 8082 }), 'more 172.17.0.1');
-  assert.equal(await lan.ask('10.86.1.1', 8081, { timeoutMs: 400 }), 'refused');
+  assert.equal(await lan.ask('10.86.1.1', 8081), 'refused');
   const close = await serve('host', 8081, 'tcp');
   assert.equal(await local(8081), 'host 127.0.0.1', 'the port is free for others');
   close();
@@ -50,7 +51,7 @@ test('ports of a running container open and close; what stays is not disturbed',
   await fixture.service.setPorts(owner(web), [port(81, 8080), port(80, 8082)]);
   assert.equal(sh(`nft list table inet ${TABLE}`), rules, 'a second time changes nothing');
   await fixture.service.setPorts(owner(web), []);
-  assert.equal(await lan.ask('10.86.1.1', 8080, { timeoutMs: 400 }), 'refused');
+  assert.equal(await lan.ask('10.86.1.1', 8080), 'refused');
 });
 
 test('a change that cannot be had changes nothing', { skip }, async () => {
@@ -86,29 +87,29 @@ test('connections through a port end when it is taken away, those through anothe
   assert.deepEqual(await Promise.all(echoes.map(each => echo(each, 'one'))), ['one', 'one']);
   await fixture.service.setPorts(owner(web), [port(90, 8080)]);
   assert.equal(await echo(kept, 'two'), 'two');
-  await eventually(async () => (await echo(closed, 'three')) !== 'three', 'the connection is dead');
+  await eventually(async () => (await echo(closed, 'three', 300)) !== 'three', 'the connection is dead');
   for (const socket of echoes) socket.destroy();
   process.kill(Number(pid));
 });
 
 async function dial(hostPort: number): Promise<Socket> {
-  const deadline = Date.now() + 3_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const socket = connect({ host: '127.0.0.1', port: hostPort });
     const isOpen = await new Promise<boolean>(resolve => {
       socket.once('connect', () => resolve(true));
       socket.once('error', () => resolve(false));
     });
-    if (isOpen && (await echo(socket, 'x')) === 'x') return socket;
+    if (isOpen && (await echo(socket, 'x', 1000)) === 'x') return socket;
     assert.ok(Date.now() < deadline, 'the server answers');
     socket.destroy();
   }
 }
 
-/** What comes back within a moment. */
-async function echo(socket: Socket, word: string): Promise<string> {
+/** What comes back within this time. */
+async function echo(socket: Socket, word: string, limitMs = PATIENCE_MS): Promise<string> {
   const answer = Promise.withResolvers<string>();
-  const timer = setTimeout(() => answer.resolve(''), 300);
+  const timer = setTimeout(() => answer.resolve(''), limitMs);
   socket.once('data', data => answer.resolve(String(data)));
   socket.once('error', () => answer.resolve('error'));
   socket.write(word);

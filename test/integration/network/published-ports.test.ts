@@ -54,7 +54,11 @@ for (const passes of ['1', '0']) {
       'web 172.17.0.1',
       'a bridge without masquerading',
     );
-    assert.equal(await far.station.ask(web.ip, 80), 'timeout', 'another bridge, directly');
+    assert.equal(
+      await far.station.ask(web.ip, 80, { timeoutMs: 400 }),
+      'timeout',
+      'another bridge, directly',
+    );
     assert.match(sh(`sysctl -n net.ipv6.conf.${BRIDGE}.accept_ra`), /^0/);
   });
 }
@@ -79,7 +83,7 @@ test('a neighbour reaches nothing that was not published to it', { skip }, async
 
   const quick = { timeoutMs: 400 };
   assert.equal(await ask({ protocol: 'tcp', address: '127.0.0.1', port: 8080 }), 'web 172.17.0.1');
-  assert.equal(await lan.ask('10.77.2.1', 8080, quick), 'refused');
+  assert.equal(await lan.ask('10.77.2.1', 8080), 'refused');
   assert.equal(await lan.ask('127.0.0.1', 8080, quick), 'timeout');
   assert.equal(await lan.ask(web.ip, 80, quick), 'timeout');
   assert.equal(await lan.ask(web.ip, 81, quick), 'timeout');
@@ -108,9 +112,10 @@ test('a container cannot pass for the host itself', { skip }, async () => {
   const close = await serve('trusting', 9002, 'udp');
   try {
     web.station.run('sysctl -qw net.ipv4.conf.all.route_localnet=1');
-    const question = { protocol: 'udp', timeoutMs: 300 } as const;
+    const question = { protocol: 'udp' } as const;
     assert.equal(await web.station.ask('172.17.0.1', 9002, question), `trusting ${web.ip}`);
-    assert.equal(await web.station.ask('172.17.0.1', 9002, { ...question, from: '127.0.0.1' }), 'timeout');
+    const forged = { ...question, from: '127.0.0.1', timeoutMs: 300 };
+    assert.equal(await web.station.ask('172.17.0.1', 9002, forged), 'timeout');
     assert.deepEqual(
       heard.filter(line => line.startsWith('trusting')),
       [`trusting ${web.ip}`],

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { connect, createServer, isIPv6 } from 'node:net';
+import { PATIENCE_MS } from '../../support/until.ts';
 
 /** Small servers and clients that say who talked to them. */
 export type Protocol = 'tcp' | 'udp';
@@ -8,6 +9,7 @@ export interface Question {
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
+  /** how long an answer is waited for; where none is to come, much less than usual is enough */
   readonly timeoutMs?: number;
   /** UDP: address and port to send from */
   readonly from?: string;
@@ -47,7 +49,7 @@ export async function ask(question: Question): Promise<string> {
   return question.protocol === 'tcp' ? askTcp(question) : askUdp(question);
 }
 
-async function askTcp({ address, port, timeoutMs = 1_500 }: Question): Promise<string> {
+async function askTcp({ address, port, timeoutMs = PATIENCE_MS }: Question): Promise<string> {
   const answered = Promise.withResolvers<string>();
   const socket = connect({ host: address, port });
   const timer = setTimeout(() => answered.resolve('timeout'), timeoutMs);
@@ -66,14 +68,23 @@ async function askTcp({ address, port, timeoutMs = 1_500 }: Question): Promise<s
   }
 }
 
-async function askUdp({ address, port, from, fromPort = 0, timeoutMs = 1_500 }: Question): Promise<string> {
+async function askUdp({
+  address,
+  port,
+  from,
+  fromPort = 0,
+  timeoutMs = PATIENCE_MS,
+}: Question): Promise<string> {
   const answered = Promise.withResolvers<string>();
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   if (from !== undefined) socket.bind(fromPort, from);
-  const timer = setTimeout(() => answered.resolve('timeout'), timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const sent = (): void => {
+    timer = setTimeout(() => answered.resolve('timeout'), timeoutMs);
+  };
   socket.on('message', message => answered.resolve(message.toString()));
   socket.on('error', error => answered.resolve(outcomeOf(error)));
-  socket.connect(port, address, () => socket.send('?', () => undefined));
+  socket.connect(port, address, () => socket.send('?', sent));
   try {
     return await answered.promise;
   } finally {

@@ -6,7 +6,7 @@ import { until as untilWithin } from '../../support/until.ts';
 
 const MINUTES = 60_000;
 /** A whole machine in a machine that has other things to do. */
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 /** Takes its time to end, and notes that it could. */
 const ORDERLY =
   'trap "sleep 1; echo bye >> /notes/log; exit 0" TERM; echo up >> /notes/log; while :; do usleep 50000; done';
@@ -109,11 +109,11 @@ test('the systemd unit, installed as the README says, in a machine that systemd 
   await t.test('an engine that hangs is started anew', async () => {
     const before = await property(machine, 'MainPID');
     const folder = '/run/systemd/system/quai.service.d';
-    await machine.ok(`mkdir -p ${folder} && printf '[Service]\\nWatchdogSec=2\\n' > ${folder}/test.conf`);
+    await machine.ok(`mkdir -p ${folder} && printf '[Service]\\nWatchdogSec=10\\n' > ${folder}/test.conf`);
     await machine.ok(`systemctl daemon-reload && systemctl restart quai`);
     const hung = await property(machine, 'MainPID');
     assert.notEqual(hung, before);
-    await new Promise(resolve => setTimeout(resolve, 3000));
+    await new Promise(resolve => setTimeout(resolve, 12_000));
     assert.equal(await property(machine, 'MainPID'), hung, 'one that does not hang is left alone');
     await machine.ok(`kill -STOP ${hung}`);
     await until('another one serves', async () => {

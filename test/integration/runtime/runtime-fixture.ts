@@ -26,6 +26,7 @@ import type {
 import type { RuntimeProgram } from '#runtime/runtime-layout';
 import type { OciSpec } from '#spec/oci/runtime-spec';
 import { cgroupDirectories, detectCgroups } from '#sys/cgroup';
+import { PATIENCE_MS } from '../../support/until.ts';
 
 const BUSYBOX = '/bin/busybox';
 const CONMON = '/usr/bin/conmon';
@@ -229,9 +230,9 @@ export async function readAll(streams: AttachedStreams): Promise<{ stdout: strin
   return text;
 }
 
-/** Waits until `condition` holds. @throws after five seconds. */
+/** Waits until `condition` holds. @throws when nobody would wait any longer. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + PATIENCE_MS;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`timed out: ${what}`);
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -73,7 +73,7 @@ test('watchProcess() tells when a process ends, also one that is no child', { sk
   // The shell ends at once and leaves its child to somebody else.
   const shell = spawn({
     file: '/bin/sh',
-    args: ['-c', 'sleep 0.2 & echo $!'],
+    args: ['-c', 'sleep 1000 & echo $!'],
     fds: new Map([[1, output.number]]),
   });
   const keepAlive = setInterval(() => undefined, 1000);
@@ -82,6 +82,7 @@ test('watchProcess() tells when a process ends, also one that is no child', { sk
   assert.ok(handle);
   const { promise, resolve } = Promise.withResolvers<void>();
   using _watch = watchProcess(handle, resolve);
+  process.kill(handle.pid, 'SIGKILL');
   await promise;
   clearInterval(keepAlive);
   assert.ok(

@@ -6,6 +6,7 @@ import { ensureWebContainer } from '../../../tools/start/web-container.ts';
 import { PAGE_MARK } from '../../../tools/start/web-image.ts';
 import { cannotRunContainers } from '../../support/busybox-daemon.ts';
 import { startDaemon } from '../../support/daemon.ts';
+import { PATIENCE_MS } from '../../support/until.ts';
 
 const skip = cannotRunContainers;
 
@@ -51,7 +52,7 @@ test('npm start: a container of that name that someone else made is left alone',
 
 /** The server needs a moment to listen. */
 async function page(port: number): Promise<string> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await (await fetch(`http://127.0.0.1:${port}/`)).text();

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { cgroupDirectories, detectCgroups } from '#sys/cgroup';
 import { cgroupPids, killCgroup, removeCgroup, setFrozen } from '#sys/cgroup-control';
 import { readCgroupStats } from '#sys/cgroup-stats';
+import { PATIENCE_MS } from '../../support/until.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 
@@ -60,7 +61,7 @@ function makeGroup(directory: string): void {
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!isTrue()) {
     assert.ok(performance.now() < deadline, 'it did not happen');
     await new Promise(resolve => setTimeout(resolve, 5));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { adoptOrphans, reapOrphans } from '#sys/orphans';
 import { spawn } from '#sys/spawn';
-import { until } from '../../support/until.ts';
+import { PATIENCE_MS, until } from '../../support/until.ts';
 
 /** The state letter of a process, empty when it is gone. */
 function stateOf(pid: string): string {
@@ -30,7 +30,7 @@ test('orphans of another session are reaped, children of our own are left to the
     // One that libuv has not reaped yet, because we do not let it.
     const owned = spawnByNode('/bin/true', { stdio: 'ignore' });
     const exited = once(owned, 'exit');
-    const deadline = Date.now() + 5000;
+    const deadline = Date.now() + PATIENCE_MS;
     while (
       Date.now() < deadline &&
       !(stateOf(String(owned.pid)) === 'Z' && ['Z', ''].includes(stateOf(orphan)))

@@ -6,7 +6,12 @@ function shell(
   script: string,
   options: { timeoutMs?: number; keep?: (line: string, index: number) => boolean } = {},
 ) {
-  return toolLines('sh', ['-c', script], { timeoutMs: 5000, maxLineBytes: 10, keep: () => true, ...options });
+  return toolLines('sh', ['-c', script], {
+    timeoutMs: 60_000,
+    maxLineBytes: 10,
+    keep: () => true,
+    ...options,
+  });
 }
 
 test('toolLines() keeps the lines that are wanted, cut where they are too long', async () => {
@@ -33,7 +38,7 @@ test('toolLines() tells how the program ended, and the beginning of its complain
   assert.equal((await shell('seq 1 100000 >&2')).errors.length, 1024);
   assert.equal((await shell('exec sleep 60', { timeoutMs: 50 })).status, -1);
   const missing = await toolLines('no-such-program', [], {
-    timeoutMs: 1000,
+    timeoutMs: 60_000,
     maxLineBytes: 10,
     keep: () => true,
   });

@@ -58,17 +58,19 @@ test('a user of the volume who swaps a directory for a link after the look chang
   await engine.volumes.unmount('data', 'c1');
 });
 
-/** Swaps `sub` for a link to the canary and back as fast as it can, until terminated. */
+/** Swaps `sub` for a link to the canary and back, mostly as fast as it can, until terminated. */
 const FLIPPER = `
   const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
   const { workerData: { sub, kept, canary }, parentPort } = require('node:worker_threads');
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
   parentPort.postMessage('flipping');
-  const end = Date.now() + 10_000;
-  while (Date.now() < end) {
+  for (let turns = 1, restMs = 0; ; turns += 1) {
     renameSync(sub, kept);
     symlinkSync(canary, sub);
     unlinkSync(sub);
     renameSync(kept, sub);
+    // Now and then it rests as the directory, each time for longer: however slow the machine is, both are met.
+    if (turns % 500 === 0) Atomics.wait(nobody, 0, 0, (restMs += 1));
   }
 `;
 
@@ -84,9 +86,8 @@ test('a user of the volume who flips a link all the time never gets a directory 
   await once(flipper, 'message');
   let good = 0;
   let refused = 0;
-  const deadline = Date.now() + 8000;
   try {
-    while ((good < 100 || refused < 20) && Date.now() < deadline) {
+    while (good < 100 || refused < 20) {
       const source = await engine.volumes.mount('data', 'c1', SUBPATH).catch((error: unknown) => {
         assert.match(String(error), /cannot access path /);
         return undefined;
@@ -98,7 +99,6 @@ test('a user of the volume who flips a link all the time never gets a directory 
   } finally {
     await flipper.terminate();
   }
-  assert.ok(good > 0 && refused > 0, `${good} times the directory, ${refused} times refused`);
 });
 
 test('links to the host, absolute, relative or through procfs, are refused', { skip }, async () => {
