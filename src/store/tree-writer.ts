@@ -1,4 +1,4 @@
-import { closeSync, constants, ftruncateSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, statfsSync } from 'node:fs';
 import { EngineError } from '#base/errors';
 import { byteString, displayName } from '#spec/tar/byte-string';
 import { safePath } from '#spec/tar/safe-path';
@@ -40,16 +40,21 @@ import type { WriteTreeInput } from './jail-jobs.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const PERMISSIONS = 0o7777;
+const SPACE_CHECK_BYTES = 16 * 1024 * 1024;
+const RESERVE_BYTES = 64 * 1024 * 1024;
 /** Each level costs a descriptor. */
 const MAX_DEPTH = 500;
 
-/** Unpacks an archive over what a tree has that others may change meanwhile. */
+/**
+ * Unpacks an archive over what a tree has that others may change meanwhile. On the disk that the archive is on, which is the
+ * engine's own, some space is left; a volume or a file system of the container may be filled.
+ */
 export async function writeTree(
   { archive, ...place }: WriteTreeInput,
   shouldStop: () => boolean,
   limits: Partial<TarLimits> = {},
 ): Promise<void> {
-  const writer = new TreeWriter(place);
+  const writer = new TreeWriter(place, archive.path);
   await using source = new ArchiveSource(archive, shouldStop);
   const parser = new TarParser(writer, limits);
   try {
@@ -71,6 +76,9 @@ export async function writeTree(
  */
 class TreeWriter implements TarSink {
   readonly #place: Omit<WriteTreeInput, 'archive'>;
+  /** a path on the disk that is not to be full */
+  readonly #ownDisk: string;
+  #uncheckedBytes = SPACE_CHECK_BYTES;
   /** times of directories, set at the end: every new entry changes them */
   readonly #times = new Map<string, TarEntry>();
   #file: EntryFile | undefined;
@@ -78,8 +86,9 @@ class TreeWriter implements TarSink {
   /** the directory that was used last */
   #directory: { readonly path: string; readonly fd: number } | undefined;
 
-  constructor(place: Omit<WriteTreeInput, 'archive'>) {
+  constructor(place: Omit<WriteTreeInput, 'archive'>, ownDisk: string) {
     this.#place = place;
+    this.#ownDisk = ownDisk;
   }
 
   entry(given: TarEntry): void {
@@ -97,7 +106,9 @@ class TreeWriter implements TarSink {
   data(bytes: Buffer): void {
     const file = this.#file;
     if (!file) throw new TypeError('content without a file');
+    this.#uncheckedBytes += bytes.length;
     try {
+      if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) this.#checkSpace(file);
       file.write(bytes);
     } catch (error) {
       throw failure(file.entry.path, error);
@@ -134,6 +145,16 @@ class TreeWriter implements TarSink {
     this.#file?.close();
     this.#file = undefined;
     this.#forget();
+  }
+
+  /** An overlay is as large as the file system of its upper directory, and has as much left. */
+  #checkSpace({ fd }: EntryFile): void {
+    this.#uncheckedBytes = 0;
+    const own = statfsSync(this.#ownDisk);
+    const { blocks, bsize } = statfsSync(`/proc/self/fd/${fd}`);
+    const isOwn = blocks * bsize === own.blocks * own.bsize;
+    if (isOwn && own.bavail * own.bsize < RESERVE_BYTES)
+      throw new EngineError('unavailable', 'no space left on device');
   }
 
   #create(entry: TarEntry, path: string): void {
