@@ -1,5 +1,5 @@
 import { dirname, join, normalize } from 'node:path/posix';
-import { GUARDED_GLOBALS, GUARDED_MODULES, LAYERS } from './layers.ts';
+import { GUARDED_GLOBALS, GUARDED_MODULES, GUARDED_VALUES, LAYERS } from './layers.ts';
 import { type ModuleUse, moduleUses } from './module-imports.ts';
 
 /** A file below `src/`, by its path relative to it. */
@@ -35,7 +35,9 @@ function problemWith(path: string, use: ModuleUse): string | undefined {
   if (use.kind === 'global') return guardProblem(folder, use.name, GUARDED_GLOBALS[use.name]);
   if (use.name.startsWith('#')) return folderProblem(path, use.name.slice(1), use);
   if (use.name.startsWith('.')) return relativeProblem(path, use);
-  return guardProblem(folder, use.name, GUARDED_MODULES[withScheme(use.name)] ?? GUARDED_MODULES[use.name]);
+  const module = withScheme(use.name);
+  const allowed = GUARDED_MODULES[module] ?? GUARDED_MODULES[use.name];
+  return guardProblem(folder, use.name, allowed ?? (use.isTypeOnly ? undefined : GUARDED_VALUES[module]));
 }
 
 function withScheme(name: string): string {

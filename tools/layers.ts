@@ -66,6 +66,11 @@ export const GUARDED_MODULES: Readonly<Record<string, readonly string[]>> = {
   'node:process': ['daemon', 'cli'],
 };
 
+/** Modules of which other folders may use types only. See `base/node-http.ts`. */
+export const GUARDED_VALUES: Readonly<Record<string, readonly string[]>> = {
+  'node:http': ['base'],
+};
+
 /** Globals that only some folders may touch, as they stand in the source. */
 export const GUARDED_GLOBALS: Readonly<Record<string, readonly string[]>> = {
   'process.env': ['daemon', 'cli'],

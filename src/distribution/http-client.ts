@@ -1,6 +1,7 @@
-import http from 'node:http';
+import type { Agent as HttpAgent } from 'node:http';
 import { isIP } from 'node:net';
 import { orAborted, throwIfAborted } from '#base/abortable';
+import { Agent } from '#base/node-http';
 import { classOf, ForbiddenAddressError, guardedLookup, mayLeadTo } from './address-guard.ts';
 import {
   DEFAULT_LIMITS,
@@ -26,7 +27,7 @@ export interface HttpClientDeps {
 
 /** What requests share that may use the same connections. */
 interface Route {
-  readonly agent: http.Agent;
+  readonly agent: HttpAgent;
   /** by `https://host:port`; none for plain HTTP */
   readonly origins: Map<string, Http2Origin>;
 }
@@ -107,7 +108,7 @@ export class HttpClient implements Disposable {
     };
     const agent = isTls
       ? new TlsAgent({ ...options, secureContext: tls.context(), rejectUnauthorized: tls.isVerified })
-      : new http.Agent(options);
+      : new Agent(options);
     const route = { agent, origins: new Map() };
     this.#routes.set(key, route);
     return route;

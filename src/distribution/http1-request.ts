@@ -1,7 +1,8 @@
-import http, { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { type Abortable, abortError } from '#base/abortable';
+import { request as plainRequest } from '#base/node-http';
 import { type AddressClass, classOf } from './address-guard.ts';
 import { type AnswerWait, answerTo, sendBody } from './answer-wait.ts';
 import {
@@ -21,14 +22,14 @@ export async function sendHttp1(
     userAgent,
     isProxied,
   }: {
-    readonly agent: http.Agent;
+    readonly agent: Agent;
     readonly limits: HttpLimits;
     readonly userAgent: string;
     readonly isProxied: boolean;
   },
 ): Promise<HttpResponse> {
   const { url, signal } = request;
-  const outgoing = (url.protocol === 'https:' ? https : http).request(url, {
+  const outgoing = (url.protocol === 'https:' ? secureRequest : plainRequest)(url, {
     method: request.method,
     agent,
     headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...request.headers },

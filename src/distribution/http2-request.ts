@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   type ClientHttp2Stream,
   constants,
@@ -8,6 +8,7 @@ import {
 import { PassThrough, Readable } from 'node:stream';
 import { abortError } from '#base/abortable';
 import { codeOf } from '#base/errors';
+import { STATUS_CODES } from '#base/node-http';
 import type { AddressClass } from './address-guard.ts';
 import { type AnswerWait, answerTo, sendBody } from './answer-wait.ts';
 import {

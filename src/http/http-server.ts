@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import { createServer } from '#base/node-http';
 import { detachSocket } from './detach-socket.ts';
 import { readJsonBody } from './json-body.ts';
 import { parseTarget, type Target } from './raw-query.ts';

@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { STATUS_CODES } from '#base/node-http';
 import { closeGently } from './close-gently.ts';
 import type { BytesReply, Reply, ReplyHeaders, StreamReply, TakeoverReply, WebSocketReply } from './reply.ts';
 import { notWebSocket, type ReplySink } from './response-sink.ts';

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { createServer } from '#base/node-http';
 
 /** What a plugin answers: an object is sent as JSON with status 200. */
 export type FakeAnswer =

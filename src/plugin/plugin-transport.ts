@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { codeOf } from '#base/errors';
+import { request } from '#base/node-http';
 import type { PluginAddress, PluginTls } from './plugin-address.ts';
 
 export interface PluginAnswer {
