@@ -26,6 +26,8 @@ export class NftError extends Error {
 const NFT_LIBRARY = 'libnftables.so.1';
 const NFT_PROGRAM_PATH = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin';
 const TIMEOUT_MS = 30_000;
+/** A context keeps what it has read of every table of the machine, a megabyte for each; a new one takes a millisecond. */
+const IDLE_MS = 2_000;
 const SIG_SETMASK = 2;
 /** `sigset_t` of glibc and musl */
 const SIGSET_BYTES = 128;
@@ -45,8 +47,15 @@ export function openNftables(): Nftables {
   return openNftLibrary() ?? openNftProgram();
 }
 
-/** @returns undefined where the library cannot be loaded. */
-export function openNftLibrary(): Nftables | undefined {
+/**
+ * @param idleMs the context is given back after this time without a call
+ * @returns undefined where the library cannot be loaded.
+ */
+export function openNftLibrary({
+  idleMs = IDLE_MS,
+}: {
+  readonly idleMs?: number;
+} = {}): Nftables | undefined {
   const library = load();
   if (!library) return undefined;
   const contextNew = library.func('void *nft_ctx_new(uint32_t flags)');
@@ -57,17 +66,33 @@ export function openNftLibrary(): Nftables | undefined {
   const error = library.func('const char *nft_ctx_get_error_buffer(void *ctx)');
   const run = library.func('int nft_run_cmd_from_buffer(void *ctx, const char *commands)');
   // koffi hands pointers out as opaque values; this one only goes back to the library.
-  let context: unknown = sealed(() => contextNew(0));
-  // Without the buffers the library would print to our own output.
-  bufferOutput(context);
-  bufferError(context);
+  let context: unknown;
+  let idle: NodeJS.Timeout | undefined;
+  let isClosed = false;
+  const take = (): unknown => {
+    idle ??= setTimeout(free, idleMs).unref();
+    idle.refresh();
+    if (context) return context;
+    context = sealed(() => contextNew(0));
+    // Without the buffers the library would print to our own output.
+    bufferOutput(context);
+    bufferError(context);
+    return context;
+  };
+  const free = (): void => {
+    const unused = context;
+    context = undefined;
+    // On a thread of the pool: the kernel takes 20 ms to close the socket.
+    if (unused) contextFree.async(unused, () => undefined);
+  };
   const execute = (commands: string): string => {
-    if (!context) throw new RangeError('nftables context is closed');
+    if (isClosed) throw new RangeError('nftables context is closed');
+    const taken = take();
     // The library waits with select(), which a signal ends early: it then calls a change failed that was made.
-    const status = withoutSignals(() => Number(run(context, commands)));
+    const status = withoutSignals(() => Number(run(taken, commands)));
     // Both are read, which empties them for the next run.
-    const said = String(output(context) ?? '');
-    const complaint = String(error(context) ?? '');
+    const said = String(output(taken) ?? '');
+    const complaint = String(error(taken) ?? '');
     if (status !== 0) throw new NftError(complaint || said || `status ${status}`);
     return said;
   };
@@ -75,8 +100,9 @@ export function openNftLibrary(): Nftables | undefined {
     run: commands => void execute(commands),
     list: execute,
     [Symbol.dispose]: () => {
-      if (context) contextFree(context);
-      context = undefined;
+      isClosed = true;
+      clearTimeout(idle);
+      free();
     },
   };
 }

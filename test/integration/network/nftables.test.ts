@@ -7,6 +7,7 @@ import { encodeElements } from '#network/firewall-sets';
 import { NETLINK_NETFILTER, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { changeElements } from '#sys/netlink/set-element-requests';
 import { NftError, openNftLibrary, openNftProgram } from '#sys/nftables';
+import { until } from '../../support/until.ts';
 import { becomeHost, NetworkFixture, port, whyNot } from './network-fixture.ts';
 import { ask } from './talk.ts';
 
@@ -14,7 +15,7 @@ const skip = whyNot() ?? false;
 if (!skip) becomeHost();
 
 for (const [name, open] of [
-  ['the library', openNftLibrary],
+  ['the library', () => openNftLibrary()],
   ['the program', openNftProgram],
 ] as const) {
   test(`nftables by ${name}: a transaction is made whole or not at all, and refusals say why`, {
@@ -32,6 +33,17 @@ for (const [name, open] of [
     nft.run('delete table inet t');
   });
 }
+
+test('the library gives its context back when it is not used, and makes another', { skip }, async () => {
+  const before = netlinkSockets();
+  using nft = openNftLibrary({ idleMs: 1 });
+  assert.ok(nft);
+  for (let time = 0; time < 2; time += 1) {
+    nft.run('add table inet t; delete table inet t');
+    assert.equal(netlinkSockets(), before + 1);
+    await until('the context is gone', () => netlinkSockets() === before);
+  }
+});
 
 test('members of sets that the kernel is given directly are those that nft makes', { skip }, () => {
   using nft = openNftLibrary();
@@ -121,4 +133,9 @@ function inherited(): string[] {
       return false; // closed meanwhile
     }
   });
+}
+
+/** How many of this name space are open: nobody else is in it. */
+function netlinkSockets(): number {
+  return readFileSync('/proc/thread-self/net/netlink', 'utf8').split('\n').length;
 }
