@@ -8,52 +8,71 @@ const MB = 1024 * 1024;
 interface Step {
   readonly rss: number;
   readonly cpuMs: number;
+  /** what a trim leaves until there was a collection; default nothing */
+  readonly dead?: number;
 }
 
-/** Looks once for each pair of memory and processor time. @returns at which looks memory was given back */
-async function looks(steps: readonly Step[], started: number[] = []): Promise<number[]> {
+/** Looks once for each step; a trim leaves 100 MB, and what is dead. @returns what was done at which look */
+async function looks(steps: readonly Step[]): Promise<string[]> {
   let at = -1;
-  const released: number[] = [];
+  let isCollected = false;
+  let left: number | undefined;
+  const done: string[] = [];
   using keeper = new MemoryKeeper(silentLogger, {
-    rss: () => (released.at(-1) === at ? 100 : (steps[at]?.rss ?? 0)) * MB,
+    rss: () => (left ?? steps[at]?.rss ?? 0) * MB,
     cpuMicros: () => (steps[at]?.cpuMs ?? 0) * 1000,
-    releaseStart: async () => void started.push(at),
-    release: async () => void released.push(at),
+    collect: () => {
+      done.push(`collect at ${at}`);
+      isCollected = true;
+    },
+    trim: async () => {
+      done.push(`trim at ${at}`);
+      left = 100 + (isCollected ? 0 : (steps[at]?.dead ?? 0));
+    },
   });
-  for (at = 0; at < steps.length; at += 1) await keeper.look();
-  return released;
+  for (at = 0; at < steps.length; at += 1) {
+    left = undefined;
+    isCollected = false;
+    await keeper.look();
+  }
+  return done;
 }
 
-test('memory is given back once large work is over, and not again', async () => {
-  const steps = [
-    { rss: 100, cpuMs: 0 },
-    { rss: 100, cpuMs: 10 },
-    { rss: 300, cpuMs: 4000 },
-    { rss: 400, cpuMs: 8000 },
-    { rss: 400, cpuMs: 8010 },
-    { rss: 101, cpuMs: 8020 },
-  ];
-  assert.deepEqual(await looks(steps), [4]);
-});
-
-test('little memory is not worth it, and the least there was is what counts', async () => {
-  const small = [
-    { rss: 100, cpuMs: 0 },
-    { rss: 120, cpuMs: 10 },
-    { rss: 123, cpuMs: 20 },
-  ];
-  assert.deepEqual(await looks(small), []);
-  assert.deepEqual(await looks([...small, { rss: 125, cpuMs: 30 }]), [3]);
-});
+/** The first idle look gives back what the start needed. */
+const START: Step = { rss: 150, cpuMs: 0, dead: 20 };
 
 test('what the start needed is given back once, as soon as nothing goes on', async () => {
-  const started: number[] = [];
   const steps = [
-    { rss: 100, cpuMs: 400 },
-    { rss: 100, cpuMs: 800 },
-    { rss: 100, cpuMs: 810 },
+    { rss: 150, cpuMs: 400 },
+    { rss: 150, cpuMs: 800 },
+    { rss: 150, cpuMs: 810 },
     { rss: 100, cpuMs: 820 },
   ];
-  assert.deepEqual(await looks(steps, started), []);
-  assert.deepEqual(started, [2]);
+  assert.deepEqual(await looks(steps), ['trim at 2']);
+});
+
+test('what large work leaves is collected once that is over, and not again', async () => {
+  const steps = [
+    START,
+    { rss: 300, dead: 200, cpuMs: 4000 },
+    { rss: 400, dead: 200, cpuMs: 8000 },
+    { rss: 400, dead: 200, cpuMs: 8010 },
+    { rss: 101, cpuMs: 8020 },
+  ];
+  assert.deepEqual(await looks(steps), ['trim at 0', 'trim at 3', 'collect at 3', 'trim at 3']);
+});
+
+test('while a little goes on only much memory is worth holding it up', async () => {
+  const steps = [START, { rss: 170, dead: 40, cpuMs: 100 }, { rss: 190, dead: 80, cpuMs: 200 }];
+  assert.deepEqual(await looks(steps), ['trim at 0', 'trim at 2', 'collect at 2', 'trim at 2']);
+});
+
+test('what little work leaves is given back without a collection', async () => {
+  const steps = [
+    START,
+    { rss: 123, cpuMs: 10 },
+    { rss: 125, dead: 5, cpuMs: 20 },
+    { rss: 145, dead: 15, cpuMs: 30 },
+  ];
+  assert.deepEqual(await looks(steps), ['trim at 0', 'trim at 2', 'trim at 3']);
 });

@@ -1,32 +1,41 @@
+import { flushCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Logger } from '#base/logger';
 import { trimMemory } from '#sys/trim-memory';
 
 const INTERVAL_MS = 5_000;
-/** More than this above what was left the last time is worth it. */
-const WORTH_BYTES = 24 * 1024 * 1024;
-/** Less processor time than this in an interval: nothing goes on. */
-const IDLE_CPU_MICROS = 250_000;
+const MB = 1024 * 1024;
+/** More than this above what was left the last time is worth going through what is not in use. */
+const WORTH_TRIMMING_BYTES = 4 * MB;
+/** More than this above what was left by the last collection is worth another, which holds everything up for 20 to 40 ms; */
+const WORTH_COLLECTING_BYTES = 16 * MB;
+/** and so much also while a little goes on. */
+const MUCH_BYTES = 64 * MB;
+/** Less processor time than this in an interval: nothing goes on, or a little. */
+const IDLE_CPU_MICROS = 50_000;
+const QUIET_CPU_MICROS = 250_000;
 
 export interface MemoryFacts {
   readonly rss: () => number;
   /** processor time of this process since it began, in microseconds */
   readonly cpuMicros: () => number;
-  /** gives back what only the start needed */
-  readonly releaseStart: () => Promise<void>;
-  /** gives back what can be given back */
-  readonly release: () => Promise<void>;
+  /** gives back what is not in use, without holding up anything */
+  readonly trim: () => Promise<void>;
+  /** finds out what is not in use any more */
+  readonly collect: () => void;
 }
 
 /**
- * Gives memory back after the start, and after large work. A pull, a load or a build leaves hundreds of megabytes of dead buffers, which V8 collects
+ * Gives memory back after the start, and after work. A pull, a load or a build leaves hundreds of megabytes of dead buffers, which V8 collects
  * when it needs room, so: never in an engine that has nothing to do. Only when nothing goes on: all of this holds up what does.
  */
 export class MemoryKeeper implements Disposable {
   readonly #facts: MemoryFacts;
   readonly #timer: NodeJS.Timeout;
-  #kept = Number.POSITIVE_INFINITY;
+  /** what is left after a trim, and after a collection or the start */
+  #trimmed = Number.POSITIVE_INFINITY;
+  #collected = Number.POSITIVE_INFINITY;
   #lastCpu: number;
   #isStartOver = false;
 
@@ -41,14 +50,24 @@ export class MemoryKeeper implements Disposable {
   /** Called at each interval. */
   async look(): Promise<void> {
     const cpu = this.#facts.cpuMicros();
-    const isIdle = cpu - this.#lastCpu < IDLE_CPU_MICROS;
+    const spent = cpu - this.#lastCpu;
     this.#lastCpu = cpu;
     const rss = this.#facts.rss();
-    this.#kept = Math.min(this.#kept, rss);
-    if (!isIdle || (this.#isStartOver && rss - this.#kept < WORTH_BYTES)) return;
-    await (this.#isStartOver ? this.#facts.release() : this.#facts.releaseStart());
+    this.#trimmed = Math.min(this.#trimmed, rss);
+    this.#collected = Math.min(this.#collected, rss);
+    const isMuch = rss - this.#collected >= MUCH_BYTES;
+    if (spent >= (isMuch || !this.#isStartOver ? QUIET_CPU_MICROS : IDLE_CPU_MICROS)) return;
+    if (this.#isStartOver && rss - this.#trimmed < WORTH_TRIMMING_BYTES) return;
+    await this.#facts.trim();
+    if (!this.#isStartOver) {
+      this.#collected = this.#facts.rss();
+    } else if (this.#facts.rss() - this.#collected >= WORTH_COLLECTING_BYTES) {
+      this.#facts.collect();
+      await this.#facts.trim();
+      this.#collected = this.#facts.rss();
+    }
     this.#isStartOver = true;
-    this.#kept = this.#facts.rss();
+    this.#trimmed = this.#facts.rss();
     this.#lastCpu = this.#facts.cpuMicros();
   }
 
@@ -63,12 +82,22 @@ const OWN_FACTS: MemoryFacts = {
     const { user, system } = process.cpuUsage();
     return user + system;
   },
-  releaseStart: trimMemory,
-  release: async () => {
-    collectGarbage();
+  trim: async () => {
+    if (!hasCompiled()) flushCompileCache();
     await trimMemory();
   },
+  collect: collectGarbage,
 };
+
+/**
+ * Compiled modules that were read are kept, 6 MB, until those that were not there have been written. Where there are such, that
+ * takes a second, and is left for the end of the process; then they are also more complete. Known by Node's compiler of
+ * TypeScript: it is only loaded when it is needed.
+ */
+function hasCompiled(): boolean {
+  const loaded: unknown = Reflect.get(process, 'moduleLoadList');
+  return !Array.isArray(loaded) || loaded.some(name => String(name).includes('/amaro/'));
+}
 
 let collect: (() => void) | undefined;
 
