@@ -19,15 +19,20 @@ const LARGE_FILE_BYTES = 200 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 const LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 const CONFIG = 'application/vnd.docker.container.image.v1+json';
-export const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
+const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 export const ARCHIVE_TAG = 'quai-bench-image:loaded';
 
+/** An image as a registry has it. */
+export interface RegistryImage {
+  readonly manifest: Buffer;
+  readonly mediaType: string;
+  readonly blobs: readonly { readonly digest: string; readonly file: string }[];
+}
+
 /** The image that is pulled, pushed, loaded and saved, as files. */
-export interface ImageFixture {
+export interface ImageFixture extends RegistryImage {
   /** for `docker load`, tagged {@link ARCHIVE_TAG} */
   readonly archive: string;
-  readonly manifest: Buffer;
-  readonly blobs: readonly { readonly digest: string; readonly file: string }[];
 }
 
 interface Index {
@@ -47,6 +52,7 @@ export async function imageFixture(): Promise<ImageFixture> {
   return {
     archive: join(folder, 'archive.tar'),
     manifest: readFileSync(join(folder, 'manifest.json')),
+    mediaType: MANIFEST,
     blobs: blobs.map(digest => ({ digest, file: join(folder, digest.replace(':', '-')) })),
   };
 }

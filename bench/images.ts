@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestRegistry } from '../test/support/registry.ts';
 import { allAnswer, readCommand } from './command-line.ts';
-import { ARCHIVE_TAG, type ImageFixture, imageFixture, MANIFEST } from './image-fixture.ts';
+import { ARCHIVE_TAG, type ImageFixture, imageFixture, type RegistryImage } from './image-fixture.ts';
 import { measureRow } from './measure.ts';
 import { ownMemoryOf } from './memory.ts';
 import type { RowResult } from './report.ts';
 import type { Row } from './rows.ts';
 import { docker, type Target } from './target.ts';
+import { windowImage } from './window-fixture.ts';
 
 const USAGE = `Usage: npm run bench:images -- --engine NAME=unix:///SOCKET [--engine …] [OPTIONS]
 
@@ -25,6 +26,7 @@ medians, p90, and how the first engine compares with each other one.
 `;
 
 const REPOSITORY = 'quai/bench';
+const WINDOWS = 'quai/windows';
 const SAMPLE_MS = 50;
 
 const command = readCommand(USAGE, { rounds: 5, own: ['root'] });
@@ -32,8 +34,11 @@ if (command) {
   await allAnswer(command.targets);
   const image = await imageFixture();
   await using registry = await TestRegistry.start();
-  await upload(image, registry.host);
-  const rows = imageRows(image, `${registry.host}/${REPOSITORY}:1`, command.pairsOf('root'));
+  await upload(image, `http://${registry.host}/v2/${REPOSITORY}`);
+  const rows = [
+    ...imageRows(image, `${registry.host}/${REPOSITORY}:1`, command.pairsOf('root')),
+    windowRow(registry.host),
+  ];
   const results: RowResult[] = [];
   for (const row of rows.filter(command.wants)) {
     results.push(await measureRow(row, command.targets, command.rounds, { fewest: 1 }));
@@ -94,6 +99,27 @@ function imageRows(image: ImageFixture, tag: string, roots: ReadonlyMap<string, 
       tidy,
     },
   ];
+}
+
+/** Layers that want much of who decompresses them, each. */
+function windowRow(host: string): Row {
+  const tag = `${host}/${WINDOWS}:1`;
+  const folder = join(tmpdir(), `quai-bench-windows-${process.pid}`);
+  let made: Promise<void> | undefined;
+  const make = async (): Promise<void> => {
+    try {
+      await upload(windowImage(folder), `http://${host}/v2/${WINDOWS}`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  return {
+    ...timed('most memory of the engine, zstd with windows of 32 MiB'),
+    unit: 'MB',
+    prepare: () => (made ??= make()),
+    measure: on => mostMemory(on, () => docker(on, ['pull', tag])),
+    tidy: on => remove(on, tag),
+  };
 }
 
 function timed(name: string): Omit<Row, 'measure'> {
@@ -178,15 +204,14 @@ async function mostMemory(on: Target, work: () => Promise<unknown>): Promise<num
 }
 
 /** Puts the image into the registry without any engine's help. */
-async function upload({ blobs, manifest }: ImageFixture, host: string): Promise<void> {
-  const base = `http://${host}/v2/${REPOSITORY}`;
+async function upload({ blobs, manifest, mediaType }: RegistryImage, base: string): Promise<void> {
   for (const { digest, file } of blobs) {
     const begun = await must(fetch(`${base}/blobs/uploads/`, { method: 'POST' }));
     const target = new URL(begun.headers.get('location') ?? '', base);
     target.searchParams.set('digest', digest);
     await must(fetch(target, { method: 'PUT', body: readFileSync(file) }));
   }
-  const headers = { 'Content-Type': MANIFEST };
+  const headers = { 'Content-Type': mediaType };
   await must(fetch(`${base}/manifests/1`, { method: 'PUT', headers, body: new Uint8Array(manifest) }));
 }
 

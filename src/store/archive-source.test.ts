@@ -8,6 +8,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Digest } from '#base/ids';
 import { type ArchiveInput, ArchiveSource } from './archive-source.ts';
 import { GrowingFile } from './growing-file.ts';
+import { LargeWindow } from './large-window.ts';
 
 describe('ArchiveSource', () => {
   const base = mkdtempSync(join(tmpdir(), 'quai-archive-'));
@@ -68,6 +69,28 @@ describe('ArchiveSource', () => {
       assert.equal(facts.diffId, sha256(large));
       assert.equal(facts.blobDigest, sha256(whole));
     }
+  });
+
+  test('waits for its turn with what wants much memory, once all of it is there, and frees the place', async () => {
+    // 16 MiB, by RFC 8878: one block of a byte, many times
+    const bytes = Buffer.from('28b52ffd0070' + '43060078', 'hex');
+    const growing = new GrowingFile(file('window', bytes));
+    const place = new LargeWindow();
+    const go = (): boolean => false;
+    const reading = read({ path: growing.path, growth: growing.shared, largeWindow: place.shared });
+    growing.advance(bytes.length - 1);
+    await new Promise(resolve => setImmediate(resolve));
+    const other = await place.take(999, go); // whoever waits for the rest does not hold it
+    growing.advance(bytes.length);
+    growing.complete();
+    const isEarly = await Promise.race([
+      reading.then(() => true),
+      new Promise(resolve => setTimeout(resolve, 20, false)),
+    ]);
+    assert.equal(isEarly, false);
+    other[Symbol.dispose]();
+    assert.equal((await reading).bytes.toString(), 'x'.repeat(200));
+    using _free = await place.take(999, go);
   });
 
   test('does not hash what was verified, and takes the word of the caller', async () => {

@@ -1,11 +1,14 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Transform } from 'node:stream';
+import { threadId } from 'node:worker_threads';
 import { codeOf, EngineError, messageOf } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { ZstdFrameScanner } from '#spec/zstd/frame-scanner';
 import { BufferTurnover } from '#sys/garbage';
 import { type Compression, createDecompressor, detectCompression, MAGIC_BYTES } from './compression.ts';
 import { GrowthReader } from './growing-file.ts';
+import { LargeWindow } from './large-window.ts';
 
 /** An archive for a thread to read: a tar, plain or compressed with gzip or zstd. */
 export interface ArchiveInput {
@@ -16,6 +19,8 @@ export interface ArchiveInput {
   readonly expected?: { readonly digest?: Digest; readonly sizeBytes?: number };
   /** The caller has checked the bytes against the digest: they are not hashed again. */
   readonly isVerified?: boolean;
+  /** `shared` of the {@link LargeWindow} of all threads; absent: nobody else decompresses */
+  readonly largeWindow?: SharedArrayBuffer;
 }
 
 /** What was in it. */
@@ -32,6 +37,8 @@ export interface ArchiveFacts {
 /** of all archives that this thread reads */
 const turnover = new BufferTurnover();
 const READ_BYTES = 256 * 1024;
+/** What zstd's own levels want but for the highest. Several archives at a time may have as much. */
+const SMALL_WINDOW_BYTES = 8 * 1024 * 1024;
 /** More than deflate can (1032:1). What zstd can do beyond that is refused where it becomes large. */
 const MAX_RATIO = 1100;
 const ALWAYS_ALLOWED_BYTES = 4 * 1024 ** 3;
@@ -48,6 +55,7 @@ export class ArchiveSource implements AsyncDisposable {
   readonly #blobHash: Hash | undefined;
   readonly #closed = new AbortController();
   #pumping: Promise<void> | undefined;
+  #largeWindow: Disposable | undefined;
   #compression: Compression | undefined;
   #blobBytes = 0;
   #tarBytes = 0;
@@ -109,6 +117,7 @@ export class ArchiveSource implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort();
     await this.#pumping;
+    this.#largeWindow?.[Symbol.dispose]();
     closeSync(this.#fd);
   }
 
@@ -153,7 +162,8 @@ export class ArchiveSource implements AsyncDisposable {
   async *#inflated(compression: Exclude<Compression, 'none'>): AsyncGenerator<Buffer> {
     const decompressor = createDecompressor(compression);
     this.#closed.signal.addEventListener('abort', () => decompressor.destroy());
-    this.#pumping = this.#feed(decompressor).catch((error: unknown) => {
+    const frames = compression === 'zstd' ? new ZstdFrameScanner() : undefined;
+    this.#pumping = this.#feed(decompressor, frames).catch((error: unknown) => {
       decompressor.destroy(error instanceof Error ? error : new Error(String(error)));
     });
     try {
@@ -169,19 +179,28 @@ export class ArchiveSource implements AsyncDisposable {
   }
 
   /** Two pieces are on their way at a time: a buffer is filled again when the decompressor has done with it. */
-  async #feed(decompressor: Transform): Promise<void> {
+  async #feed(decompressor: Transform, frames: ZstdFrameScanner | undefined): Promise<void> {
     const over = Promise.withResolvers<void>();
     decompressor.once('end', over.resolve).once('close', over.resolve);
     let before: Promise<void> = Promise.resolve();
     for await (const bytes of this.#raw(freshBuffer(), freshBuffer())) {
       if (decompressor.readableEnded) continue;
       if (decompressor.destroyed) return;
+      if ((frames?.scan(bytes) ?? 0) > SMALL_WINDOW_BYTES) await this.#takeLargeWindow();
       const taken = Promise.withResolvers<void>();
       decompressor.write(bytes, () => taken.resolve()); // what went wrong comes out of the iteration
       await Promise.race([before, over.promise]); // after a failure nobody calls back
       before = taken.promise;
     }
     decompressor.end();
+  }
+
+  /** Whoever has it waits for nothing but itself: what still comes is awaited before. */
+  async #takeLargeWindow(): Promise<void> {
+    const { largeWindow } = this.#input;
+    if (this.#largeWindow || !largeWindow) return;
+    await this.#growth?.whole(this.#shouldStop);
+    this.#largeWindow = await new LargeWindow(largeWindow).take(threadId + 1, this.#shouldStop);
   }
 
   #checkBomb(): void {

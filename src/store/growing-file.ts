@@ -83,6 +83,11 @@ export class GrowthReader {
     this.#bytes = new BigInt64Array(shared, BYTES_OFFSET, 1);
   }
 
+  /** Waits until everything is there. @throws {EngineError} as {@link more}. */
+  async whole(shouldStop: () => boolean): Promise<void> {
+    await this.more(Number.POSITIVE_INFINITY, shouldStop);
+  }
+
   /**
    * Waits until more than `knownBytes` are there, or the file is complete.
    *

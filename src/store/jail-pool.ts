@@ -23,6 +23,7 @@ import {
 } from './jail-jobs.ts';
 import type { JailThread } from './jail-thread.ts';
 import { JailThreads } from './jail-threads.ts';
+import { LargeWindow } from './large-window.ts';
 import { SharedThreads, type Work } from './shared-threads.ts';
 
 export interface JailPoolOptions {
@@ -51,13 +52,14 @@ export class JailPool implements AsyncDisposable {
   readonly #streamSlots: Semaphore;
   readonly #threads: JailThreads;
   readonly #shared: SharedThreads;
+  readonly #largeWindow = new LargeWindow();
   readonly #running = new Set<SharedArrayBuffer>();
 
   constructor({ size, idleMs = DEFAULT_IDLE_MS }: JailPoolOptions = {}) {
     const threads = size ?? Math.min(availableParallelism(), MAX_THREADS);
     this.#slots = new Semaphore(threads);
     this.#streamSlots = new Semaphore(size ?? MAX_THREADS);
-    this.#threads = new JailThreads(idleMs);
+    this.#threads = new JailThreads(idleMs, threadId => this.#largeWindow.release(threadId + 1));
     this.#shared = new SharedThreads({
       threads: this.#threads,
       slots: this.#streamSlots,
@@ -265,6 +267,11 @@ export class JailPool implements AsyncDisposable {
     return stream;
   }
 
+  #completed<I extends JailJobs[JailJobName]['input']>(input: I): I {
+    if (!('archive' in input)) return input;
+    return { ...input, archive: { ...input.archive, largeWindow: this.#largeWindow.shared } };
+  }
+
   async #ask<N extends JailJobName>(
     thread: JailThread,
     job: N,
@@ -278,7 +285,7 @@ export class JailPool implements AsyncDisposable {
     this.#running.add(stop);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const result = await thread.ask({ job, input, stop });
+      const result = await thread.ask({ job, input: this.#completed(input), stop });
       if ('failure' in result) throw signal?.aborted ? abortError(signal) : errorOf(job, result.failure);
       // The worker's handler of that name returns this.
       return result.output as JailJobs[N]['output'];

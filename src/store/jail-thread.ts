@@ -18,18 +18,19 @@ export class JailThread {
   #end: Error | undefined;
 
   /** @param onEnd it ended, by itself or not, and is of no use any more */
-  constructor(onEnd: () => void) {
+  constructor(onEnd: (threadId: number) => void) {
     this.#worker = startThread(ENTRY, {
       name: 'quai-jail',
       trackUnmanagedFds: false,
       stdin: false,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB, maxYoungGenerationSizeMb: 6 },
     });
+    const { threadId } = this.#worker;
     const end = (error: Error): void => {
       this.#end ??= error;
       for (const { reject } of this.#asked.values()) reject(this.#end);
       this.#asked.clear();
-      onEnd();
+      onEnd(threadId);
       this.#ended.resolve();
     };
     this.#worker.on('message', (reply: JailReply) => this.#answer(reply));

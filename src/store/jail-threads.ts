@@ -4,12 +4,15 @@ import { JailThread } from './jail-thread.ts';
 /** Threads of one pool. Those without work wait a while for more, and end. */
 export class JailThreads implements AsyncDisposable {
   readonly #idleMs: number;
+  readonly #onEnd: (threadId: number) => void;
   readonly #idle: { readonly thread: JailThread; readonly timer: NodeJS.Timeout }[] = [];
   readonly #all = new Set<JailThread>();
   #isClosed = false;
 
-  constructor(idleMs: number) {
+  /** @param onEnd a thread has ended, by itself or not */
+  constructor(idleMs: number, onEnd: (threadId: number) => void = () => undefined) {
     this.#idleMs = idleMs;
+    this.#onEnd = onEnd;
   }
 
   /** @throws {EngineError} `unavailable` once this is disposed. */
@@ -26,7 +29,10 @@ export class JailThreads implements AsyncDisposable {
       warm.thread.ref();
       return warm.thread;
     }
-    const thread = new JailThread(() => this.#forget(thread));
+    const thread = new JailThread(threadId => {
+      this.#forget(thread);
+      this.#onEnd(threadId);
+    });
     this.#all.add(thread);
     return thread;
   }
