@@ -18,7 +18,7 @@ import {
 import { goBody } from '#spec/docker/fold-keys';
 import { queryFlag, queryText } from '#spec/docker/query';
 import { NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest } from '#spec/docker/requests';
-import { type NamedEndpoint, networkToWire, statusToWire } from './network-wire.ts';
+import { type NamedEndpoint, networkRow, networkToWire, statusToWire } from './network-wire.ts';
 import { untilFilter } from './until-filter.ts';
 
 export type NetworkApi = Pick<
@@ -44,11 +44,11 @@ export function networkRoutes(deps: NetworkRouteDeps): Route[] {
       '/networks',
       { query: v.object({ filters: queryFilters(LIST_FILTERS) }) },
       ({ query, version }) =>
-        reply.json(
+        reply.jsonList(
           networks
             .list()
             .filter(network => isListed(networks, network, query.filters))
-            .map(network => networkToWire(network, [], version)),
+            .map(network => networkRow(network, version)),
         ),
     ),
     route(

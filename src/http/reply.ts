@@ -48,6 +48,13 @@ export const reply = {
     headers: JSON_HEADERS,
     body: `${JSON.stringify(body)}\n`,
   }),
+  /** A list whose elements are JSON already. */
+  jsonList: (elements: readonly string[]): BytesReply => ({
+    type: 'bytes',
+    status: 200,
+    headers: JSON_HEADERS,
+    body: `[${elements.join(',')}]\n`,
+  }),
   created: (body: unknown): BytesReply => reply.json(body, 201),
   empty: (status = 200): BytesReply => ({ type: 'bytes', status, headers: {}, body: '' }),
   noContent: (): BytesReply => reply.empty(204),

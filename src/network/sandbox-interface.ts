@@ -5,18 +5,19 @@ import type { NetlinkRequest } from '#sys/netlink/netlink-message';
 import { NETLINK_ROUTE, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { findLink } from '#sys/netlink/netlink-tables';
 import { inNetns } from '#sys/netns';
-import { writeSysctl } from '#sys/sysctl';
+import { openSysctlView, type SysctlView, writeSysctl } from '#sys/sysctl';
 import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { ipBytes, lastOf, parseIp, subnetAround } from './ip-address.ts';
 
 /** Everything a container's side of an endpoint needs, in one message. @param netns path or descriptor of its sandbox */
 export function configureInterface(netns: string | number, endpoint: EndpointRecord): void {
+  using sysctls = endpoint.ipv6 && openSysctlView();
   inNetns(netns, () => {
     using socket = new NetlinkSocket(NETLINK_ROUTE);
     const link = findLink(socket, endpoint.interfaceName);
     if (!link) throw new EngineError('internal', `interface ${endpoint.interfaceName} vanished`);
-    if (endpoint.ipv6) setIpv6(endpoint.interfaceName, true);
+    if (sysctls) setIpv6(endpoint.interfaceName, true, sysctls);
     socket.run(
       setLink(link.index, { isUp: true }),
       ...[endpoint.ipv4, endpoint.ipv6].flatMap(address => {
@@ -57,10 +58,10 @@ export function setDefaultRoute(endpoint: EndpointRecord, netns: string): void {
  * Nobody on a bridge tells the others where to route (CVE-2020-13401), and without IPv6 on the network there is none on
  * its interfaces. Addresses are ours to give, so none waits a second for duplicates to answer.
  */
-export function setIpv6(link: string, isOn: boolean): void {
-  writeSysctl(`net/ipv6/conf/${link}/accept_ra`, 0);
-  writeSysctl(`net/ipv6/conf/${link}/accept_dad`, 0);
-  writeSysctl(`net/ipv6/conf/${link}/disable_ipv6`, isOn ? 0 : 1);
+export function setIpv6(link: string, isOn: boolean, sysctls: SysctlView): void {
+  writeSysctl(`net/ipv6/conf/${link}/accept_ra`, 0, sysctls);
+  writeSysctl(`net/ipv6/conf/${link}/accept_dad`, 0, sysctls);
+  writeSysctl(`net/ipv6/conf/${link}/disable_ipv6`, isOn ? 0 : 1, sysctls);
 }
 
 function defaultRoutes(endpoint: EndpointRecord, linkIndex: number): NetlinkRequest[] {

@@ -5,7 +5,7 @@ import { setLink } from '#sys/netlink/link-requests';
 import { NETLINK_ROUTE, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { createNetns, makeNetnsFolder, removeNetns } from '#sys/netns';
 import { isErrno } from '#sys/sys-error';
-import { writeSysctl } from '#sys/sysctl';
+import { openSysctlView, type SysctlView, writeSysctl } from '#sys/sysctl';
 
 /** statfs(2): the file system that name spaces live on. */
 const NSFS_MAGIC = 0x6e736673;
@@ -28,13 +28,15 @@ export class Sandboxes {
     const path = this.path(containerId);
     if (!this.#hasFolder) makeNetnsFolder(this.#folder);
     this.#hasFolder = true;
+    using sysctls = openSysctlView();
+    const prepare = (): void => prepareInside(sysctls);
     try {
-      createNetns(path, prepareInside);
+      createNetns(path, prepare);
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
       if (this.exists(containerId)) return path;
       removeNetns(path); // a crash left the file without a name space
-      createNetns(path, prepareInside);
+      createNetns(path, prepare);
     }
     return path;
   }
@@ -63,11 +65,11 @@ export class Sandboxes {
 }
 
 /** Interfaces that come later start without IPv6; endpoints that have it switch it on (CVE-2020-13401). */
-function prepareInside(): void {
+function prepareInside(sysctls: SysctlView): void {
   using socket = new NetlinkSocket(NETLINK_ROUTE);
   socket.run(setLink('lo', { isUp: true }));
-  writeSysctl('net/ipv6/conf/default/disable_ipv6', 1);
-  writeSysctl('net/ipv6/conf/default/accept_ra', 0);
+  writeSysctl('net/ipv6/conf/default/disable_ipv6', 1, sysctls);
+  writeSysctl('net/ipv6/conf/default/accept_ra', 0, sysctls);
 }
 
 function listFolder(folder: string): string[] {

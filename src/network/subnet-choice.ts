@@ -68,6 +68,15 @@ function firstFree(base: Subnet, size: number, taken: readonly Interval[]): bigi
 function intervalsOf(family: 4 | 6, subnets: readonly Subnet[]): Interval[] {
   return subnets
     .filter(subnet => subnet.family === family)
-    .map(subnet => ({ first: subnet.value, last: lastOf(subnet).value }))
+    .map(intervalOf)
     .toSorted((a, b) => (a.first < b.first ? -1 : Number(a.first > b.first)));
+}
+
+/** Kept, as the same subnets are passed over at each choice. */
+const intervals = new WeakMap<Subnet, Interval>();
+
+function intervalOf(subnet: Subnet): Interval {
+  const interval = intervals.get(subnet) ?? { first: subnet.value, last: lastOf(subnet).value };
+  intervals.set(subnet, interval);
+  return interval;
 }

@@ -7,7 +7,7 @@ import type { NetlinkRequest } from '#sys/netlink/netlink-message';
 import { NETLINK_ROUTE, NetlinkSocket } from '#sys/netlink/netlink-socket';
 import { dumpAddresses, dumpLinks, findLink, type Link } from '#sys/netlink/netlink-tables';
 import { isErrno } from '#sys/sys-error';
-import { ensureSysctl, readSysctl, writeSysctl } from '#sys/sysctl';
+import { ensureSysctl, openSysctlView, readSysctl, writeSysctl } from '#sys/sysctl';
 import type { EndpointRecord } from '../endpoint-table.ts';
 import type { FirewallEndpoint, FirewallNetwork } from '../firewall-rules.ts';
 import { deleteLinks } from '../host-links.ts';
@@ -41,6 +41,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   readonly #logger: Logger;
   readonly #onLink: BridgeDriverDeps['onLink'];
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE);
+  readonly #sysctls = openSysctlView();
   /** network → interface index of its bridge, as last seen */
   readonly #indexes = new Map<string, number>();
   readonly #loopbackAllowed = new Set<string>();
@@ -136,7 +137,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
       throw new EngineError('conflict', `interface ${name} exists and is not a bridge`);
     }
     this.#loopbackAllowed.delete(network.id);
-    setIpv6(name, network.hasIpv6);
+    setIpv6(name, network.hasIpv6, this.#sysctls);
     const alias = isNew ? { alias: this.#names.linkAlias(network.id) } : {};
     const wanted = gatewayAddresses(network, link.index);
     this.#socket.run(
@@ -153,7 +154,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   /** Lets the host reach ports published on 127.0.0.1; the firewall keeps everybody else from using it. */
   allowLoopback(network: NetworkRecord): void {
     if (this.#loopbackAllowed.has(network.id)) return;
-    ensureSysctl(`net/ipv4/conf/${bridgeNameOf(network, this.#names)}/route_localnet`, 1);
+    ensureSysctl(`net/ipv4/conf/${bridgeNameOf(network, this.#names)}/route_localnet`, 1, this.#sysctls);
     this.#loopbackAllowed.add(network.id);
   }
 
@@ -199,6 +200,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#sysctls[Symbol.dispose]();
     this.#socket[Symbol.dispose]();
   }
 
@@ -247,17 +249,17 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   }
 
   #ensureForwarding(network: NetworkRecord): void {
-    if (network.hasIpv4 && ensureSysctl('net/ipv4/ip_forward', 1)) {
+    if (network.hasIpv4 && ensureSysctl('net/ipv4/ip_forward', 1, this.#sysctls)) {
       this.#logger.info('enabled IPv4 forwarding on this host: containers need it (net.ipv4.ip_forward=1)');
     }
     // Asked first, because with many links the rest takes long.
-    if (!network.hasIpv6 || readSysctl('net/ipv6/conf/all/forwarding') === '1') return;
+    if (!network.hasIpv6 || readSysctl('net/ipv6/conf/all/forwarding', this.#sysctls) === '1') return;
     // A forwarding host stops listening to router advertisements unless told to go on; the host keeps its address.
     for (const link of dumpLinks(this.#socket)) {
       const name = `net/ipv6/conf/${link.name}/accept_ra`;
-      if (readSysctl(name) === '1') writeSysctl(name, 2);
+      if (readSysctl(name, this.#sysctls) === '1') writeSysctl(name, 2, this.#sysctls);
     }
-    if (ensureSysctl('net/ipv6/conf/all/forwarding', 1)) {
+    if (ensureSysctl('net/ipv6/conf/all/forwarding', 1, this.#sysctls)) {
       this.#logger.info('enabled IPv6 forwarding on this host (net.ipv6.conf.all.forwarding=1)');
     }
   }

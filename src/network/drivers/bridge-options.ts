@@ -35,8 +35,17 @@ const PREFIX = 'com.docker.network.';
 const DEFAULT_MTU = 1500;
 const TRUSTED_MAX = 64;
 
+/** Parsed once per network: whatever is asked of all networks would parse a thousand of them. */
+const known = new WeakMap<Readonly<Record<string, string>>, BridgeOptions>();
+
 /** Unknown options are kept and ignored, as Docker does. @throws `invalid` for a value that cannot be. */
 export function parseBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
+  const parsed = known.get(options) ?? parse(options);
+  known.set(options, parsed);
+  return parsed;
+}
+
+function parse(options: Readonly<Record<string, string>>): BridgeOptions {
   const bridgeName = options[`${PREFIX}bridge.name`];
   const defaultHostIp = options[`${PREFIX}bridge.host_binding_ipv4`];
   if (bridgeName !== undefined && !isLinkName(bridgeName)) throw invalid('bridge.name', bridgeName);
