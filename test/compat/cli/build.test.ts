@@ -198,8 +198,8 @@ test('build: failures end with the code of the command, -q and --iidfile as with
   const quiet = { 'POST /build': { body: lines({ stream: `${ID}\n` }) } };
   assert.equal((await same(['build', '-q', plain], quiet)).stdout, `${ID}\n`);
   const file = join(folder, 'id');
-  for (const run of [context.engine.docker, context.engine.quai]) {
-    await run.call(context.engine, script, ['build', '--iidfile', file, plain]);
+  for (const program of ['docker', 'quai'] as const) {
+    await context.engine[program](script, ['build', '--iidfile', file, plain]);
     assert.equal(readFileSync(file, 'utf8'), ID);
   }
   await same(['build', '--iidfile', file, plain], { 'POST /build': { body: lines({ stream: 'x' }) } });
