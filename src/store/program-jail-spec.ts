@@ -7,8 +7,17 @@ export interface JailedProgram {
   readonly args: readonly string[];
   /** inside → on the host: an absolute path of a file or a directory, without what is mounted below it */
   readonly readable: ReadonlyMap<string, string>;
-  /** inside → on the host: a file that is there */
+  /** inside → on the host: a file or a directory that is there */
   readonly writable: ReadonlyMap<string, string>;
+  /** further programs, and directories of them, that it may start; absolute paths on the host and in the jail, those that are there */
+  readonly programs?: readonly string[];
+  /** The host's network, and processes and files of its own, as many as it likes: for what fetches. Default false: none of these. */
+  readonly isOnline?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  /** default 0o077 */
+  readonly umask?: number;
+  /** where its standard output goes; default: with its standard error */
+  readonly stdout?: number;
   /** Writing more into a file fails (EFBIG), and so does asking for more memory; who computes longer is killed. */
   readonly limits: {
     readonly fileBytes: number;
@@ -26,6 +35,8 @@ const SCRATCH_BYTES = 64 * 1024 * 1024;
 const CAPABILITIES = ['CAP_DAC_READ_SEARCH'];
 const ALL_IDS = 2 ** 32 - 1;
 const CLONE_THREAD = 0x10000;
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET */
+const CLONE_NEW_ALL = 0x7e020000;
 const ENOSYS = 38;
 
 /**
@@ -47,48 +58,43 @@ const SYSCALLS = `
   .trim()
   .split(/\s+/);
 
+/** What a program needs besides that starts others, makes files, and talks to servers. */
+const ONLINE_SYSCALLS = `
+  fork vfork wait4 waitid kill getpgrp setpgid getpgid setsid pidfd_open
+  mkdir mkdirat rmdir rename renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat fchmodat2 creat truncate
+  chown fchown lchown fchownat utime utimes utimensat futimesat flock
+  socket socketpair connect bind getsockname getpeername setsockopt getsockopt shutdown
+  sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg select pselect6 eventfd eventfd2 ioctl
+  epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait timerfd_create timerfd_settime setitimer getitimer alarm mlock munlock
+  setrlimit fchdir sync_file_range msync mincore
+`
+  .trim()
+  .split(/\s+/);
+/** What an online program finds of the host, to look up names and to trust certificates. */
+const ONLINE_FILES = [
+  '/etc/resolv.conf',
+  '/etc/hosts',
+  '/etc/host.conf',
+  '/etc/nsswitch.conf',
+  '/etc/gai.conf',
+  '/etc/services',
+  '/etc/ssl',
+  '/etc/pki',
+  '/etc/ca-certificates',
+  '/usr/share/ca-certificates',
+];
+
 /** The jail of a program, for an OCI runtime. `hasUsers`: with a name space of users. */
-export function jailSpec(
-  { file, args, readable, writable, limits }: JailedProgram,
-  hasUsers: boolean,
-): OciSpec {
+export function jailSpec(program: JailedProgram, hasUsers: boolean): OciSpec {
+  const { isOnline = false } = program;
   const ids = [{ containerID: 0, hostID: 0, size: ALL_IDS }]; // the same numbers, without their power
-  const kinds = ['mount', 'pid', 'network', 'ipc', 'uts', ...(hasUsers ? ['user'] : [])];
+  const network = isOnline ? [] : ['network'];
+  const kinds = ['mount', 'pid', 'ipc', 'uts', ...network, ...(hasUsers ? ['user'] : [])];
   return {
     ociVersion: '1.0.2',
-    process: {
-      terminal: false,
-      user: { uid: 0, gid: 0, additionalGids: [], umask: 0o077 },
-      args: [file, ...args],
-      env: ['PATH=/usr/bin', 'LC_ALL=C', 'TMPDIR=/tmp'],
-      cwd: '/',
-      capabilities: {
-        bounding: CAPABILITIES,
-        effective: CAPABILITIES,
-        permitted: CAPABILITIES,
-        inheritable: [],
-        ambient: [],
-      },
-      rlimits: [
-        rlimit('RLIMIT_FSIZE', limits.fileBytes),
-        rlimit('RLIMIT_AS', limits.memoryBytes),
-        rlimit('RLIMIT_CPU', limits.cpuSeconds),
-        rlimit('RLIMIT_CORE', 0),
-        rlimit('RLIMIT_NOFILE', 1024),
-      ],
-      noNewPrivileges: true,
-    },
+    process: processOf(program),
     root: { path: 'rootfs', readonly: true },
-    mounts: [
-      scratch('/dev', ['size=65536']), // the runtime makes the harmless ones there, by itself
-      scratch('/tmp', ['nodev', `size=${SCRATCH_BYTES}`]),
-      ...LIBRARIES.filter(path => existsSync(path)).map(path => bind(path, path, READ_ONLY)),
-      bind(file, file, READ_ONLY),
-      ...[...readable].map(([inside, path]) => bind(inside, path, [...READ_ONLY, 'noexec'])),
-      ...[...writable].map(([inside, path]) =>
-        bind(inside, path, ['bind', 'rw', 'nosuid', 'nodev', 'noexec']),
-      ),
-    ],
+    mounts: mountsOf(program),
     annotations: {},
     linux: {
       namespaces: kinds.map(type => ({ type })),
@@ -97,7 +103,7 @@ export function jailSpec(
       cgroupsPath: '',
       resources: {},
       sysctl: {},
-      seccomp: seccomp(),
+      seccomp: seccomp(isOnline),
       maskedPaths: [],
       readonlyPaths: [],
       rootfsPropagation: 'private',
@@ -105,15 +111,55 @@ export function jailSpec(
   };
 }
 
+function processOf({ file, args, limits, env = {}, umask = 0o077 }: JailedProgram): OciSpec['process'] {
+  const environment = { PATH: '/usr/bin', LC_ALL: 'C', TMPDIR: '/tmp', ...env };
+  return {
+    terminal: false,
+    user: { uid: 0, gid: 0, additionalGids: [], umask },
+    args: [file, ...args],
+    env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    cwd: '/',
+    capabilities: {
+      bounding: CAPABILITIES,
+      effective: CAPABILITIES,
+      permitted: CAPABILITIES,
+      inheritable: [],
+      ambient: [],
+    },
+    rlimits: [
+      rlimit('RLIMIT_FSIZE', limits.fileBytes),
+      rlimit('RLIMIT_AS', limits.memoryBytes),
+      rlimit('RLIMIT_CPU', limits.cpuSeconds),
+      rlimit('RLIMIT_CORE', 0),
+      rlimit('RLIMIT_NOFILE', 1024),
+    ],
+    noNewPrivileges: true,
+  };
+}
+
+function mountsOf({ file, readable, writable, programs = [], isOnline = false }: JailedProgram): OciMount[] {
+  const started = [...LIBRARIES, ...programs].filter(path => existsSync(path));
+  const known = isOnline ? ONLINE_FILES.filter(path => existsSync(path)) : [];
+  const read = [...known.map(path => [path, path] as const), ...readable];
+  return [
+    scratch('/dev', ['size=65536']), // the runtime makes the harmless ones there, by itself
+    scratch('/tmp', ['nodev', `size=${SCRATCH_BYTES}`]),
+    ...[...started, file].map(path => bind(path, path, READ_ONLY)),
+    ...read.map(([inside, path]) => bind(inside, path, [...READ_ONLY, 'noexec'])),
+    ...[...writable].map(([inside, path]) => bind(inside, path, ['bind', 'rw', 'nosuid', 'nodev', 'noexec'])),
+  ];
+}
+
 /** What is not named is as if the kernel did not know it. `clone3` hides its flags from filters; libraries then take `clone`. */
-function seccomp(): unknown {
+function seccomp(isOnline: boolean): unknown {
   const isThread = { index: 0, value: CLONE_THREAD, valueTwo: CLONE_THREAD, op: 'SCMP_CMP_MASKED_EQ' };
+  const makesNoNamespace = { index: 0, value: CLONE_NEW_ALL, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' };
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: ENOSYS,
     syscalls: [
-      { names: SYSCALLS, action: 'SCMP_ACT_ALLOW' },
-      { names: ['clone'], action: 'SCMP_ACT_ALLOW', args: [isThread] },
+      { names: isOnline ? [...SYSCALLS, ...ONLINE_SYSCALLS] : SYSCALLS, action: 'SCMP_ACT_ALLOW' },
+      { names: ['clone'], action: 'SCMP_ACT_ALLOW', args: [isOnline ? makesNoNamespace : isThread] },
     ],
   };
 }

@@ -27,7 +27,7 @@ const LAST_WORDS_MS = 1000;
 
 /**
  * Runs host programs over untrusted data, each in a jail of its own that crun makes: name spaces (users, processes, mounts, network,
- * IPC), a root with the program, the host's libraries and what it is to read, all read-only, and one file to write; no capability but to
+ * IPC), a root with the program, the host's libraries and what it is to read, all read-only, and what it is to write; no capability but to
  * read what it sees, few system calls, bounded memory, file size, processor time and time. Works when nobody else wants to.
  *
  *   <folder>/<id>     the bundle: config.json, and rootfs with the places of mounts
@@ -77,7 +77,7 @@ export class ProgramJail {
   async #runBundle(
     id: string,
     bundle: string,
-    { file, timeoutMs }: JailedProgram,
+    { file, timeoutMs, stdout }: JailedProgram,
     signal: AbortSignal,
   ): Promise<JailedEnd> {
     const { reader, writer } = createPipe();
@@ -86,7 +86,10 @@ export class ProgramJail {
     const args = [this.#crun, ...this.#options, 'run', '--bundle', bundle, '--pid-file', pidFile, id];
     try {
       using pipe = writer;
-      const fds = new Map([1, 2].map(fd => [fd, pipe.number]));
+      const fds = new Map([
+        [1, stdout ?? pipe.number],
+        [2, pipe.number],
+      ]);
       const [first, rest] = existsSync(NICE) ? [NICE, ['-n', '19', ...args]] : [args[0] ?? '', args.slice(1)];
       const child = spawn({ file: first, args: rest, env: TOOL_ENVIRONMENT, fds, hasOwnSession: true });
       const said = tail(output);

@@ -52,6 +52,11 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
       existsSync('/etc/ssl/certs/ca-certificates.crt') || existsSync('/etc/pki/tls/certs/ca-bundle.crt'),
   },
   {
+    name: 'git',
+    why: 'fetches build contexts from repositories',
+    isThere: () => hasProgram('git'),
+  },
+  {
     name: 'debootstrap',
     why: 'makes the Debian image of the tests',
     isThere: () => hasProgram('debootstrap'),
