@@ -130,6 +130,7 @@ export class ImageCopy {
       {
         mountFrom,
         signal,
+        readsElsewhere: true,
         onProgress: sentBytes => onProgress({ digest, state: 'sending', sentBytes, size }),
       },
     );

@@ -79,6 +79,7 @@ export class RegistryClient implements Disposable {
   readonly #downloads: DownloadPool;
   readonly #uploads: KeyedSemaphore;
   readonly #referrerLocks = new KeyedMutex();
+  readonly #uploadLocks = new KeyedMutex();
   readonly #sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
 
   constructor(deps: RegistryClientDeps) {
@@ -226,6 +227,7 @@ export class RegistryClient implements Disposable {
       downloads: this.#downloads,
       uploads: this.#uploads,
       referrerLocks: this.#referrerLocks,
+      uploadLocks: this.#uploadLocks,
       backOff: this.#backOff,
       logger: this.#deps.logger,
     });

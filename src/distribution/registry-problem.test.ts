@@ -27,6 +27,16 @@ test('problemOf() words errors as Go’s client does, the first of several first
   });
 });
 
+test('problemOf() tells when to come again, unless that is at once', async () => {
+  const said = async (retryAfter: string): Promise<string> => {
+    const busy = answer(429, 'null');
+    return (await problemOf({ ...busy, headers: { 'retry-after': retryAfter } })).text;
+  };
+  assert.equal(await said('90'), 'toomanyrequests: Its Phrase (try again in 90 s)');
+  assert.equal(await said('120'), 'toomanyrequests: Its Phrase (try again in 2 min)');
+  for (const nothing of ['0', '00', 'soon']) assert.equal(await said(nothing), 'toomanyrequests: Its Phrase');
+});
+
 test('problemOf() believes the header of OAuth more than the body', async () => {
   const body = JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] });
   const problem = await problemOf(answer(401, body, 'Bearer realm="x",error="insufficient_scope"'));

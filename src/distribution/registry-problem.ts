@@ -38,8 +38,8 @@ export async function problemOf(response: HttpResponse): Promise<RegistryProblem
 /** What else a registry tells that has had enough: how much there is, and when to come again. */
 function limitsText({ headers }: HttpResponse): string {
   const limit = rateLimitOf(headers);
-  const seconds = /^\d{1,7}$/.exec(headers['retry-after'] ?? '')?.[0];
-  const again = seconds === undefined ? [] : [`try again in ${durationText(Number(seconds))}`];
+  const seconds = Number(/^\d{1,7}$/.exec(headers['retry-after'] ?? '')?.[0] ?? 0);
+  const again = seconds > 0 ? [`try again in ${durationText(seconds)}`] : []; // 0 is at once, which did not help
   const parts = [...(limit ? [rateLimitText(limit)] : []), ...again];
   return parts.length > 0 ? ` (${parts.join('; ')})` : '';
 }

@@ -14,6 +14,7 @@ import type { DownloadPool } from './download-pool.ts';
 import { badAnswer, blobRefused, refused, wrongDigest, wrongSize } from './errors.ts';
 import { BodyTooLargeError, type HttpResponse } from './http-message.ts';
 import { getManifest, headManifest, type ManifestRequest } from './manifest-request.ts';
+import { ManifestUpload, type NewManifest } from './manifest-upload.ts';
 import { provenBytes } from './proven-bytes.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { listReferrers } from './referrer-list.ts';
@@ -44,6 +45,8 @@ export interface RepositoryDeps {
   readonly reference: Reference;
   readonly downloads: DownloadPool;
   readonly uploads: KeyedSemaphore;
+  /** of blobs that are uploaded, by place and digest */
+  readonly uploadLocks: KeyedMutex;
   /** of lists of referrers that are changed by reading and writing them */
   readonly referrerLocks: KeyedMutex;
   readonly backOff: BackOff;
@@ -137,12 +140,17 @@ export class RegistryRepository implements Repository {
     open: (offset: number) => Readable,
     options: UploadOptions = {},
   ): Promise<UploadOutcome> {
-    const { signal } = options;
-    return await this.#deps.uploads.run(
-      this.#registry().source.host,
-      () => this.#upload().run(descriptor, open, options),
-      signal ? { signal } : {},
-    );
+    const { signal, readsElsewhere = false } = options;
+    const waiting = signal ? { signal } : {};
+    const { host, repository } = this.#registry().source;
+    // Who comes second finds that the blob is there, and the registry has not to write it twice at a time.
+    const lock = await this.#deps.uploadLocks.lock(`${host}/${repository}@${descriptor.digest}`, waiting);
+    try {
+      if (readsElsewhere) lock[Symbol.dispose](); // what it reads may stall: nobody waits for that
+      return await this.#deps.uploads.run(host, () => this.#upload().run(descriptor, open, options), waiting);
+    } finally {
+      lock[Symbol.dispose]();
+    }
   }
 
   async uploadStream(make: () => AsyncIterable<Buffer>, { signal }: Abortable = {}): Promise<StreamedBlob> {
@@ -170,34 +178,14 @@ export class RegistryRepository implements Repository {
     { signal }: Abortable = {},
   ): Promise<Digest> {
     const referrer = referrerOf(bytes, mediaType);
-    const { digest, isListed } = await this.#put(name, mediaType, bytes, signal);
+    const { digest, isListed } = await this.#put({ name, mediaType, bytes }, signal);
     if (referrer && !isListed) await this.#list(referrer, signal);
     return digest;
   }
 
-  /** `isListed`: the registry has put what has a subject into its list of referrers. */
-  async #put(
-    name: ManifestName,
-    mediaType: string,
-    bytes: Buffer,
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly digest: Digest; readonly isListed: boolean }> {
-    const endpoint = this.#registry();
-    const { repository } = endpoint.source;
-    const response = await endpoint.send({
-      method: 'PUT',
-      target: `${pathOf(endpoint)}/manifests/${name}`,
-      headers: { 'content-type': mediaType, 'content-length': String(bytes.length) },
-      body: () => bytes,
-      scopes: [`repository:${repository}:pull,push`],
-      signal,
-    });
-    if (response.status !== 201 && response.status !== 202) throw refused(await problemOf(response));
-    response.discard();
-    const digest = digestOf(bytes);
-    const stored = [response.headers['docker-content-digest'] ?? digest].flat()[0] ?? digest;
-    if (stored !== digest) throw wrongDigest(`manifest ${name}`, digest, stored);
-    return { digest, isListed: response.headers['oci-subject'] !== undefined };
+  async #put(manifest: NewManifest, signal: AbortSignal | undefined) {
+    const { backOff, logger } = this.#deps;
+    return await new ManifestUpload({ endpoint: this.#registry(), backOff, logger }).run(manifest, signal);
   }
 
   /** For a registry that keeps no lists of referrers: they are under a tag, and up to its clients. */
@@ -210,7 +198,7 @@ export class RegistryRepository implements Repository {
     try {
       const list = await orNone(getManifest(this.#request(endpoint, tag, signal)), 'notFound');
       const bytes = withReferrer(list, referrer);
-      if (bytes) await this.#put(tag, MEDIA_TYPES.ociIndex, bytes, signal);
+      if (bytes) await this.#put({ name: tag, mediaType: MEDIA_TYPES.ociIndex, bytes }, signal);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       const what = `${descriptor.digest} is there, but not in the list of what refers to ${subject}`;

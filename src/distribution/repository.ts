@@ -42,6 +42,8 @@ export interface DownloadOptions extends Abortable {
 export interface UploadOptions extends Abortable {
   /** other repositories of the registry that may have the blob: it is not sent when one has */
   readonly mountFrom?: readonly string[];
+  /** What is uploaded comes from another place at its own pace: equal uploads do not wait for this one. */
+  readonly readsElsewhere?: boolean;
   readonly onProgress?: (sentBytes: number) => void;
 }
 
@@ -88,7 +90,7 @@ export interface Repository {
   hasBlob(digest: Digest, options?: Abortable): Promise<boolean>;
 
   /**
-   * Uploads a blob unless it is there or can be mounted. Goes on where the registry says when the connection is cut.
+   * Uploads a blob unless it is there or can be mounted; equal uploads come one after the other. Goes on where the registry says when the connection is cut.
    *
    * @param open the blob's bytes from `offset` on; may be called again
    */

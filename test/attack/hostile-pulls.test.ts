@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parseReference } from '#spec/reference';
 import { filesOf, NOTHING } from '../integration/image/leftovers.ts';
 import { buildImage, descriptor, ociManifest, sha256, tarOf } from '../support/image-archive.ts';
 import { type ImageEngine, rootMissing, startImageEngine } from '../support/image-engine.ts';
+import { ScriptedRegistry } from '../support/scripted-registry.ts';
 
 const skip = rootMissing();
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -14,71 +13,17 @@ const INDEX = 'application/vnd.oci.image.index.v1+json';
 const good = buildImage({ tags: [], layers: [[{ path: 'f', content: 'x' }]], compress: 'gzip' });
 const manifest = ociManifest(good, '+gzip');
 
-interface Answer {
-  readonly type?: string;
-  readonly body: Buffer;
-}
-
-/** A registry that says what a test wants, and notes what it was asked. */
-class EvilRegistry implements AsyncDisposable {
-  readonly asked: string[] = [];
-  readonly answers = new Map<string, Answer>();
-  readonly #server: Server;
-
-  private constructor() {
-    this.#server = createServer((request, response) => {
-      const path = (request.url ?? '').replace('/v2/evil/', '');
-      this.asked.push(`${request.method} ${path}`);
-      const answer = this.answers.get(path);
-      if (!answer) return void response.writeHead(path === '/v2/' ? 200 : 404).end('{}');
-      response.writeHead(200, {
-        'content-type': answer.type ?? 'application/octet-stream',
-        'content-length': answer.body.length,
-      });
-      response.end(request.method === 'HEAD' ? undefined : answer.body);
-    });
-  }
-
-  static async start(): Promise<EvilRegistry> {
-    const registry = new EvilRegistry();
-    registry.#server.listen(0, '127.0.0.1');
-    await once(registry.#server, 'listening');
-    return registry;
-  }
-
-  get host(): string {
-    const address = this.#server.address();
-    assert.ok(address !== null && typeof address === 'object');
-    return `127.0.0.1:${address.port}`;
-  }
-
-  /** A manifest under a tag and its digest. */
-  tag(bytes: Buffer, type: string): void {
-    for (const name of ['1', sha256(bytes)]) this.answers.set(`manifests/${name}`, { type, body: bytes });
-  }
-
-  blob(bytes: Buffer, digest: string = sha256(bytes)): void {
-    this.answers.set(`blobs/${digest}`, { body: bytes });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
-
 function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-async function pull(engine: ImageEngine, registry: EvilRegistry): Promise<void> {
+async function pull(engine: ImageEngine, registry: ScriptedRegistry): Promise<void> {
   await engine.images.pull(parseReference(`${registry.host}/evil:1`), () => undefined);
 }
 
 /** The pull must fail, and nothing may be left of it. */
-async function refused(set: (registry: EvilRegistry) => void, message: RegExp): Promise<string[]> {
-  await using registry = await EvilRegistry.start();
+async function refused(set: (registry: ScriptedRegistry) => void, message: RegExp): Promise<string[]> {
+  await using registry = await ScriptedRegistry.start();
   await using engine = startImageEngine();
   registry.blob(good.configJson);
   for (const { bytes } of good.blobs) registry.blob(bytes);
@@ -95,7 +40,7 @@ async function refused(set: (registry: EvilRegistry) => void, message: RegExp): 
 }
 
 test('the same registry with nothing evil in it is pulled from', { skip }, async () => {
-  await using registry = await EvilRegistry.start();
+  await using registry = await ScriptedRegistry.start();
   await using engine = startImageEngine();
   registry.blob(good.configJson);
   for (const { bytes } of good.blobs) registry.blob(bytes);
@@ -165,7 +110,7 @@ test('a layer that contains something else than the configuration says is refuse
 test('addresses in a manifest are never asked: a layer comes from its registry or not at all', {
   skip,
 }, async () => {
-  await using canary = await EvilRegistry.start();
+  await using canary = await ScriptedRegistry.start();
   const asked = await refused(registry => {
     const layers = [
       {
@@ -224,7 +169,7 @@ test('sizes that lie are found out: a layer is read no further than its descript
 test('an image with more layers than its configuration knows costs nobody else their turn', {
   skip,
 }, async () => {
-  await using registry = await EvilRegistry.start();
+  await using registry = await ScriptedRegistry.start();
   await using engine = startImageEngine();
   registry.blob(good.configJson);
   const surplus = Array.from({ length: 8 }, (_, index) =>

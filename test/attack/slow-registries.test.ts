@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { EmitLine } from '#image/pull-progress';
@@ -17,7 +16,8 @@ import {
   type TestImage,
 } from '../support/image-archive.ts';
 import { type ImageEngine, rootMissing, startImageEngine } from '../support/image-engine.ts';
-import { cannotRunRegistry, TestRegistry as RealRegistry } from '../support/registry.ts';
+import { cannotRunRegistry, TestRegistry } from '../support/registry.ts';
+import { type Asked, headersOf, ScriptedRegistry } from '../support/scripted-registry.ts';
 import { until } from '../support/until.ts';
 
 const skip = rootMissing();
@@ -29,33 +29,26 @@ const MANY = 20;
 /** What becomes of a layer on its way. */
 type Manner = 'whole' | 'stalls' | 'wrong' | 'missing';
 
-/** Registries with one image, which has the same name at all of them. */
-class TestRegistry implements AsyncDisposable {
+/** A registry with one image, under any name. */
+class SlowRegistry implements AsyncDisposable {
   /** by name of the repository */
-  mannerOf: (name: string) => Manner = () => 'whole';
+  mannerOf: (name: string) => Manner;
   /** layers that were asked for and stay where they are */
   readonly stalled = new Set<ServerResponse>();
-  readonly #answers = new Map<string, Buffer>();
-  readonly #server: Server;
+  readonly #registry: ScriptedRegistry;
 
-  private constructor(image: BuiltImage) {
-    const manifest = ociManifest(image, '+gzip');
-    for (const name of ['1', sha256(manifest)]) this.#answers.set(`manifests/${name}`, manifest);
-    for (const bytes of [image.configJson, ...image.blobs.map(blob => blob.bytes)])
-      this.#answers.set(`blobs/${sha256(bytes)}`, bytes);
-    this.#server = createServer((request, response) => {
-      const [, name = '', path = ''] = /^\/v2\/([a-z]+)\/(.*)$/.exec(request.url ?? '') ?? [];
-      const bytes = this.#answers.get(path);
-      if (!bytes) return void response.writeHead(request.url === '/v2/' ? 200 : 404).end('{}');
-      this.#answer(response, bytes, { name, path, isHead: request.method === 'HEAD' });
-    });
+  private constructor(registry: ScriptedRegistry, manner: Manner) {
+    this.#registry = registry;
+    this.mannerOf = () => manner;
   }
 
-  static async with(image: BuiltImage, manner: Manner = 'whole'): Promise<TestRegistry> {
-    const registry = new TestRegistry(image);
-    registry.mannerOf = () => manner;
-    registry.#server.listen(0, '127.0.0.1');
-    await once(registry.#server, 'listening');
+  static async with(image: BuiltImage, manner: Manner = 'whole'): Promise<SlowRegistry> {
+    const scripted = await ScriptedRegistry.start();
+    scripted.tag(ociManifest(image, '+gzip'), MANIFEST);
+    scripted.blob(image.configJson);
+    for (const { bytes } of image.blobs) scripted.blob(bytes);
+    const registry = new SlowRegistry(scripted, manner);
+    scripted.handle = (asked, response) => registry.#isHandled(asked, response);
     return registry;
   }
 
@@ -67,33 +60,31 @@ class TestRegistry implements AsyncDisposable {
       emit = () => undefined,
     }: { name?: string; signal?: AbortSignal; emit?: EmitLine } = {},
   ): Promise<void> {
-    const address = this.#server.address();
-    assert.ok(address !== null && typeof address === 'object');
-    const reference = parseReference(`127.0.0.1:${address.port}/${name}:1`);
+    const reference = parseReference(`${this.#registry.host}/${name}:1`);
     return engine.images.pull(reference, emit, signal ? { signal } : {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
+    await this.#registry[Symbol.asyncDispose]();
   }
 
-  #answer(
-    response: ServerResponse,
-    bytes: Buffer,
-    { name, path, isHead }: { name: string; path: string; isHead: boolean },
-  ): void {
-    const isLayer = path.startsWith('blobs/') && bytes.length > CONTENT_BYTES / 2;
+  #isHandled({ name, path, method }: Asked, response: ServerResponse): boolean {
+    const answer = this.#registry.answers.get(path);
+    const isLayer = path.startsWith('blobs/') && answer && answer.body.length > CONTENT_BYTES / 2;
     const manner = isLayer ? this.mannerOf(name) : 'whole';
-    if (manner === 'missing') return void response.writeHead(404).end('{}');
-    const type = path.startsWith('manifests/') ? MANIFEST : 'application/octet-stream';
-    response.writeHead(200, { 'content-type': type, 'content-length': bytes.length });
-    if (isHead || manner === 'whole') return void response.end(isHead ? undefined : bytes);
-    const half = bytes.subarray(0, bytes.length / 2);
-    if (manner === 'wrong')
-      return void response.end(Buffer.concat([half, Buffer.alloc(bytes.length - half.length, 7)]));
-    response.write(half, () => this.stalled.add(response));
+    if (!answer || manner === 'whole') return false;
+    if (manner === 'missing') {
+      response.writeHead(404).end('{}');
+      return true;
+    }
+    const { body } = answer;
+    const half = body.subarray(0, body.length / 2);
+    response.writeHead(200, headersOf(answer));
+    if (method === 'HEAD') response.end();
+    else if (manner === 'wrong')
+      response.end(Buffer.concat([half, Buffer.alloc(body.length - half.length, 7)]));
+    else response.write(half, () => this.stalled.add(response));
+    return true;
   }
 }
 
@@ -110,8 +101,8 @@ const SOON = 60_000;
 
 test('a pull goes on beside one of the same image from a registry that has stalled', { skip }, async () => {
   const image = imageOf(2);
-  await using slow = await TestRegistry.with(image, 'stalls');
-  await using good = await TestRegistry.with(image);
+  await using slow = await SlowRegistry.with(image, 'stalls');
+  await using good = await SlowRegistry.with(image);
   await using engine = startImageEngine();
   const leaving = new AbortController();
   const waiting = slow.pull(engine, { signal: leaving.signal });
@@ -129,8 +120,8 @@ test('a registry that sends something else spoils nothing for those who pull the
   skip,
 }, async () => {
   const image = imageOf(2);
-  await using evil = await TestRegistry.with(image, 'wrong');
-  await using good = await TestRegistry.with(image);
+  await using evil = await SlowRegistry.with(image, 'wrong');
+  await using good = await SlowRegistry.with(image);
   for (const first of [evil, good]) {
     await using engine = startImageEngine();
     const pulls = (first === evil ? [evil, good] : [good, evil]).map(registry => registry.pull(engine));
@@ -149,8 +140,8 @@ test('a registry that sends something else spoils nothing for those who pull the
 
 test('a registry that stalls holds its own places, and nobody else’s', { skip }, async () => {
   const [much, other] = [imageOf(MANY), imageOf(3)];
-  await using slow = await TestRegistry.with(much, 'stalls');
-  await using good = await TestRegistry.with(other);
+  await using slow = await SlowRegistry.with(much, 'stalls');
+  await using good = await SlowRegistry.with(other);
   await using engine = startImageEngine();
   const leaving = new AbortController();
   const waiting = [1, 2, 3].map(n => slow.pull(engine, { name: 'abc'.slice(n - 1), signal: leaving.signal }));
@@ -167,7 +158,7 @@ test('a registry that stalls holds its own places, and nobody else’s', { skip 
 test('a registry that takes nothing holds up no push to another', {
   skip: skip || cannotRunRegistry,
 }, async () => {
-  await using registry = await RealRegistry.start();
+  await using registry = await TestRegistry.start();
   await using proxy = await FaultProxy.before(registry.port);
   await using engine = startImageEngine();
   let stalled = 0;
@@ -197,7 +188,7 @@ test('a registry that takes nothing holds up no push to another', {
 
 test('who waited for somebody else’s download goes on with his own when that fails', { skip }, async () => {
   const image = imageOf(1);
-  await using registry = await TestRegistry.with(image, 'stalls');
+  await using registry = await SlowRegistry.with(image, 'stalls');
   await using engine = startImageEngine();
   const first = registry.pull(engine, { name: 'first' });
   await until('the layer has stalled', () => registry.stalled.size === 1);
