@@ -13,12 +13,12 @@ import { isIPv6 } from 'node:net';
 import { codeOf } from '#base/errors';
 import { readHostResolvConf } from '#network/dns/host-resolvers';
 import { resolvConf } from '#network/dns/resolv-conf';
+import { HOST_GATEWAY, parseExtraHost } from '#network/extra-host';
+import { hostnameFile, hostsFile, hostsFileOfHost, type LinkedHost } from '#network/host-files';
 import type { Endpoint } from '#network/network';
 import type { Container } from './container.ts';
 import type { ContainerContext } from './context.ts';
-import { HOST_GATEWAY, parseExtraHost } from './extra-host.ts';
 import { fileHolds } from './file-holds.ts';
-import { hostnameFile, hostsFile, hostsFileOfHost, type LinkedHost } from './host-files.ts';
 
 /** Files of a container that say who and where it is, bound over those of its image. */
 export interface NetworkFiles {

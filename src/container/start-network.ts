@@ -1,11 +1,11 @@
 import { hostname as hostName } from 'node:os';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
+import type { LinkedHost } from '#network/host-files';
 import type { Endpoint } from '#network/network';
 import type { Container } from './container.ts';
 import { linkEnvironment, parseLink } from './container-link.ts';
 import type { ContainerContext } from './context.ts';
-import type { LinkedHost } from './host-files.ts';
 import { ownerOf } from './network-change.ts';
 import { makeNetworkFiles, type NetworkFiles, networkFiles, writeNetworkFiles } from './network-files.ts';
 import { endpointRequests, networkModeOf } from './network-mode.ts';

@@ -1,9 +1,9 @@
+import { parseExtraHost } from '#network/extra-host';
 import { parseLogConfig } from '#runtime/log/log-config';
 import { type FittedHostConfig, fitHostConfig } from '#runtime/oci-spec/fit-host-config';
 import type { HostFacts } from '#runtime/oci-spec/host-facts';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import type { HostConfig } from '#spec/docker/host-config';
-import { parseExtraHost } from './extra-host.ts';
 import { parseBind, parseMount, parseVolumesFrom } from './mount-spec.ts';
 import { planPorts } from './port-plan.ts';
 import { parseContainerPorts } from './port-spec.ts';
