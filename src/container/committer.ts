@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Abortable } from '#base/abortable';
 import { applyChanges } from '#image/config-changes';
 import type { Image } from '#image/image';
-import type { WrittenConfig } from '#image/written-config';
+import { toWritten, type WrittenConfig } from '#image/written-config';
 import { ContainerConfig } from '#spec/docker/container-config';
 import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
@@ -71,33 +71,4 @@ function imageConfig(
 ): WrittenConfig {
   const changed = applyChanges(changes, toWritten(request ?? own));
   return toWritten(mergedConfig(v.parse(ContainerConfig, changed), own));
-}
-
-/** What an image says of its containers: what is set. What is one container's own, such as its host name, is left out. */
-function toWritten(config: ContainerConfig): WrittenConfig {
-  const { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal } = config;
-  const { OnBuild, Healthcheck, Shell, StopTimeout } = config;
-  return {
-    ...(User && { User }),
-    ...(ExposedPorts.length > 0 && { ExposedPorts: setOf(ExposedPorts) }),
-    ...(Env.length > 0 && { Env }),
-    ...(Entrypoint && { Entrypoint }),
-    ...(Cmd && { Cmd }),
-    ...(Volumes.length > 0 && { Volumes: setOf(Volumes) }),
-    ...(WorkingDir && { WorkingDir }),
-    ...(Object.keys(Labels).length > 0 && { Labels }),
-    ...(StopSignal && { StopSignal }),
-    ...(OnBuild?.length && { OnBuild }),
-    ...(Healthcheck && { Healthcheck: withoutZeros(Healthcheck) }),
-    ...(Shell?.length && { Shell }),
-    ...(StopTimeout !== undefined && { StopTimeout }),
-  };
-}
-
-function withoutZeros({ Test, ...numbers }: NonNullable<ContainerConfig['Healthcheck']>) {
-  return { Test, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== 0)) };
-}
-
-function setOf(keys: readonly string[]): Record<string, object> {
-  return Object.fromEntries(keys.map(key => [key, {}]));
 }

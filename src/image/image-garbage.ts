@@ -85,7 +85,8 @@ export class ImageGarbage {
   /** At start, when nothing is under way: half-made things too. `rescue` may take a blob away before it is removed. */
   sweep(rescue: (blob: Digest) => void): void {
     this.#collectLayers();
-    this.#deps.blobs.sweep(blob => this.#deps.table.ownsBlob(blob), rescue);
+    const { blobs, table, leases } = this.#deps;
+    blobs.sweep(blob => table.ownsBlob(blob) || leases.isHeld(blob), rescue);
   }
 
   #collectLayers(): string[] {

@@ -8,13 +8,7 @@ import type { RegistryClient } from '#distribution/registry-client';
 import type { LayerBlobs } from '#snapshot/layer-blobs';
 import type { Snapshotter, StorageDriver } from '#snapshot/snapshotter';
 import { hostPlatform, type Platform } from '#spec/oci/platform';
-import {
-  familiarName,
-  familiarReference,
-  parseReference,
-  type Reference,
-  tryParseReference,
-} from '#spec/reference';
+import { familiarReference, type Reference, tryParseReference } from '#spec/reference';
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
@@ -42,12 +36,14 @@ import { ImageRemover, type RemovalOptions } from './image-remover.ts';
 import { ImageSaver, type SaveOptions } from './image-saver.ts';
 import { ImageSquasher, type Squashed, type SquashProgress } from './image-squasher.ts';
 import { ImageTable } from './image-table.ts';
+import { LayerBuilder } from './layer-builder.ts';
 import { ManifestTable } from './manifest-table.ts';
 import { type ManifestView, ManifestViews, type TargetView } from './manifest-views.ts';
 import type { EmitLine } from './pull-progress.ts';
 import type { EmitPush } from './push-progress.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { readArchive } from './read-archive.ts';
+import { taggable } from './taggable.ts';
 import { ImageTrust } from './trust/image-trust.ts';
 import { SignatureTable } from './trust/signature-table.ts';
 import { TrustPolicy } from './trust/trust-policy.ts';
@@ -127,6 +123,8 @@ export class ImageService {
   readonly #cleaner: ImageCleaner;
   readonly #attestations: ImageAttestations;
   readonly #readAhead: ReadAhead;
+  /** for whoever makes images layer by layer */
+  readonly layers: LayerBuilder;
 
   constructor(deps: ImageServiceDeps) {
     this.#deps = deps;
@@ -164,6 +162,7 @@ export class ImageService {
     this.#checker = new ImageChecker({ ...deps, table, catalog, leases });
     const intake = this.#intake;
     this.#pusher = new ImagePusher({ ...deps, table, manifests, blobTable, catalog, intake, leases });
+    this.layers = new LayerBuilder({ ...deps, table, intake, garbage, leases });
     this.#squasher = new ImageSquasher({ ...deps, table, catalog, intake, leases });
     this.#committer = new ImageCommitter({ ...deps, table, intake, leases });
     this.#puller = new ImagePuller({
@@ -432,18 +431,6 @@ export class ImageService {
 const NEVER = new AbortController().signal;
 /** The time of use is written at most so often: containers start by the second. */
 const USE_STEP_MS = 3600 * 1000;
-
-/** @throws {EngineError} `invalid` with Docker's wording. */
-function taggable(text: string): Reference {
-  const reference = parseReference(text);
-  if (reference.digest !== undefined) {
-    throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
-  }
-  if (familiarName(reference) === 'sha256') {
-    throw new EngineError('invalid', 'refusing to create an ambiguous tag using digest algorithm as name');
-  }
-  return reference;
-}
 
 /** What `docker save` writes, before and since it is an OCI layout too, and what it wrote long ago. */
 function isSavedImage(names: readonly string[]): boolean {
