@@ -84,6 +84,8 @@ export interface PackLayersInput {
    * on; `root`: a root file system.
    */
   readonly form: 'layer' | 'changes' | 'root';
+  /** further places that were only made to mount something on, and directories on the way to them; for `changes` */
+  readonly stubs?: readonly string[];
   /** where to write to */
   readonly fd: number;
 }
@@ -99,6 +101,58 @@ export interface WriteTreeInput {
   /** Fail rather than put a directory in the place of something else, or the other way round. */
   readonly keepsKinds: boolean;
 }
+
+export interface CopyPart {
+  /** descriptor of the tree that is copied from; it stays the caller's */
+  readonly root: number;
+  /** paths in it, perhaps with patterns; a directory means what is in it */
+  readonly sources: readonly string[];
+  /** a .dockerignore, for paths from the root */
+  readonly ignores: string;
+  /** who all of it shall belong to; absent: as it does */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
+export interface CopyInput {
+  readonly parts: readonly CopyPart[];
+  /** patterns of the same kind for paths below each source */
+  readonly exclude: readonly string[];
+  /** absolute; a directory when it ends in `/`, or is one */
+  readonly destination: string;
+  /** descriptor of what it is copied over; absent: nothing is there */
+  readonly base?: number;
+  /** whose directories are that have to be made */
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** of all files and directories; absent: as they are */
+  readonly mode?: number;
+  /** each source keeps its path */
+  readonly keepsParents: boolean;
+  /** of directories that are made */
+  readonly createdSeconds: number;
+  /** where to write to; absent: it is only hashed */
+  readonly fd?: number;
+}
+
+/** Something that is to be copied. */
+export interface CopySource {
+  /** absolute, as it was found */
+  readonly name: string;
+  /** absolute, without links */
+  readonly path: string;
+  readonly isDirectory: boolean;
+}
+
+export interface CopyResult {
+  /** of all that makes a difference; of nothing when it was written somewhere */
+  readonly digest: Digest;
+  /** of sources, patterns resolved */
+  readonly count: number;
+}
+
+export type FindSourcesInput = Omit<CopyPart, 'owner'>;
+
+/** `foreign`: compressed so that other programs would have to unpack it */
+export type FoundSource = CopySource & { readonly archive?: 'archive' | 'foreign' };
 
 export interface LayerChangesInput {
   /** open directory of a container's layer; it stays the caller's, as the others do */
@@ -143,6 +197,9 @@ export interface JailJobs {
   readonly pack: { readonly input: PackInput; readonly output: undefined };
   /** As {@link JailJobs.pack}, for what several layers make together: one layer. */
   readonly packLayers: { readonly input: PackLayersInput; readonly output: undefined };
+  /** A layer of what COPY copies, or the digest of it. */
+  readonly packCopy: { readonly input: CopyInput; readonly output: CopyResult };
+  readonly findSources: { readonly input: FindSourcesInput; readonly output: readonly FoundSource[] };
   /** Unpacks an archive in a tree that somebody may change meanwhile. */
   readonly writeTree: { readonly input: WriteTreeInput; readonly output: undefined };
   /** What a container changed of its image. */

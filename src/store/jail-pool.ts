@@ -10,6 +10,7 @@ import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
 import { GrowthReader } from './growing-file.ts';
 import {
+  type CopyInput,
   type ExtractInput,
   type ExtractResult,
   type IndexInput,
@@ -143,6 +144,11 @@ export class JailPool implements AsyncDisposable {
     return this.#stream(fd => ['packLayers', { ...layers, fd }], options);
   }
 
+  /** The layer of what COPY copies. `onEnd`: nobody reads the trees any more. */
+  copy(input: Omit<CopyInput, 'fd'>, options?: Abortable & { readonly onEnd?: () => void }): Readable {
+    return this.#stream(fd => ['packCopy', { ...input, fd }], options);
+  }
+
   /** Adds up a tree: links are not followed, mounts not entered. */
   usage(path: string, options?: Abortable): Promise<TreeUsage> {
     return this.run('usage', { path }, options);
@@ -246,7 +252,7 @@ export class JailPool implements AsyncDisposable {
 
   /** What a job writes to the descriptor it gets. */
   #stream(
-    jobFor: (fd: number) => ['pack', PackInput] | ['packLayers', PackLayersInput],
+    jobFor: (fd: number) => StreamJob,
     { signal, onEnd = () => undefined }: Abortable & { readonly onEnd?: () => void } = {},
   ): Readable {
     const { reader, writer } = createPipe();
@@ -295,6 +301,8 @@ export class JailPool implements AsyncDisposable {
     }
   }
 }
+
+type StreamJob = ['pack', PackInput] | ['packLayers', PackLayersInput] | ['packCopy', CopyInput];
 
 function archiveInput(archive: string | ArchiveInput): ArchiveInput {
   return typeof archive === 'string' ? { path: archive } : archive;

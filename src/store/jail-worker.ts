@@ -12,6 +12,8 @@ import { SysError } from '#sys/sys-error';
 import { threadLoaded } from '#sys/thread';
 import { treeUsage } from '#sys/tree-usage';
 import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-source.ts';
+import { packCopy } from './copy-packer.ts';
+import { findArchives } from './copy-sources.ts';
 import { findGzipRecipe, rebuildGzip } from './gzip-recipe.ts';
 import {
   type ExtractInput,
@@ -77,6 +79,8 @@ const handlers: Handlers = {
     packLayers(input, shouldStop);
     return undefined;
   },
+  packCopy,
+  findSources: findArchives,
   layerChanges,
   writeTree: async (input, shouldStop) => {
     await writeTree(input, shouldStop);

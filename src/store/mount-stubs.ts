@@ -5,7 +5,7 @@ import { isDirectory, isEmptyFile, OpenDirectories } from './stack-directories.t
  * What is made in every container to mount something on, where its image has nothing there. It is none of the container's
  * changes: Docker keeps it in a layer of its own.
  */
-const STUBS: ReadonlySet<string> = new Set([
+export const MOUNT_STUBS: ReadonlySet<string> = new Set([
   '.dockerenv',
   'dev',
   'dev/console',
@@ -27,8 +27,14 @@ const STUBS: ReadonlySet<string> = new Set([
  *
  * @param own directories of the layer that it is in; @param below the same of the image
  */
-export function isMountStub(own: number, below: OpenDirectories, name: Buffer, path: string): boolean {
-  if (!STUBS.has(path) || below.visible(name)) return false;
+export function isMountStub(
+  own: number,
+  below: OpenDirectories,
+  name: Buffer,
+  path: string,
+  stubs = MOUNT_STUBS,
+): boolean {
+  if (!stubs.has(path) || below.visible(name)) return false;
   const stat = statIfThere(own, name);
   if (!stat) return false;
   if (!isDirectory(stat)) return isEmptyFile(stat) || (stat.mode & S_IFMT) === S_IFLNK;
@@ -39,7 +45,7 @@ export function isMountStub(own: number, below: OpenDirectories, name: Buffer, p
   if (directory === undefined) return false;
   for (const { name: child } of readDirectory(directory)) {
     const text = child.toString('latin1', 0, child.length - 1);
-    if (!isMountStub(directory, nothing, child, `${path}/${text}`)) return false;
+    if (!isMountStub(directory, nothing, child, `${path}/${text}`, stubs)) return false;
   }
   return true;
 }

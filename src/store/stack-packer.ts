@@ -2,7 +2,7 @@ import { EngineError } from '#base/errors';
 import { displayName } from '#spec/tar/byte-string';
 import { readDirectory, statIfThere } from '#sys/at';
 import type { PackLayersInput } from './jail-jobs.ts';
-import { isMountStub } from './mount-stubs.ts';
+import { isMountStub, MOUNT_STUBS } from './mount-stubs.ts';
 import { isAlike, isDirectory, isWhiteout, OpenDirectories } from './stack-directories.ts';
 import { TreePacker } from './tree-packer.ts';
 
@@ -16,8 +16,8 @@ const WHITEOUT = '.wh.';
  * The uppermost may be a container's that runs: what vanishes while it is read is left out.
  */
 export function packLayers(input: PackLayersInput, shouldStop: () => boolean): void {
-  const { layers, below, fd, form } = input;
-  const packer = new StackPacker(new TreePacker(fd, shouldStop), form, shouldStop);
+  const { layers, below, fd } = input;
+  const packer = new StackPacker(new TreePacker(fd, shouldStop), input, shouldStop);
   using own = OpenDirectories.of(layers);
   using lower = OpenDirectories.of(below);
   packer.directory(own, lower, '', 0);
@@ -27,13 +27,19 @@ export function packLayers(input: PackLayersInput, shouldStop: () => boolean): v
 class StackPacker {
   readonly #packer: TreePacker;
   readonly #form: PackLayersInput['form'];
+  readonly #stubs: ReadonlySet<string>;
   readonly #shouldStop: () => boolean;
   /** open directories, from the outermost in, that are only written when something in them is */
   readonly #pending: { readonly fd: number; readonly path: string }[] = [];
 
-  constructor(packer: TreePacker, form: PackLayersInput['form'], shouldStop: () => boolean) {
+  constructor(
+    packer: TreePacker,
+    { form, stubs = [] }: Pick<PackLayersInput, 'form' | 'stubs'>,
+    shouldStop: () => boolean,
+  ) {
     this.#packer = packer;
     this.#form = form;
+    this.#stubs = stubs.length === 0 ? MOUNT_STUBS : new Set([...MOUNT_STUBS, ...stubs]);
     this.#shouldStop = shouldStop;
   }
 
@@ -107,7 +113,7 @@ class StackPacker {
   /** A file that is called like a deletion would be one, wherever the layer goes. */
   #isLeftOut(below: OpenDirectories, { fd, name, path, text }: StackEntry): boolean {
     if (this.#form !== 'changes') return false;
-    return text.startsWith(WHITEOUT) || isMountStub(fd, below, name, path);
+    return text.startsWith(WHITEOUT) || isMountStub(fd, below, name, path, this.#stubs);
   }
 }
 

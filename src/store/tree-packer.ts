@@ -45,7 +45,7 @@ export function packTree(
   { root, path, name, fd, entersMounts = false }: PackInput,
   shouldStop: () => boolean,
 ): void {
-  const packer = new TreePacker(fd, shouldStop, entersMounts ? mountsToSkip(root) : undefined);
+  const packer = new TreePacker(fd, shouldStop, entersMounts ? { skipped: mountsToSkip(root) } : {});
   const { parent, last } = openParent(root, path);
   try {
     packer.entry(parent, last, name, 0);
@@ -73,20 +73,39 @@ function openParent(root: string | number, path: string): { readonly parent: num
   }
 }
 
+/** What of a tree goes into an archive, and how. */
+export interface PackRules {
+  /** file systems whose content is left out; absent: no mount is entered at all */
+  readonly skipped?: ReadonlySet<string>;
+  /** what the archive says of an entry instead */
+  readonly adapt?: (entry: TarEntryInit) => TarEntryInit;
+  /**
+   * Asked before an entry is looked into, by its name in the archive: one that is left out; a directory that is only there for
+   * what is kept in it.
+   */
+  readonly choose?: (name: string, kind: { readonly isDirectory: boolean }) => 'keep' | 'leave' | 'look';
+  /** directories in the order of their names, not as they are on the disk */
+  readonly isSorted?: boolean;
+  /** nothing but content: whether files share it, or have holes, makes no difference */
+  readonly isPlain?: boolean;
+}
+
 /** Writes the entries of a tree, one by one. */
 export class TreePacker {
-  readonly #fd: number;
+  readonly #write: (bytes: Buffer) => void;
   readonly #shouldStop: () => boolean;
-  readonly #skipped: ReadonlySet<string> | undefined;
+  readonly #rules: PackRules;
+  /** directories that are only written when something in them is, from the outermost in */
+  readonly #pending: { readonly fd: number; readonly name: string }[] = [];
   /** names of files that have several, by file system and inode */
   readonly #links = new Map<string, string>();
   readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
 
-  /** @param skipped file systems whose content is left out; absent: no mount is entered at all */
-  constructor(fd: number, shouldStop: () => boolean, skipped?: ReadonlySet<string>) {
-    this.#fd = fd;
+  /** @param output where to write to: a descriptor, or whoever takes the bytes before it returns */
+  constructor(output: number | ((bytes: Buffer) => void), shouldStop: () => boolean, rules: PackRules = {}) {
+    this.#write = typeof output === 'number' ? bytes => writeAll(output, bytes) : output;
     this.#shouldStop = shouldStop;
-    this.#skipped = skipped;
+    this.#rules = rules;
   }
 
   /** @param name byte string of the entry in the archive */
@@ -98,9 +117,12 @@ export class TreePacker {
       if (depth === 0) throw notThere(displayName(name));
       return;
     }
+    const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
+    const choice = this.#rules.choose?.(name, { isDirectory }) ?? 'keep';
+    if (choice === 'leave' || (choice === 'look' && !isDirectory)) return;
     switch (stat.mode & S_IFMT) {
       case S_IFDIR:
-        return this.#directory(parent, last, name, depth);
+        return this.#directory({ parent, last, name, depth, isKept: choice === 'keep' });
       case S_IFREG:
         return this.#file(parent, last, name);
       case S_IFLNK:
@@ -124,12 +146,12 @@ export class TreePacker {
   directoryEntry(fd: number, name: string): void {
     const path = name === '' ? './' : inside(name, '');
     const xattrs = xattrsOf(`/proc/self/fd/${fd}/.`);
-    this.#write(tarHeader({ ...attributes(statFd(fd), path), type: 'directory', xattrs }));
+    this.#header({ ...attributes(statFd(fd), path), type: 'directory', xattrs });
   }
 
   /** An empty file: what a layer marks deletions with. */
   mark(name: string): void {
-    this.#write(tarHeader({ path: name }));
+    this.#header({ path: name });
   }
 
   end(): void {
@@ -145,28 +167,40 @@ export class TreePacker {
 
   #plain(parent: number, last: Buffer, entry: TarEntryInit): void {
     const xattrs = ifThere(() => xattrsOf(pathAt(parent, last)));
-    if (xattrs) this.#write(tarHeader({ ...entry, xattrs }));
+    if (xattrs) this.#header({ ...entry, xattrs });
   }
 
-  #directory(parent: number, last: Buffer, name: string, depth: number): void {
-    const opens = depth === 0 || this.#skipped !== undefined ? openDirectoryAt : openSubdirectory;
+  #header(entry: TarEntryInit): void {
+    for (const { fd, name } of this.#pending.splice(0)) this.directoryEntry(fd, name);
+    this.#write(tarHeader(this.#rules.adapt?.(entry) ?? entry));
+  }
+
+  #directory({ parent, last, name, depth, isKept }: DirectoryPlace): void {
+    const opens = depth === 0 || this.#rules.skipped !== undefined ? openDirectoryAt : openSubdirectory;
     const fd = ifThere(() => opens(parent, last));
     if (fd === undefined) return;
     try {
-      this.directoryEntry(fd, name);
+      if (isKept) this.directoryEntry(fd, name);
+      else this.#pending.push({ fd, name });
       if (depth > 0 && this.#isSkipped(fd)) return;
-      for (const { name: child } of readDirectory(fd)) {
+      for (const child of this.#names(fd)) {
         const text = child.toString('latin1', 0, child.length - 1);
         this.entry(fd, child, name === '' ? text : inside(name, text), depth + 1);
       }
     } finally {
+      if (this.#pending.at(-1)?.fd === fd) this.#pending.pop();
       closeSync(fd);
     }
   }
 
+  #names(fd: number): Iterable<Buffer> {
+    const names = [...readDirectory(fd)].map(({ name }) => name);
+    return this.#rules.isSorted ? names.toSorted((one, other) => one.compare(other)) : names;
+  }
+
   #isSkipped(fd: number): boolean {
-    if (!this.#skipped) return false;
-    return fileSystemFacts(fd).isKernelMade || this.#skipped.has(statFd(fd).fileSystem);
+    const { skipped } = this.#rules;
+    return skipped ? fileSystemFacts(fd).isKernelMade || skipped.has(statFd(fd).fileSystem) : false;
   }
 
   #file(parent: number, last: Buffer, name: string): void {
@@ -178,9 +212,9 @@ export class TreePacker {
       const xattrs = ifThere(() => xattrsOf(pathAt(parent, last)));
       if (!xattrs) return;
       const entry = { ...attributes(stat, name), xattrs };
-      const segments = segmentsOf(fd, stat);
+      const segments = this.#rules.isPlain ? undefined : segmentsOf(fd, stat);
       if (segments) return this.#sparse(fd, entry, stat.size, segments);
-      this.#write(tarHeader({ ...entry, size: stat.size }));
+      this.#header({ ...entry, size: stat.size });
       seekTo(fd, 0);
       this.#content(fd, stat.size);
       this.#write(tarPadding(stat.size));
@@ -191,14 +225,14 @@ export class TreePacker {
 
   /** A further name of a file that is in the archive already. */
   #isLinkedBefore(stat: FileStat, name: string): boolean {
-    if (stat.links < 2) return false;
+    if (stat.links < 2 || this.#rules.isPlain) return false;
     const key = `${stat.fileSystem} ${stat.inode}`;
     const first = this.#links.get(key);
     if (first === undefined) {
       this.#links.set(key, name);
       return false;
     }
-    this.#write(tarHeader({ ...attributes(stat, name), type: 'hardlink', linkPath: first }));
+    this.#header({ ...attributes(stat, name), type: 'hardlink', linkPath: first });
     return true;
   }
 
@@ -215,7 +249,7 @@ export class TreePacker {
       ['GNU.sparse.name', entry.path],
       ['GNU.sparse.realsize', String(realSize)],
     ]);
-    this.#write(tarHeader({ ...entry, path: `GNUSparseFile.0/${entry.path.slice(-60)}`, size, records }));
+    this.#header({ ...entry, path: `GNUSparseFile.0/${entry.path.slice(-60)}`, size, records });
     this.#write(map);
     this.#write(padding);
     for (const { offset, length } of segments) {
@@ -237,14 +271,22 @@ export class TreePacker {
       left -= written;
     }
   }
+}
 
-  #write(bytes: Buffer): void {
-    try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
-    } catch (error) {
-      if (isErrno(error, 'EPIPE')) throw new EngineError('cancelled', 'nobody reads the archive any more');
-      throw error;
-    }
+interface DirectoryPlace {
+  readonly parent: number;
+  readonly last: Buffer;
+  readonly name: string;
+  readonly depth: number;
+  readonly isKept: boolean;
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  } catch (error) {
+    if (isErrno(error, 'EPIPE')) throw new EngineError('cancelled', 'nobody reads the archive any more');
+    throw error;
   }
 }
 
