@@ -1,4 +1,6 @@
-import type { BuildCacheEntry, BuildService, CachePruneReport } from '#build/build-service';
+import type { BuildService } from '#build/build-service';
+import type { BuildCacheEntry } from '#build/cache-entry';
+import type { CachePruneReport } from '#build/cache-prune';
 import { booleanFilter, type Filters, matchesExactly, matchesPrefix } from '#spec/docker/filters';
 import { untilFilter } from './until-filter.ts';
 

@@ -1,5 +1,5 @@
 import type { BuildEvent, BuildVertex } from '#build/build-event';
-import type { BuildCacheEntry } from '#build/build-service';
+import type { BuildCacheEntry } from '#build/cache-entry';
 import type { ApiMinor } from './api-version.ts';
 
 /** One line of `POST /quai/build`. Times are milliseconds since 1970; what a step wrote is base64, as it may be no text. */

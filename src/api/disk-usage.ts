@@ -1,5 +1,6 @@
 import type { Digest } from '#base/ids';
-import type { BuildCacheEntry, BuildService } from '#build/build-service';
+import type { BuildService } from '#build/build-service';
+import type { BuildCacheEntry } from '#build/cache-entry';
 import type { ContainerService } from '#container/container-service';
 import type { ImageService } from '#image/image-service';
 import type { VolumeService } from '#volume/volume-service';

@@ -1,5 +1,5 @@
 import type { BuildEvent, BuildVertex } from '#build/build-event';
-import type { BuildCacheEntry } from '#build/build-service';
+import type { BuildCacheEntry } from '#build/cache-entry';
 import type { BuildRouteDeps } from './build-routes.ts';
 
 const IMAGE = `sha256:${'9'.repeat(64)}` as const;

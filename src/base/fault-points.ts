@@ -50,6 +50,12 @@ export const FAULT_POINTS = [
   'remove.4-volumes',
   'remove.5-snapshot',
   'remove.6-files',
+  'build.1-context',
+  'build.2-mounted',
+  'build.3-running',
+  'build.4-ended',
+  'build.5-layer',
+  'build.6-row',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

@@ -39,6 +39,8 @@ export interface ContainerDeps {
   readonly journal: Journal;
   readonly images: ImageService;
   readonly snapshots: Snapshotter;
+  /** whether an active snapshot that is no container's is in use elsewhere; default: none is */
+  readonly isSnapshotUsed?: (key: string) => boolean;
   readonly volumes: VolumeService;
   readonly networks: NetworkService;
   readonly runtime: ProcessRuntime;

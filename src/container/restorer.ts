@@ -145,7 +145,9 @@ export async function sweepContainers(context: ContainerContext): Promise<void> 
       await rm(context.paths.directory(id), { recursive: true, force: true });
     }
   }
-  await context.snapshots.sweep(key => context.index.find(key)?.id === key);
+  await context.snapshots.sweep(
+    key => context.index.find(key)?.id === key || context.isSnapshotUsed?.(key) === true,
+  );
 }
 
 function needsBundle(context: ContainerContext, id: string): boolean {

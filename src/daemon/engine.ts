@@ -40,10 +40,11 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
   if (config.pidFile !== undefined) undo.use(writePidFile(config.pidFile));
   const cgroupMoves = undo.use(new FavoredCgroupMoves());
   const services = undo.use(createServices(config, logger));
-  const { containers, networks, images, volumes } = services;
+  const { builds, containers, networks, images, volumes } = services;
   undo.defer(() => networks.shutdown()); // also when the rest of the start fails
   const known = await containers.restore();
   isIdle = () => containers.counts().running + containers.counts().paused === 0;
+  await builds.restore();
   await volumes.restore(known);
   await networks.restore(known.running);
   undo.use(images.startCleaning());
@@ -75,6 +76,7 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
     },
     close: async () => {
       await server.close();
+      await builds.close();
       await containers.close();
       await catchUp;
       await services.schedules.close();

@@ -6,6 +6,7 @@ import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { BuildService } from '#build/build-service';
 import { ContextSpool } from '#build/context-spool';
+import { buildMigrations } from '#build/step-table';
 import { ContainerIndex } from '#container/container-index';
 import { isAlive } from '#container/container-machine';
 import { ContainerPaths } from '#container/container-paths';
@@ -59,6 +60,7 @@ const MIGRATIONS = [
   ...volumeMigrations,
   ...networkMigrations,
   ...containerMigrations,
+  ...buildMigrations,
 ];
 
 /** Archives of volumes that clients read or send at a time. */
@@ -66,6 +68,7 @@ const STREAM_THREADS = 16;
 
 export interface Services extends AsyncDisposable {
   readonly api: ApiServerDeps;
+  readonly builds: BuildService;
   readonly containers: ContainerService;
   readonly networks: NetworkService;
   readonly images: ImageService;
@@ -80,31 +83,11 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   repairCgroups(logger);
   const host = readHostFacts();
   const programs = findPrograms({ initPath: config.initPath });
-  const db = new Database(join(config.root, 'quai.db'));
-  db.migrate(MIGRATIONS, logger);
-  const events = new EventLog();
-  const jail = new JailPool();
-  const streams = new JailPool({ size: STREAM_THREADS }); // clients set their pace: they hold up nobody else
-  const plugins = new Plugins({ logger, places: config.pluginPlaces });
-  const intake = new JailPool(); // a slow download holds its thread, and nobody else's
-  const rebuild = new JailPool({ size: 1 }); // idle work
-  const shared = { db, jail, intake, rebuild, streams, plugins, programs, events, logger };
+  const shared = createShared(config, programs, logger);
   const storage = createStorage(config, shared, () => containers);
-  const networks = new NetworkService({
-    ...shared,
-    runDir: config.runDir,
-    instance: { key: config.instanceKey.slice(0, 4), bridgeName: config.bridgeName },
-    faults: faultSwitch(config),
-    publishing: {
-      defaultHostIp: config.publishDefault === 'loopback' ? '127.0.0.1' : '0.0.0.0',
-      firewall: config.firewall,
-    },
-    resolveContainerName: id => containers.nameOf(id),
-    ...config.networks,
-    dnsServersOf: id => containers.dnsServersOf(id),
-  });
+  const networks = createNetworks(config, shared, () => containers);
   const seccomp = createSeccomp(config, host, logger);
-  const parts = createContainerParts(config, { db, programs, logger });
+  const parts = createContainerParts(config, shared);
   const containers: ContainerService = new ContainerService({
     ...storage,
     ...parts,
@@ -112,9 +95,21 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     networks,
     host,
     seccomp,
+    isSnapshotUsed: key => builds.ownsSnapshot(key),
   });
+  const builds: BuildService = new BuildService({
+    ...storage,
+    ...parts,
+    ...shared,
+    jail: shared.builds,
+    networks,
+    host,
+    seccomp,
+    root: config.root,
+    runDir: config.runDir,
+  });
+  const contexts = new ContextSpool({ folder: join(config.root, 'contexts') });
   const schedules = createSchedules(shared, storage.volumes, containers);
-  const builder = createBuilder(config);
   const system = new SystemReport({
     build: ENGINE_BUILD,
     engineId: engineId(config.root),
@@ -122,11 +117,13 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     host,
     programs,
     storageDriver: storage.snapshots.driver,
-    plugins,
+    plugins: shared.plugins,
   });
+  const { events, plugins } = shared;
   return {
-    api: { ...storage, ...builder, containers, networks, plugins, schedules, system, events, logger },
+    api: { ...storage, builds, contexts, containers, networks, plugins, schedules, system, events, logger },
     ...storage,
+    builds,
     containers,
     networks,
     schedules,
@@ -136,14 +133,47 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
   };
 }
 
+function createShared(config: DaemonConfig, programs: HostPrograms, logger: Logger): Shared {
+  const db = new Database(join(config.root, 'quai.db'));
+  db.migrate(MIGRATIONS, logger);
+  return {
+    db,
+    jail: new JailPool(),
+    intake: new JailPool(), // a slow download holds its thread, and nobody else's
+    builds: new JailPool(), // as much at a time as there are processors, beside what containers need
+    rebuild: new JailPool({ size: 1 }), // idle work
+    streams: new JailPool({ size: STREAM_THREADS }), // clients set their pace: they hold up nobody else
+    plugins: new Plugins({ logger, places: config.pluginPlaces }),
+    programs,
+    events: new EventLog(),
+    logger,
+  };
+}
+
+function createNetworks(
+  config: DaemonConfig,
+  shared: Shared,
+  containers: () => ContainerService,
+): NetworkService {
+  return new NetworkService({
+    ...shared,
+    runDir: config.runDir,
+    instance: { key: config.instanceKey.slice(0, 4), bridgeName: config.bridgeName },
+    faults: faultSwitch(config),
+    publishing: {
+      defaultHostIp: config.publishDefault === 'loopback' ? '127.0.0.1' : '0.0.0.0',
+      firewall: config.firewall,
+    },
+    resolveContainerName: id => containers().nameOf(id),
+    ...config.networks,
+    dnsServersOf: id => containers().dnsServersOf(id),
+  });
+}
+
 function repairCgroups(logger: Logger): void {
   for (const controller of repairHybrid()) {
     logger.info('mounted a control group that crun needs', { controller });
   }
-}
-
-function createBuilder({ root }: DaemonConfig): Pick<ApiServerDeps, 'builds' | 'contexts'> {
-  return { builds: new BuildService(), contexts: new ContextSpool({ folder: join(root, 'contexts') }) };
 }
 
 function createSchedules(
@@ -164,14 +194,14 @@ function createSchedules(
 /** What still writes first, the database last. */
 async function end(
   runtime: Disposable,
-  { jail, intake, rebuild, streams, db }: Shared,
+  { jail, intake, builds, rebuild, streams, db }: Shared,
   { registries, snapshots, blobs }: Storage,
 ): Promise<void> {
   runtime[Symbol.dispose]();
   registries[Symbol.dispose]();
   await registries.settled();
   await blobs[Symbol.asyncDispose]();
-  await Promise.all([jail, intake, rebuild, streams].map(pool => pool[Symbol.asyncDispose]()));
+  await Promise.all([jail, intake, builds, rebuild, streams].map(pool => pool[Symbol.asyncDispose]()));
   snapshots[Symbol.dispose]();
   db[Symbol.dispose]();
 }
@@ -186,6 +216,7 @@ interface Shared {
   readonly db: Database;
   readonly jail: JailPool;
   readonly intake: JailPool;
+  readonly builds: JailPool;
   readonly rebuild: JailPool;
   readonly streams: JailPool;
   readonly plugins: Plugins;

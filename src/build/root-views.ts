@@ -1,0 +1,62 @@
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+
+import { newId } from '#base/ids';
+import type { Snapshotter } from '#snapshot/snapshotter';
+import { O_PATH } from '#sys/descriptors';
+import type { Mounts } from '#sys/mount';
+
+import { type BuildFolders, removeEmpty } from './build-folders.ts';
+
+/** Files that something is copied from or over. Names in it are only ever resolved with it as their root. */
+export interface RootView extends AsyncDisposable {
+  readonly fd: number;
+  /** trusted path of it, for mounts */
+  readonly path: string;
+}
+
+export interface RootViewDeps {
+  readonly snapshots: Pick<Snapshotter, 'viewMounts'>;
+  readonly mounts: Pick<Mounts, 'mount' | 'detach'>;
+  readonly folders: BuildFolders;
+}
+
+/** What a stack of layers shows, only to be read. A crash leaves a mount, which the next start finds by its place. */
+export function viewLayers(chain: string, { snapshots, mounts, folders }: RootViewDeps): RootView {
+  const id = `view-${newId<string>()}`;
+  const path = folders.rootfs(id);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const spec = snapshots.viewMounts(chain);
+  const leave = async (): Promise<void> => {
+    await mounts.detach(path);
+    removeEmpty(path);
+    removeEmpty(folders.bundle(id));
+  };
+  try {
+    mounts.mount(path, { ...spec, options: [...spec.options, 'private'] });
+  } catch (error) {
+    removeEmpty(path);
+    removeEmpty(folders.bundle(id));
+    throw error;
+  }
+  return open(path, leave);
+}
+
+/** A folder of ours. */
+export function viewFolder(path: string): RootView {
+  return open(path, () => Promise.resolve());
+}
+
+function open(path: string, leave: () => Promise<void>): RootView {
+  const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
+  let isOpen = true;
+  return {
+    fd,
+    path,
+    [Symbol.asyncDispose]: async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      closeSync(fd);
+      await leave();
+    },
+  };
+}

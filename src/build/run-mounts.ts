@@ -1,0 +1,280 @@
+import {
+  chownSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, posix } from 'node:path';
+import type { Abortable } from '#base/abortable';
+import { EngineError, notImplemented } from '#base/errors';
+import type { ResolvedMount } from '#runtime/oci-spec/mounts';
+import type { ResolvedRunMount } from '#spec/dockerfile/run-mount';
+import { byteString } from '#spec/tar/byte-string';
+import { O_PATH } from '#sys/descriptors';
+import type { Mounts } from '#sys/mount';
+import { openInRoot, resolveInRoot } from '#sys/openat2';
+import { isErrno } from '#sys/sys-error';
+import { type BuildFolders, removeEmpty } from './build-folders.ts';
+import type { CacheMounts } from './cache-mounts.ts';
+import type { RootView } from './root-views.ts';
+
+/** What a step finds mounted, and what it must not leave in its layer. */
+export interface PlacedMounts {
+  readonly mounts: readonly ResolvedMount[];
+  /** secrets that are variables */
+  readonly env: readonly string[];
+  /** where something was mounted, and directories on the way there: paths without a `/` in front */
+  readonly stubs: readonly string[];
+}
+
+export interface RunMountsDeps {
+  readonly folders: BuildFolders;
+  readonly mounts: Pick<Mounts, 'mount' | 'detach'>;
+  readonly cache: CacheMounts;
+}
+
+/** Where the mounts of one step come from. */
+export interface MountSources {
+  /** a stage, context or image by its name, or the build context; stays open until the build is over */
+  readonly open: (from: string | undefined) => Promise<RootView>;
+  readonly secrets: ReadonlyMap<string, Buffer>;
+  /** on a disk, for what is written and thrown away */
+  readonly scratch: string;
+  readonly workingDir: string;
+}
+
+interface Place {
+  readonly id: string;
+  readonly rootfs: string;
+}
+
+/** A mount on its way into a bundle. */
+interface Placing {
+  readonly place: Place;
+  readonly index: number;
+  readonly parts: AsyncDisposableStack;
+}
+
+const { S_IFDIR, S_IFMT } = constants;
+
+/** An executable that `RUN <<EOF` with `#!` makes. */
+export interface RunScript {
+  readonly path: string;
+  readonly content: string;
+}
+
+/**
+ * Puts sources of mounts into a bundle. Each is found by a handle, and bound by that to a place that only the engine reaches, from where
+ * the runtime takes it: a step that runs at the same time and swaps a directory of a cache for a link changes nothing.
+ */
+export class RunMounts {
+  readonly #deps: RunMountsDeps;
+
+  constructor(deps: RunMountsDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws {EngineError} `notFound`, `invalid`, `notImplemented`. */
+  async place(
+    wanted: readonly ResolvedRunMount[],
+    sources: MountSources,
+    place: Place,
+    {
+      parts,
+      script,
+      ...options
+    }: Abortable & { readonly parts: AsyncDisposableStack; readonly script?: RunScript },
+  ): Promise<PlacedMounts> {
+    const mounts: ResolvedMount[] = [];
+    const env: string[] = [];
+    const stubs: string[] = [];
+    for (const [index, mount] of wanted.entries()) {
+      const target = targetOf(mount, sources.workingDir);
+      const made = await this.#one(mount, target ?? '', sources, { place, index, parts }, options);
+      env.push(...made.env);
+      if (!made.mount) continue;
+      mounts.push(made.mount);
+      stubs.push(...stubsOf(place.rootfs, made.mount.destination));
+    }
+    if (script) mounts.push(this.#script(script, place, parts));
+    return { mounts, env, stubs };
+  }
+
+  async #one(
+    mount: ResolvedRunMount,
+    target: string,
+    sources: MountSources,
+    placing: Placing,
+    options: Abortable,
+  ): Promise<{ readonly mount?: ResolvedMount; readonly env: readonly string[] }> {
+    switch (mount.type) {
+      case 'bind': {
+        const view = await sources.open(mount.from);
+        const source = this.#bind(view.fd, mount.source, { ...placing, isReadOnly: true });
+        if (!mount.isWritable) return { mount: bound(source, target, { isWritable: false }), env: [] };
+        const copy = this.#writable(source, sources.scratch, placing);
+        return { mount: bound(copy, target, { isWritable: true }), env: [] };
+      }
+      case 'cache': {
+        if (mount.from !== undefined) throw notImplemented('RUN --mount=type=cache with from=');
+        const cache = placing.parts.use(await this.#deps.cache.acquire(mount, options));
+        const source = this.#bind(cache.path, mount.source || '/', {
+          ...placing,
+          isReadOnly: mount.isReadOnly,
+        });
+        return { mount: bound(source, target, { isWritable: !mount.isReadOnly }), env: [] };
+      }
+      case 'tmpfs': {
+        const size = mount.sizeBytes === undefined ? '' : `,size=${mount.sizeBytes}`;
+        const made = {
+          ...bound('', target, { isWritable: true }),
+          type: 'tmpfs',
+          tmpfsOptions: `mode=1777${size}`,
+        } as const;
+        return { mount: made, env: [] };
+      }
+      case 'secret':
+        return this.#secret(mount, target, sources.secrets, placing);
+      case 'ssh':
+        throw notImplemented('RUN --mount=type=ssh');
+    }
+  }
+
+  #secret(
+    mount: ResolvedRunMount & { readonly type: 'secret' | 'ssh' },
+    target: string,
+    secrets: ReadonlyMap<string, Buffer>,
+    { place, index, parts }: Placing,
+  ): { readonly mount?: ResolvedMount; readonly env: readonly string[] } {
+    const content = secrets.get(mount.id);
+    if (content === undefined) {
+      if (mount.isRequired) throw new EngineError('notFound', `secret ${mount.id}: not found`);
+      return { env: [] };
+    }
+    const env = mount.env === undefined ? [] : [`${mount.env}=${content.toString('utf8')}`];
+    if (mount.target === undefined) return { env };
+    const file = this.#deps.folders.file(place.id, `s${index}`);
+    parts.defer(() => rmSync(file, { force: true }));
+    writeFileSync(file, content, { flag: 'wx', mode: mount.mode });
+    chownSync(file, mount.uid, mount.gid);
+    return { mount: bound(file, target, { isWritable: false }), env };
+  }
+
+  #script({ path, content }: RunScript, { id }: Place, parts: AsyncDisposableStack): ResolvedMount {
+    const file = this.#deps.folders.file(id, 'script');
+    parts.defer(() => rmSync(file, { force: true }));
+    writeFileSync(file, content, { flag: 'wx', mode: 0o755 });
+    return bound(file, path, { isWritable: false });
+  }
+
+  /** @returns the trusted place where it is bound */
+  #bind(
+    root: string | number,
+    source: string,
+    { place, index, parts, isReadOnly }: Placing & { readonly isReadOnly: boolean },
+  ): string {
+    const { mounts, folders } = this.#deps;
+    const handle = openSource(root, source);
+    const target = folders.file(place.id, `m${index}`);
+    try {
+      const isDirectory = (fstatSync(handle).mode & S_IFMT) === S_IFDIR;
+      parts.defer(async () => {
+        await mounts.detach(target);
+        if (isDirectory) removeEmpty(target);
+        else rmSync(target, { force: true });
+      });
+      if (isDirectory) mkdirSync(target);
+      else writeFileSync(target, '', { flag: 'wx' });
+      const options = ['bind', ...(isReadOnly ? ['ro'] : []), 'private'];
+      mounts.mount(target, { type: 'bind', source: `/proc/self/fd/${handle}`, options });
+      return target;
+    } finally {
+      closeSync(handle);
+    }
+  }
+
+  /** What is written to it is gone with the step. */
+  #writable(source: string, scratch: string, { place, index, parts }: Placing): string {
+    const { mounts, folders } = this.#deps;
+    const changes = join(scratch, `w-${place.id}-${index}`);
+    mkdirSync(changes, { mode: 0o700 });
+    if (!isDirectory(source)) {
+      const copy = join(changes, 'file');
+      copyFileSync(source, copy);
+      return copy;
+    }
+    const [upper, work] = [join(changes, 'upper'), join(changes, 'work')];
+    mkdirSync(upper, { mode: 0o755 });
+    mkdirSync(work);
+    const target = folders.file(place.id, `m${index}w`);
+    mkdirSync(target);
+    parts.defer(async () => {
+      await mounts.detach(target);
+      removeEmpty(target);
+    });
+    const options = [`lowerdir=${escaped(source)}`, `upperdir=${escaped(upper)}`, `workdir=${escaped(work)}`];
+    mounts.mount(target, {
+      type: 'overlay',
+      source: 'overlay',
+      options: [...options, 'index=off', 'private'],
+    });
+    return target;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  const handle = openInRoot('/', path, O_PATH);
+  try {
+    return (fstatSync(handle).mode & S_IFMT) === S_IFDIR;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function escaped(path: string): string {
+  return path.replace(/[\\:,]/g, String.raw`\$&`);
+}
+
+function openSource(root: string | number, source: string): number {
+  try {
+    return openInRoot(root, posix.join('/', source), O_PATH);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) throw error;
+    throw new EngineError('notFound', `failed to find the source of a mount: "${source}": not found`);
+  }
+}
+
+/** Absolute and clean; `undefined`: a secret that is no file. */
+function targetOf(mount: ResolvedRunMount, workingDir: string): string | undefined {
+  const { target } = mount;
+  if (target === undefined) return undefined;
+  const absolute = posix.resolve('/', workingDir, target);
+  if (absolute === '/')
+    throw new EngineError('invalid', `invalid mount target "${target}": the root cannot be mounted over`);
+  return absolute;
+}
+
+function bound(
+  source: string,
+  destination: string,
+  { isWritable }: { readonly isWritable: boolean },
+): ResolvedMount {
+  return {
+    type: 'bind',
+    source,
+    destination,
+    isWritable,
+    propagation: 'rprivate',
+    recursiveReadOnly: 'disabled',
+  };
+}
+
+/** Where it really is in the image, and all directories on the way: which of them are new shows when the layer is made. */
+function stubsOf(rootfs: string, destination: string): string[] {
+  const parts = byteString(resolveInRoot(rootfs, destination)).split('/').filter(Boolean);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}

@@ -1,0 +1,60 @@
+import type { Abortable } from '#base/abortable';
+import { SingleFlight } from '#base/single-flight';
+import type { OnOutput } from './run-process.ts';
+
+interface Audience {
+  readonly listeners: Set<OnOutput>;
+  readonly missed: { readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }[];
+  missedBytes: number;
+}
+
+/** What whoever comes later is told of what was written before. */
+const MOST_MISSED_BYTES = 256 * 1024;
+
+/**
+ * Equal steps that several builds, or stages of one, want at the same time: done once, what it writes goes to all of them, and it is
+ * cancelled when the last of them has left.
+ */
+export class SharedSteps<T> {
+  readonly #flights = new SingleFlight<T>();
+  readonly #audiences = new Map<string, Audience>();
+
+  async run(
+    key: string,
+    onOutput: OnOutput,
+    work: (onOutput: OnOutput, signal: AbortSignal) => Promise<T>,
+    options: Abortable,
+  ): Promise<T> {
+    const audience = this.#audiences.get(key) ?? { listeners: new Set(), missed: [], missedBytes: 0 };
+    this.#audiences.set(key, audience);
+    for (const { stream, data } of audience.missed) await onOutput(stream, data);
+    audience.listeners.add(onOutput);
+    try {
+      return await this.#flights.run(key, signal => this.#begin(key, audience, work, signal), options);
+    } finally {
+      audience.listeners.delete(onOutput);
+    }
+  }
+
+  async #begin(
+    key: string,
+    audience: Audience,
+    work: (onOutput: OnOutput, signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    try {
+      return await work((stream, data) => tellAll(audience, stream, data), signal);
+    } finally {
+      if (this.#audiences.get(key) === audience) this.#audiences.delete(key);
+    }
+  }
+}
+
+async function tellAll(audience: Audience, stream: 'stdout' | 'stderr', data: Buffer): Promise<void> {
+  audience.missed.push({ stream, data });
+  audience.missedBytes += data.length;
+  while (audience.missedBytes > MOST_MISSED_BYTES) {
+    audience.missedBytes -= audience.missed.shift()?.data.length ?? audience.missedBytes;
+  }
+  await Promise.all([...audience.listeners].map(async listener => await listener(stream, data)));
+}
