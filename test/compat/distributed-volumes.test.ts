@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -119,6 +127,31 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
     assert.equal(existsSync(join(storage.brick(0), 'shared')), false);
   });
 
+  test('a server that breaks down costs what it has, not the engine; when it is back all is there (S181)', async () => {
+    const [left, right] = hosts;
+    assert.ok(left && right);
+    await left.docker('volume', 'create', '-d', 'spread', 'brittle');
+    await left.docker('run', '-d', '--name', 'user', '-v', 'brittle:/data', 'busybox', 'sleep', '1000');
+    await left.docker('exec', 'user', 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do echo $i > /data/f$i; done');
+    const lost = readdirSync(join(storage.brick(1), 'brittle'))[0];
+    const kept = readdirSync(join(storage.brick(0), 'brittle'))[0];
+    assert.ok(lost !== undefined && kept !== undefined);
+    await storage.killServer(1);
+    const read = (host: Host, file: string) =>
+      host.daemon.docker(['run', '--rm', '-v', 'brittle:/data', 'busybox', 'cat', `/data/${file}`]);
+    assert.match((await read(right, lost)).stderr, /Transport endpoint is not connected|No such file/);
+    assert.equal((await read(right, kept)).stdout.trim(), kept.slice(1));
+    assert.match(await left.docker('volume', 'ls'), /spread +brittle/);
+    await storage.startServer(1);
+    await until('it is there again', async () => (await read(right, lost)).stdout.trim() === lost.slice(1));
+    assert.equal(await left.docker('exec', 'user', 'cat', `/data/${lost}`), lost.slice(1));
+    await left.docker('rm', '-f', 'user');
+    await until('both drivers have it back', () =>
+      hosts.every(({ driver }) => driver.usersOf('brittle') === 0),
+    );
+    await left.docker('volume', 'rm', 'brittle');
+  });
+
   test('what volumes can do without a container, they can on it, too', async () => {
     const [left, right] = hosts;
     assert.ok(left && right);
@@ -133,11 +166,12 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
 
 describe('volumes that are disks of a cloud, on two hosts', { skip: skip || cloudDisksMissing }, () => {
   let folder: string;
+  let disks: CloudDisks;
   let hosts: readonly Host[] = [];
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'quai-disks-'));
-    const disks = new CloudDisks(join(folder, 'disks'));
+    disks = new CloudDisks(join(folder, 'disks'));
     hosts = await startHosts(folder, 'disk', async host => disks.on(host));
   });
   after(async () => {
@@ -184,5 +218,61 @@ describe('volumes that are disks of a cloud, on two hosts', { skip: skip || clou
       readdirSync(join(folder, 'disks')).filter(name => name.endsWith('.disk')),
       [],
     );
+  });
+
+  test('a disk of a certain kind, one out of another, one made by the container that uses it (S182)', async () => {
+    const [left, right] = hosts;
+    assert.ok(left && right);
+    const options = ['-o', 'size=16', '-o', 'volumetype=io1', '-o', 'iops=1000'];
+    await left.docker('volume', 'create', '-d', 'disk', '--name', 'first', ...options);
+    const shown = '{{.Driver}} {{.Scope}} {{json .Options}}';
+    assert.equal(
+      await left.docker('volume', 'inspect', '-f', shown, 'first'),
+      'disk global {"iops":"1000","size":"16","volumetype":"io1"}',
+    );
+    assert.match(await right.docker('volume', 'ls', '-f', 'driver=disk'), /disk +first/);
+    for (const [option, message] of [
+      ['size=much', /size much is no number/],
+      ['colour=red', /no option colour/],
+    ] as const) {
+      assert.match(await left.refused('volume', 'create', '-d', 'disk', '-o', option, 'wrong'), message);
+    }
+    assert.doesNotMatch(await left.docker('volume', 'ls'), /wrong/);
+
+    const write = ['sh', '-c', 'echo before > /data/file'];
+    await left.docker('run', '--rm', '--volume-driver', 'disk', '-v', 'first:/data', 'busybox', ...write);
+    await until('it is detached', () => left.driver.usersOf('first') === 0);
+    const mount = 'type=volume,src=second,dst=/data,volume-driver=disk,volume-opt=snapshot=first';
+    const copied = ['sh', '-c', 'cat /data/file; echo after > /data/file'];
+    assert.equal(await right.docker('run', '--rm', '--mount', mount, 'busybox', ...copied), 'before');
+    await until('it is detached', () => right.driver.usersOf('second') === 0);
+    const read = ['busybox', 'cat', '/data/file'];
+    assert.equal(await left.docker('run', '--rm', '-v', 'second:/data', ...read), 'after');
+    assert.equal(await left.docker('run', '--rm', '-v', 'first:/data', ...read), 'before');
+    await until(
+      'they are detached',
+      () => left.driver.usersOf('first') + left.driver.usersOf('second') === 0,
+    );
+    await left.docker('volume', 'rm', 'first', 'second');
+  });
+
+  test('a disk that cannot be mounted stays with nobody, and its container starts once it can be (S182)', async () => {
+    const [left, right] = hosts;
+    assert.ok(left && right);
+    await left.docker('volume', 'create', '-d', 'disk', '-o', 'size=16', 'broken');
+    const whole = readFileSync(disks.path('broken'));
+    writeFileSync(disks.path('broken'), Buffer.alloc(whole.length));
+    await left.docker('create', '--name', 'waiting', '-v', 'broken:/data', 'busybox', 'sleep', '1000');
+    assert.match(await left.refused('start', 'waiting'), /VolumeDriver\.Mount: .*mount.*wrong fs type/s);
+    assert.equal(left.driver.usersOf('broken'), 0);
+    writeFileSync(disks.path('broken'), whole);
+    await right.docker('run', '--rm', '-v', 'broken:/data', 'busybox', 'touch', '/data/mark');
+    await until('it is detached', () => right.driver.usersOf('broken') === 0);
+    await left.docker('start', 'waiting');
+    await left.docker('exec', 'waiting', 'test', '-e', '/data/mark');
+    assert.match(await right.refused('volume', 'rm', 'broken'), /disk broken is attached to left/);
+    await left.docker('rm', '-f', 'waiting');
+    await until('it is detached', () => left.driver.usersOf('broken') === 0);
+    await right.docker('volume', 'rm', 'broken');
   });
 });

@@ -24,6 +24,7 @@ export const glusterMissing: string | false = !existsSync(SERVER)
 export class GlusterStorage implements AsyncDisposable {
   readonly #folder: string;
   readonly #children: ChildProcess[] = [];
+  readonly #servers: ChildProcess[] = [];
   #ports: number[] = [];
 
   private constructor(folder: string) {
@@ -33,7 +34,7 @@ export class GlusterStorage implements AsyncDisposable {
   static async start(folder: string): Promise<GlusterStorage> {
     const storage = new GlusterStorage(folder);
     mkdirSync(folder, { recursive: true });
-    for (let index = 0; index < SERVERS; index += 1) await storage.#startServer(index);
+    for (let index = 0; index < SERVERS; index += 1) await storage.#makeServer(index);
     return storage;
   }
 
@@ -63,15 +64,23 @@ export class GlusterStorage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await ended;
-    }
+    for (const child of this.#children) await end(child, 'SIGTERM');
   }
 
-  async #startServer(index: number): Promise<void> {
+  /** A server breaks down. */
+  async killServer(index: number): Promise<void> {
+    const server = this.#servers[index];
+    if (server) await end(server, 'SIGKILL');
+  }
+
+  /** It is there again, at its address, with what it had. */
+  async startServer(index: number): Promise<void> {
+    const port = this.#ports[index] ?? 0;
+    this.#servers[index] = this.#spawn(SERVER, join(this.#folder, `brick${index}.vol`));
+    await until(`server ${index} answers`, () => accepts(port));
+  }
+
+  async #makeServer(index: number): Promise<void> {
     const directory = this.brick(index);
     mkdirSync(directory);
     const port = await freePort();
@@ -93,16 +102,23 @@ export class GlusterStorage implements AsyncDisposable {
     ];
     const file = join(this.#folder, `brick${index}.vol`);
     writeFileSync(file, layers.join(''));
-    this.#spawn(SERVER, file);
-    await until(`server ${index} answers`, () => accepts(port));
     this.#ports = [...this.#ports, port];
+    await this.startServer(index);
   }
 
-  #spawn(program: string, file: string, words: readonly string[] = []): void {
+  #spawn(program: string, file: string, words: readonly string[] = []): ChildProcess {
     const log = `${file}.log`;
     const child = spawn(program, ['-N', '-f', file, '-l', log, ...words], { stdio: 'ignore' });
     this.#children.push(child);
+    return child;
   }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
 }
 
 /** Takes down what {@link GlusterStorage.mount} mounted. */
