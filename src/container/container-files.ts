@@ -2,13 +2,22 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
-import { EngineError } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import { newId } from '#base/ids';
+import { KeyedLimit } from '#base/keyed-limit';
 import { lookUpUser } from '#runtime/oci-spec/user-lookup';
 import { byteString } from '#spec/tar/byte-string';
 import type { FileChange } from '#store/jail-jobs';
+import { type Found, lookAt } from '#store/look-at';
 import { spoolArchive } from '#store/spool-archive';
-import { absolutePath, checkDestination, checkSource, type PathStat, statPath } from './archive-access.ts';
+import {
+  absolutePath,
+  checkDestination,
+  checkSource,
+  foundAt,
+  type PathStat,
+  statOf,
+} from './archive-access.ts';
 import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { checkReadable, checkThere, findChanges, packRoot } from './layer-access.ts';
@@ -21,9 +30,15 @@ export interface WriteOptions extends Abortable {
   readonly copiesOwner: boolean;
 }
 
+/** What does not answer for this long is taken for dead. */
+const LOOK_MS = 20_000;
+/** Threads that a container with something dead in it may hold. */
+const MOST_LOOKS = 2;
+
 /** The files of containers, running or not. */
 export class ContainerFiles {
   readonly #context: ContainerContext;
+  readonly #looks = new KeyedLimit(MOST_LOOKS);
 
   constructor(context: ContainerContext) {
     this.#context = context;
@@ -52,7 +67,7 @@ export class ContainerFiles {
     const container = this.#context.index.get(reference);
     const absolute = absolutePath(path);
     await using view = await this.#readView(container, options);
-    return statPath(view.fd, absolute, reference);
+    return statOf(await this.#look(view, container, { path: absolute, reference }, options), absolute);
   }
 
   /** A tar of what is at a path, with what is mounted there as the container sees it. @throws as {@link stat}, `invalid`. */
@@ -65,8 +80,9 @@ export class ContainerFiles {
     const absolute = absolutePath(path);
     await using held = new AsyncDisposableStack();
     const view = held.use(await this.#readView(container, options));
-    const stat = statPath(view.fd, absolute, reference);
-    checkSource(view.fd, absolute, reference);
+    const found = await this.#look(view, container, { path: absolute, reference }, options);
+    checkSource(found, absolute, reference);
+    const stat = statOf(found, absolute);
     const owned = held.move();
     const tar = this.#context.streams.pack(
       { root: view.fd, path: absolute, name: byteString(stat.name), entersMounts: true },
@@ -85,15 +101,19 @@ export class ContainerFiles {
     const context = this.#context;
     const container = context.index.get(reference);
     const absolute = absolutePath(path);
+    const check = async (view: RootView): Promise<void> => {
+      const at = { path: absolute, reference, follows: true };
+      checkDestination(await this.#look(view, container, at, options), view, absolute, container);
+    };
     {
       // Before the client sends gigabytes.
       await using view = await this.#readView(container, options);
-      checkDestination(view, absolute, container, reference);
+      await check(view);
     }
     using spooled = await this.#spool(archive, options);
     await this.#withWriteView(container.id, options, async view => {
       const { fd: root } = view;
-      checkDestination(view, absolute, container, reference);
+      await check(view);
       const { User } = container.config;
       const user = options.copiesOwner && User !== '' ? lookUpUser(root, User) : undefined;
       const input = {
@@ -106,6 +126,34 @@ export class ContainerFiles {
       await context.streams.run('writeTree', input, options);
     });
     emitContainerEvent(context, container, 'extract-to-dir');
+  }
+
+  /** Looks at a path without ever waiting for a server on this thread. @throws {EngineError} what {@link foundAt} does, `unavailable`. */
+  async #look(
+    view: RootView,
+    container: Container,
+    { path, reference, follows = false }: { path: string; reference: string; follows?: boolean },
+    { signal }: Abortable,
+  ): Promise<Found> {
+    const { streams, volumes } = this.#context;
+    const input = { root: view.fd, path, follows };
+    const mayWait = container.mounts.some(
+      ({ type, name }) => type === 'bind' || (type === 'volume' && name !== undefined && volumes.isFar(name)),
+    );
+    if (!mayWait) return foundAt(lookAt(input), path, reference);
+    const limit = AbortSignal.timeout(LOOK_MS);
+    try {
+      const either = signal ? AbortSignal.any([signal, limit]) : limit;
+      const look = await this.#looks.run(container.id, () => streams.lookAt(input), { signal: either });
+      return foundAt(look, path, reference);
+    } catch (error) {
+      if (!isKind(error, 'deadline') || !limit.aborted) throw error;
+      throw new EngineError(
+        'unavailable',
+        `${path} in container ${reference} has not answered for ${LOOK_MS / 1000} s: is the server of what is mounted there running?`,
+        { cause: error },
+      );
+    }
   }
 
   async #readView(container: Container, options: Abortable): Promise<RootView> {

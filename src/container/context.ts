@@ -46,7 +46,7 @@ export interface ContainerDeps {
   readonly runtime: ProcessRuntime;
   /** work on what containers wrote, at the engine's pace; and that of which clients set it */
   readonly jail: Pick<JailPool, 'run' | 'packLayers'>;
-  readonly streams: Pick<JailPool, 'run' | 'pack' | 'packLayers'>;
+  readonly streams: Pick<JailPool, 'run' | 'pack' | 'packLayers' | 'lookAt'>;
   readonly mounts: Pick<Mounts, 'mount' | 'unmount' | 'detach'>;
   readonly events: EventSink;
   readonly faults: FaultSwitch;

@@ -5,16 +5,18 @@ import type { MountSource } from '#sys/mount';
 import type { RelabelResult } from '#sys/selinux';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
-
+import type { BindPartInput } from './bind-part.ts';
 import type { FindRecipeInput, GzipRecipe, RebuildInput } from './gzip-recipe.ts';
-
 import type { FrameInput, FrameResult, PackedInput } from './layer-packer.ts';
+import type { Look, LookAtInput, NotFound } from './look-at.ts';
 
 export interface ExtractInput {
   /** a tar, plain or compressed with gzip or zstd */
   readonly archive: ArchiveInput;
   /** an existing directory; its content is the root for all names of the archive */
   readonly directory: string;
+  /** a directory in that one, which others change: links on the way stay inside, and it is the root then */
+  readonly path?: string;
   /**
    * `overlay`: `.wh.` names of an OCI layer become what overlayfs understands. `none`: they are names like others.
    */
@@ -211,6 +213,8 @@ export interface JailJobs {
     readonly output: undefined;
   };
   readonly unmount: { readonly input: { readonly target: string }; readonly output: undefined };
+  readonly lookAt: { readonly input: LookAtInput; readonly output: Look };
+  readonly bindPart: { readonly input: BindPartInput; readonly output: NotFound | undefined };
   readonly sync: { readonly input: { readonly path: string }; readonly output: undefined };
   /** Gives a tree a label of SELinux. */
   readonly relabel: {

@@ -8,6 +8,7 @@ import { createPipe } from '#sys/descriptors';
 import type { MountSource } from '#sys/mount';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
+import type { BindPartInput } from './bind-part.ts';
 import { GrowthReader } from './growing-file.ts';
 import {
   type CopyInput,
@@ -25,6 +26,7 @@ import {
 import type { JailThread } from './jail-thread.ts';
 import { JailThreads } from './jail-threads.ts';
 import { LargeWindow } from './large-window.ts';
+import type { Look, LookAtInput, NotFound } from './look-at.ts';
 import { SharedThreads, type Work } from './shared-threads.ts';
 
 export interface JailPoolOptions {
@@ -167,6 +169,16 @@ export class JailPool implements AsyncDisposable {
   /** As `Mounts.unmount`, for the same. */
   async unmount(target: string): Promise<void> {
     await this.run('unmount', { target });
+  }
+
+  /** As the function of this name, where it may take long. */
+  lookAt(input: LookAtInput, options?: Abortable): Promise<Look> {
+    return this.run('lookAt', input, options);
+  }
+
+  /** As the function of this name, where it may take long. The signal does not end it. */
+  bindPart(input: BindPartInput): Promise<NotFound | undefined> {
+    return this.run('bindPart', input);
   }
 
   /** Waits until everything on the file system of `path` is on its disk. */

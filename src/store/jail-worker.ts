@@ -1,3 +1,4 @@
+import { closeSync, constants } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { codeOf, EngineError, messageOf } from '#base/errors';
 import { TarParser } from '#spec/tar/tar-parser';
@@ -5,6 +6,7 @@ import { adoptAttributes } from '#sys/adopt-attributes';
 import { copyTree } from '#sys/copy-tree';
 import { ThreadJail } from '#sys/jail';
 import { linuxMounts } from '#sys/mount';
+import { openInRoot } from '#sys/openat2';
 import { removeTree } from '#sys/remove-tree';
 import { relabelTree } from '#sys/selinux';
 import { syncFileSystem } from '#sys/sync-fs';
@@ -12,6 +14,7 @@ import { SysError } from '#sys/sys-error';
 import { threadLoaded } from '#sys/thread';
 import { treeUsage } from '#sys/tree-usage';
 import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-source.ts';
+import { bindPart } from './bind-part.ts';
 import { packCopy } from './copy-packer.ts';
 import { findArchives } from './copy-sources.ts';
 import { findGzipRecipe, rebuildGzip } from './gzip-recipe.ts';
@@ -29,6 +32,7 @@ import {
 import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
 import { frameLayer, proveLayer } from './layer-packer.ts';
+import { lookAt } from './look-at.ts';
 import { layerChanges } from './stack-changes.ts';
 import { packLayers } from './stack-packer.ts';
 import { packTree } from './tree-packer.ts';
@@ -99,6 +103,8 @@ const handlers: Handlers = {
     linuxMounts.unmount(target);
     return undefined;
   },
+  lookAt,
+  bindPart: input => bindPart(linuxMounts, input),
   relabel: ({ path, context }, shouldStop) => relabelTree(path, context, shouldStop),
   removeTree: ({ path }, shouldStop) => removeTree(path, { shouldStop }),
 };
@@ -130,7 +136,8 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
   const extractor = new LayerExtractor({ whiteouts, reserveBytes });
   const parser = new TarParser(extractor, limits);
   await using source = new ArchiveSource(archive, shouldStop);
-  using _jail = jail.enter(directory);
+  using place = input.path === undefined ? undefined : openPlace(directory, input.path);
+  using _jail = jail.enter(place?.path ?? directory);
   try {
     for await (const chunk of source.chunks()) parser.write(chunk);
     parser.end();
@@ -146,6 +153,12 @@ async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<Ext
     topLevelNames: [...topLevelNames],
     implicitDirectories: [...implicitDirectories],
   };
+}
+
+/** The directory itself, wherever somebody moves it meanwhile. */
+function openPlace(root: string, path: string): Disposable & { readonly path: string } {
+  const fd = openInRoot(root, path, constants.O_RDONLY | constants.O_DIRECTORY);
+  return { path: `/proc/self/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) };
 }
 
 async function measure(

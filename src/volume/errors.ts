@@ -99,8 +99,22 @@ export function volumeMountFailed(
   );
 }
 
-export function subpathNotFound(path: string, reason: string, cause: unknown): EngineError {
-  return new EngineError('invalid', `cannot access path ${path}: ${reason}`, { cause });
+/** Its server is dead, or its driver is. */
+export function volumeSilent(
+  { name, driver, options: { type, device } }: Volume,
+  answerMs: number,
+  cause: unknown,
+): EngineError {
+  const what = type === undefined ? `driver ${driver}` : `${type} ${device ?? ''}`.trim();
+  return new EngineError(
+    'unavailable',
+    `volume ${name} (${what}) has not answered for ${answerMs / 1000} s: is its server running?`,
+    { cause },
+  );
+}
+
+export function subpathNotFound(path: string, reason: string): EngineError {
+  return new EngineError('invalid', `cannot access path ${path}: ${reason}`);
 }
 
 function shown(name: string): string {
@@ -125,9 +139,9 @@ export function snapshotNotFound(volume: string, name: string): EngineError {
   return new EngineError('notFound', `volume ${volume} has no snapshot "${shown(name)}"`);
 }
 
-export function pathNotFound(path: string, reason: string, cause: unknown): EngineError {
+export function pathNotFound(path: string, reason: string): EngineError {
   const message = `Could not find the file ${shown(path)} in the volume${reason === '' ? '' : `: ${reason}`}`;
-  return new EngineError('notFound', message, { cause });
+  return new EngineError('notFound', message);
 }
 
 export function notRenamable(name: string, driver: string): EngineError {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { EngineError } from '#base/errors';
 import { type LogFields, type Logger, silentLogger } from '#base/logger';
+import { bindPart } from '#store/bind-part';
 import { Database } from '#store/database';
+import { lookAt } from '#store/look-at';
 import type { SlowMounts, TreeJail, VolumeMounts } from './tree-jail.ts';
 import type { VolumeDeps } from './volume-service.ts';
 import { volumeMigrations } from './volume-table.ts';
@@ -91,10 +93,12 @@ function notedMounts(log: string[], mounted: Set<string>): VolumeMounts {
   };
 }
 
-function slowly(mounts: VolumeMounts): Pick<SlowMounts, 'mount' | 'unmount'> {
+function slowly(mounts: VolumeMounts): Omit<SlowMounts, 'copyTree'> {
   return {
     mount: async (target, spec) => mounts.mount(target, spec),
     unmount: async target => mounts.unmount(target),
+    lookAt: async input => lookAt(input),
+    bindPart: async input => bindPart(mounts, input),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Mounts } from '#sys/mount';
 export type TreeJail = Pick<JailPool, 'copyTree' | 'usage' | 'removeTree' | 'pack' | 'extract' | 'sync'>;
 
 /** Mounts that may keep a thread waiting: for a server, or for the repair of a disk. */
-export type SlowMounts = Pick<JailPool, 'mount' | 'unmount' | 'copyTree'>;
+export type SlowMounts = Pick<JailPool, 'mount' | 'unmount' | 'copyTree' | 'lookAt' | 'bindPart'>;
 
 /** Mounting, as far as volumes need it. */
 export type VolumeMounts = Pick<Mounts, 'mount' | 'unmount' | 'isMounted'>;

@@ -1,17 +1,17 @@
-import { closeSync, constants, fstatSync } from 'node:fs';
+import { constants } from 'node:os';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
-import { EngineError, messageOf } from '#base/errors';
+import { EngineError } from '#base/errors';
 import { newId } from '#base/ids';
 import { byteString } from '#spec/tar/byte-string';
+import { type Found, type LookAtInput, lookAt } from '#store/look-at';
 import { spoolArchive } from '#store/spool-archive';
-import { O_PATH } from '#sys/descriptors';
-import { openInRoot } from '#sys/openat2';
-import { isErrno } from '#sys/sys-error';
+import { S_IFDIR, S_IFMT } from '#sys/at';
 import { contentInUse, contentTooLarge, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
+import { type FarVolumes, isFar } from './far-volumes.ts';
 import { sizeLimit } from './local-options.ts';
-import type { TreeJail } from './tree-jail.ts';
+import type { SlowMounts, TreeJail } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume, type VolumeSnapshot } from './volume.ts';
 import type { VolumeDirectories, Workplace } from './volume-directories.ts';
 import { checkVolumeName } from './volume-name.ts';
@@ -34,7 +34,8 @@ export interface VolumeContentsDeps {
   readonly volumes: VolumeRecords;
   readonly table: VolumeTable;
   readonly directories: VolumeDirectories;
-  readonly jail: TreeJail;
+  readonly jail: TreeJail & Pick<SlowMounts, 'lookAt'>;
+  readonly far: FarVolumes;
   /** whether a container, by ID, is running or paused */
   readonly isRunning: (containerId: string) => boolean;
   /** a volume has other content now */
@@ -62,6 +63,10 @@ export class VolumeContents {
     const volume = this.#deps.volumes.get(name);
     const held = await this.#hold(volume, options);
     const clean = posix.normalize(`/${path}`);
+    await this.#look(volume, held, { path: clean, follows: false }, options).catch(async (error: unknown) => {
+      await held.release();
+      throw error;
+    });
     const base = clean === '/' ? '' : byteString(posix.basename(clean));
     const stream = this.#deps.jail.pack({ root: held.directory, path: clean, name: base }, options);
     stream.once('close', () => void held.release());
@@ -95,16 +100,12 @@ export class VolumeContents {
     const file = posix.join(work.place.folder, SPOOL);
     await spoolArchive(file, archive, options);
     await using held = await this.#hold(volume, options);
-    const fd = openIn(held.directory, path, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      // The directory itself, wherever somebody moves it meanwhile: it is the root of the thread that unpacks.
-      await this.#deps.jail.extract(
-        { archive: file, directory: `/proc/self/fd/${fd}`, whiteouts: 'none' },
-        options,
-      );
-    } finally {
-      closeSync(fd);
-    }
+    const { mode } = await this.#look(volume, held, { path, follows: true }, options);
+    if ((mode & S_IFMT) !== S_IFDIR) throw pathNotFound(path, '');
+    await this.#deps.jail.extract(
+      { archive: file, directory: held.directory, path, whiteouts: 'none' },
+      options,
+    );
   }
 
   /** What is at a path, as `docker cp` asks it. Links on the way stay inside; the last component is not followed. */
@@ -120,13 +121,22 @@ export class VolumeContents {
     const volume = this.#deps.volumes.get(name);
     await using held = await this.#hold(volume, {});
     const clean = posix.normalize(`/${path}`).replace(/(.)\/$/, '$1');
-    const fd = openIn(held.directory, clean, O_PATH | constants.O_NOFOLLOW);
-    try {
-      const { size, mode, mtimeMs } = fstatSync(fd);
-      return { name: posix.basename(clean) || '/', size, mode, mtimeMs };
-    } finally {
-      closeSync(fd);
-    }
+    const { size, mode, mtimeMs } = await this.#look(volume, held, { path: clean, follows: false }, {});
+    return { name: posix.basename(clean) || '/', size, mode, mtimeMs };
+  }
+
+  /** @throws `notFound`; `unavailable` when it does not answer. */
+  async #look(
+    volume: Volume,
+    { directory }: { readonly directory: string },
+    at: Omit<LookAtInput, 'root'>,
+    options: Abortable,
+  ): Promise<Found> {
+    const { far, jail } = this.#deps;
+    const input = { ...at, root: directory };
+    const look = isFar(volume) ? await far.within(volume, () => jail.lookAt(input), options) : lookAt(input);
+    if ('errno' in look) throw pathNotFound(at.path, MISSING.includes(look.errno) ? '' : look.message);
+    return look;
   }
 
   /** Keeps the content as it is now. The name is one of those of volumes, unique for the volume. */
@@ -270,26 +280,25 @@ export class VolumeContents {
   ): Promise<AsyncDisposable & { readonly directory: string; release(): Promise<void> }> {
     const user = `work-${newId<string>()}`;
     const isPlain = volume.driver === LOCAL_DRIVER && volume.options['type'] === undefined;
-    const directory = isPlain
-      ? volume.mountpoint
-      : await this.#deps.volumes.mount(volume.name, user, options);
     let isHeld = !isPlain;
     const release = async (): Promise<void> => {
       if (!isHeld) return;
       isHeld = false;
       await this.#deps.volumes.unmount(volume.name, user);
     };
+    const mount = async (): Promise<string> => {
+      try {
+        return await this.#deps.volumes.mount(volume.name, user, options);
+      } catch (error) {
+        await release();
+        throw error;
+      }
+    };
+    const directory = isPlain ? volume.mountpoint : await mount();
     return { directory, release, [Symbol.asyncDispose]: release };
   }
 }
 
 const SPOOL = 'archive';
-
-function openIn(root: string, path: string, flags: number): number {
-  try {
-    return openInRoot(root, path, flags);
-  } catch (error) {
-    const isMissing = isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG');
-    throw pathNotFound(path, isMissing ? '' : messageOf(error), error);
-  }
-}
+const { ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG } = constants.errno;
+const MISSING: readonly number[] = [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG];

@@ -4,6 +4,7 @@ import type { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import { copyUpAtOnce } from './copy-up.ts';
 import { volumeMountFailed } from './errors.ts';
+import { type FarVolumes, isFar } from './far-volumes.ts';
 import { type LocalMount, localMount, rootAttributes, sizeLimit } from './local-options.ts';
 import { RemoteMounts } from './remote-mounts.ts';
 import { withServerAddress } from './server-address.ts';
@@ -30,6 +31,7 @@ export interface VolumeMountingDeps {
   readonly mounts: VolumeMounts;
   /** where mounts that take long, and what is on them, hold up nobody else */
   readonly slow: SlowMounts;
+  readonly far: FarVolumes;
   readonly plugins: VolumePlugins;
   readonly events: EventSink;
   readonly logger: Logger;
@@ -49,6 +51,7 @@ export class VolumeMounting {
   readonly #events: EventSink;
   readonly #logger: Logger;
   readonly #subpaths: VolumeSubpaths;
+  readonly #far: FarVolumes;
   readonly #remote: RemoteMounts;
   /** `volume container` of those that are in use, so that no event is told twice */
   readonly #mounted = new Set<string>();
@@ -63,22 +66,39 @@ export class VolumeMounting {
     this.#events = deps.events;
     this.#logger = deps.logger;
     this.#remote = new RemoteMounts(deps);
-    this.#subpaths = new VolumeSubpaths(deps.directories.subpaths(), deps.mounts);
+    this.#subpaths = new VolumeSubpaths(deps.directories.subpaths(), deps);
+    this.#far = deps.far;
   }
 
   /** @returns the host path to bind. */
   async mount(volume: Volume, containerId: string, options: VolumeMountOptions): Promise<string> {
-    const { attributes = {}, subpath } = options;
+    const { attributes = {} } = options;
     const { name, driver } = volume;
     const directory =
       driver === LOCAL_DRIVER
         ? await this.#mountLocal(volume, containerId, options)
         : await this.#remote.mount(volume, containerId, options);
-    const source =
-      subpath === undefined ? directory : this.#subpaths.bind({ name, directory }, subpath, containerId);
+    const source = await this.#sourceOf(volume, directory, containerId, options);
     this.#mounted.add(`${name} ${containerId}`);
     this.#emit('mount', name, { driver, container: containerId, ...attributes });
     return source;
+  }
+
+  /** Nobody is given what does not answer: whoever looks at it would wait. */
+  async #sourceOf(
+    volume: Volume,
+    directory: string,
+    containerId: string,
+    { subpath, ...options }: VolumeMountOptions,
+  ): Promise<string> {
+    const place = { name: volume.name, directory };
+    if (!isFar(volume)) {
+      return subpath === undefined ? directory : this.#subpaths.bind(place, subpath, containerId);
+    }
+    await this.#far.probe(volume, directory, options);
+    if (subpath === undefined) return directory;
+    const within = <T>(look: () => Promise<T>) => this.#far.within(volume, look, options);
+    return await this.#subpaths.bindFar(place, subpath, containerId, within);
   }
 
   async #mountLocal(volume: Volume, containerId: string, options: Abortable): Promise<string> {

@@ -8,6 +8,7 @@ import type { Database } from '#store/database';
 import { ArtifactBackups } from './artifact-backups.ts';
 import type { ArtifactRegistries } from './artifact-repository.ts';
 import { noQuota, volumeInUse, volumeNameTaken, volumeNotFound } from './errors.ts';
+import { FarVolumes, isFar } from './far-volumes.ts';
 import { localMount, rootAttributes, sizeLimit } from './local-options.ts';
 import { type MeasuredSize, SizeTable } from './size-table.ts';
 import type { SlowMounts, TreeJail, VolumeMounts } from './tree-jail.ts';
@@ -45,6 +46,8 @@ export interface VolumeDeps {
   readonly jail: TreeJail & SlowMounts;
   /** threads for what clients set the pace of; default: `jail` */
   readonly streams?: TreeJail & SlowMounts;
+  /** how long a volume of a server may take to answer; default 20 s */
+  readonly answerMs?: number;
   /** whether a container, by ID, is running or paused; default: none is */
   readonly isRunning?: (containerId: string) => boolean;
   readonly mounts: VolumeMounts;
@@ -99,9 +102,12 @@ export class VolumeService {
     const parts = { table: this.#table, directories: this.#directories, jail, mounts, logger };
     this.#remover = new VolumeRemover(parts);
     this.#plugins = new VolumePlugins(plugins);
+    const slow = deps.streams ?? jail;
+    const far = new FarVolumes({ slow, ...(deps.answerMs !== undefined && { answerMs: deps.answerMs }) });
     this.#mounting = new VolumeMounting({
       ...parts,
-      slow: deps.streams ?? jail,
+      slow,
+      far,
       plugins: this.#plugins,
       locks: this.#locks,
       events,
@@ -109,7 +115,8 @@ export class VolumeService {
     this.#renamer = new VolumeRenamer({ ...parts, db, mounting: this.#mounting, locks: this.#locks, events });
     this.contents = new VolumeContents({
       ...parts,
-      jail: deps.streams ?? jail,
+      jail: slow,
+      far,
       volumes: this,
       isRunning: deps.isRunning ?? (() => false),
       discard: path => this.#remover.delete(path),
@@ -194,6 +201,12 @@ export class VolumeService {
 
   find(name: string): Volume | undefined {
     return this.#table.find(name);
+  }
+
+  /** Whether to look at what it has may take any time. */
+  isFar(name: string): boolean {
+    const volume = this.#table.find(name);
+    return volume !== undefined && isFar(volume);
   }
 
   /** Those that the engine knows, by name. */

@@ -1,21 +1,18 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '#base/errors';
-import { O_PATH } from '#sys/descriptors';
-import { openInRoot } from '#sys/openat2';
+import type { EngineError } from '#base/errors';
+import { bindPart } from '#store/bind-part';
+import type { NotFound } from '#store/look-at';
 import { isErrno } from '#sys/sys-error';
 import { subpathNotFound } from './errors.ts';
-import type { VolumeMounts } from './tree-jail.ts';
+import type { SlowMounts, VolumeMounts } from './tree-jail.ts';
+
+interface VolumeAt {
+  readonly name: string;
+  /** where its content is on this host */
+  readonly directory: string;
+}
 
 /**
  * Parts of volumes, each bound for one container to a place that nobody else can change: whatever the users of the
@@ -26,30 +23,53 @@ import type { VolumeMounts } from './tree-jail.ts';
 export class VolumeSubpaths {
   readonly #root: string;
   readonly #mounts: VolumeMounts;
+  readonly #slow: SlowMounts;
 
-  constructor(root: string, mounts: VolumeMounts) {
+  constructor(root: string, { mounts, slow }: { readonly mounts: VolumeMounts; readonly slow: SlowMounts }) {
     this.#root = root;
     this.#mounts = mounts;
+    this.#slow = slow;
   }
 
   /** @returns the host path to bind. @throws {EngineError} `invalid` when the volume does not have the path. */
-  bind(
-    { name, directory }: { readonly name: string; readonly directory: string },
+  bind({ name, directory }: VolumeAt, subpath: string, containerId: string): string {
+    const target = this.#newTarget(name, containerId);
+    const problem = bindPart(this.#mounts, { root: directory, path: subpath, target });
+    if (problem) throw subpathProblem(directory, subpath, problem);
+    return target;
+  }
+
+  /**
+   * The same of a volume that may not answer.
+   * @param within gives up on it after a while @throws what that throws; what is bound later is taken down again.
+   */
+  async bindFar(
+    { name, directory }: VolumeAt,
     subpath: string,
     containerId: string,
-  ): string {
-    const fd = openSubpath(directory, subpath);
+    within: <T>(look: () => Promise<T>) => Promise<T>,
+  ): Promise<string> {
+    const target = this.#newTarget(name, containerId);
+    let isWanted = true;
+    const bind = async (): Promise<NotFound | undefined> => {
+      const problem = await this.#slow.bindPart({ root: directory, path: subpath, target });
+      if (!isWanted && !problem) this.#remove(target);
+      return problem;
+    };
     try {
-      const parent = join(this.#root, containerId, name);
-      mkdirSync(parent, { recursive: true, mode: 0o700 });
-      const target = join(parent, String(readdirSync(parent).length));
-      if ((fstatSync(fd).mode & constants.S_IFMT) === constants.S_IFDIR) mkdirSync(target);
-      else writeFileSync(target, '', { flag: 'wx' });
-      this.#mounts.mount(target, { type: 'none', source: `/proc/self/fd/${fd}`, options: ['bind'] });
+      const problem = await within(bind);
+      if (problem) throw subpathProblem(directory, subpath, problem);
       return target;
-    } finally {
-      closeSync(fd);
+    } catch (error) {
+      isWanted = false;
+      throw error;
     }
+  }
+
+  #newTarget(name: string, containerId: string): string {
+    const parent = join(this.#root, containerId, name);
+    mkdirSync(parent, { recursive: true, mode: 0o700 });
+    return join(parent, String(readdirSync(parent).length));
   }
 
   /** Takes down what a container has of a volume. Idempotent. */
@@ -89,17 +109,15 @@ export class VolumeSubpaths {
   }
 }
 
-function openSubpath(directory: string, subpath: string): number {
-  try {
-    return openInRoot(directory, subpath, O_PATH);
-  } catch (error) {
-    const reason = isErrno(error, 'ENOENT')
+function subpathProblem(directory: string, subpath: string, problem: NotFound): EngineError {
+  const { errno } = constants;
+  const reason =
+    problem.errno === errno.ENOENT
       ? 'no such file or directory'
-      : isErrno(error, 'ENOTDIR')
+      : problem.errno === errno.ENOTDIR
         ? 'not a directory'
-        : messageOf(error);
-    throw subpathNotFound(join(directory, subpath), reason, error);
-  }
+        : problem.message;
+  return subpathNotFound(join(directory, subpath), reason);
 }
 
 function list(directory: string): string[] {

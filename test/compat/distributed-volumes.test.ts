@@ -64,6 +64,7 @@ async function stopHosts(hosts: readonly Host[]): Promise<void> {
 describe('volumes of a distributed file system, on two hosts', { skip: skip || glusterMissing }, () => {
   let folder: string;
   let storage: GlusterStorage;
+  const clients: { pause(): void; goOn(): void }[] = [];
   let hosts: readonly Host[] = [];
 
   before(async () => {
@@ -72,7 +73,7 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
     hosts = await startHosts(folder, 'spread', async host => {
       const top = join(folder, host, 'mounted');
       mkdirSync(join(folder, host));
-      await storage.mount(top);
+      clients.push(await storage.mount(top));
       return {
         names: () => readdirSync(top).filter(name => !name.startsWith('.')),
         create: async name => {
@@ -150,6 +151,53 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
       hosts.every(({ driver }) => driver.usersOf('brittle') === 0),
     );
     await left.docker('volume', 'rm', 'brittle');
+  });
+
+  test('one that says nothing any more holds up who uses it, for a while, and nobody else', async () => {
+    const [left] = hosts;
+    const [client] = clients;
+    assert.ok(left && client);
+    const device = join(folder, 'left', 'mounted');
+    await left.docker(
+      'volume',
+      'create',
+      '-o',
+      'type=none',
+      '-o',
+      'o=bind',
+      '-o',
+      `device=${device}`,
+      'bound',
+    );
+    await left.docker('run', '-d', '--name', 'user', '-v', 'bound:/data', 'busybox', 'sleep', '1000');
+    await left.docker('exec', 'user', 'sh', '-c', 'echo far > /data/file');
+    client.pause();
+    try {
+      const waiting = Promise.all([
+        left.refused('cp', 'user:/data/file', '-'),
+        left.refused('run', '--rm', '-v', 'bound:/data', 'busybox', 'true'),
+        left.refused('run', '--rm', '--mount', 'src=bound,dst=/data,volume-subpath=a', 'busybox', 'true'),
+      ]);
+      assert.equal(await left.docker('run', '--rm', 'busybox', 'echo', 'alive'), 'alive');
+      const [copied, started, partly] = await waiting;
+      assert.match(copied, /\/data\/file in container user has not answered for 20 s: is the server/);
+      for (const refusal of [started, partly]) {
+        assert.match(
+          refusal,
+          /volume bound \(none .*mounted\) has not answered for 20 s: is its server running\?/,
+        );
+      }
+    } finally {
+      client.goOn();
+    }
+    assert.equal(await left.docker('exec', 'user', 'cat', '/data/file'), 'far');
+    assert.equal(
+      await left.docker('run', '--rm', '-v', 'bound:/data', 'busybox', 'cat', '/data/file'),
+      'far',
+    );
+    await left.docker('exec', 'user', 'rm', '/data/file');
+    await left.docker('rm', '-f', 'user');
+    await left.docker('volume', 'rm', 'bound');
   });
 
   test('what volumes can do without a container, they can on it, too', async () => {

@@ -43,8 +43,8 @@ export class GlusterStorage implements AsyncDisposable {
     return join(this.#folder, `brick${index}`);
   }
 
-  /** Mounts it at a directory; `umount` there ends the client. */
-  async mount(target: string): Promise<void> {
+  /** Mounts it at a directory; `umount` there ends the client, which can be made to say nothing for a while. */
+  async mount(target: string): Promise<{ pause(): void; goOn(): void }> {
     mkdirSync(target, { recursive: true });
     const clients = this.#ports.map((port, index) =>
       volume(`server${index}`, 'protocol/client', {
@@ -58,9 +58,10 @@ export class GlusterStorage implements AsyncDisposable {
     const file = `${target}.vol`;
     writeFileSync(file, [...clients, volume('spread', 'cluster/distribute', {}, names)].join(''));
     // What the other host has written is to be seen at once.
-    this.#spawn(CLIENT, file, ['--attribute-timeout=0', '--entry-timeout=0', target]);
+    const client = this.#spawn(CLIENT, file, ['--attribute-timeout=0', '--entry-timeout=0', target]);
     const above = statSync(join(target, '..')).dev;
     await until('the file system is mounted', () => statSync(target).dev !== above);
+    return { pause: () => void client.kill('SIGSTOP'), goOn: () => void client.kill('SIGCONT') };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -26,16 +26,18 @@ export interface VolumeEngine extends AsyncDisposable {
 export async function startVolumes(
   places: PluginPlaces = { sockets: [], specs: [] },
   registries: ArtifactRegistries = noRegistries,
+  { answerMs = 20_000, threads = 1 }: { readonly answerMs?: number; readonly threads?: number } = {},
 ): Promise<VolumeEngine> {
   const folder = mkdtempSync(join(tmpdir(), 'volumes-'));
   const db = new Database(join(folder, 'db'));
   db.migrate(volumeMigrations, silentLogger);
-  const jail = new JailPool({ size: 1 });
+  const jail = new JailPool({ size: threads });
   const make = (): VolumeService =>
     new VolumeService({
       db,
       root: join(folder, 'volumes'),
       jail,
+      answerMs,
       mounts: linuxMounts,
       registries,
       plugins: new Plugins({ logger: silentLogger, places }),
