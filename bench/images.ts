@@ -11,6 +11,7 @@ import type { RowResult } from './report.ts';
 import type { Row } from './rows.ts';
 import { docker, type Target } from './target.ts';
 import { windowImage } from './window-fixture.ts';
+import { workAWhile } from './work.ts';
 
 const USAGE = `Usage: npm run bench:images -- --engine NAME=unix:///SOCKET [--engine …] [OPTIONS]
 
@@ -28,6 +29,8 @@ medians, p90, and how the first engine compares with each other one.
 const REPOSITORY = 'quai/bench';
 const WINDOWS = 'quai/windows';
 const SAMPLE_MS = 50;
+/** Engines give memory back when they have been idle for some time. */
+const UNTIL_IDLE_MS = 30_000;
 
 const command = readCommand(USAGE, { rounds: 5, own: ['root'] });
 if (command) {
@@ -91,12 +94,30 @@ function imageRows(image: ImageFixture, tag: string, roots: ReadonlyMap<string, 
       measure: on => diskUsed(on, tag, roots.get(on.name)),
       tidy,
     },
+    ...memoryRows(tag, pull),
+  ];
+}
+
+function memoryRows(tag: string, pull: (on: Target) => Promise<unknown>): Row[] {
+  return [
     {
       ...timed('most memory of the engine while it pulls'),
       unit: 'MB',
       share: 0.4,
-      measure: async on => mostMemory(on, () => pull(on)),
-      tidy,
+      measure: on => mostMemory(on, () => pull(on)),
+      tidy: on => remove(on, tag),
+    },
+    {
+      ...timed('memory after work, idle again'),
+      unit: 'MB',
+      share: 0.2,
+      measure: async on => {
+        await workAWhile(on);
+        await pull(on);
+        await remove(on, tag);
+        await new Promise(resolve => setTimeout(resolve, UNTIL_IDLE_MS));
+        return ownMemoryOf(on);
+      },
     },
   ];
 }

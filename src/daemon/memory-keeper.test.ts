@@ -41,14 +41,10 @@ async function looks(steps: readonly Step[]): Promise<string[]> {
 /** The first idle look gives back what the start needed. */
 const START: Step = { rss: 150, cpuMs: 0, dead: 20 };
 
-test('what the start needed is given back once, as soon as nothing goes on', async () => {
-  const steps = [
-    { rss: 150, cpuMs: 400 },
-    { rss: 150, cpuMs: 800 },
-    { rss: 150, cpuMs: 810 },
-    { rss: 100, cpuMs: 820 },
-  ];
-  assert.deepEqual(await looks(steps), ['trim at 2']);
+test('what the start needed is given back as soon as nothing goes on, for as long as it takes', async () => {
+  const idle = Array.from({ length: 9 }, (_, index) => ({ rss: 100, cpuMs: 810 + index }));
+  const steps = [{ rss: 150, cpuMs: 400 }, { rss: 150, cpuMs: 800 }, { rss: 150, cpuMs: 805 }, ...idle];
+  assert.deepEqual(await looks(steps), ['trim at 2', 'trim at 3', 'trim at 4', 'trim at 5']);
 });
 
 test('what large work leaves is collected once that is over, and not again', async () => {
@@ -59,7 +55,8 @@ test('what large work leaves is collected once that is over, and not again', asy
     { rss: 400, dead: 200, cpuMs: 8010 },
     { rss: 101, cpuMs: 8020 },
   ];
-  assert.deepEqual(await looks(steps), ['trim at 0', 'trim at 3', 'collect at 3', 'trim at 3']);
+  const done = ['trim at 0', 'trim at 3', 'collect at 3', 'trim at 3', 'trim at 4'];
+  assert.deepEqual(await looks(steps), done);
 });
 
 test('while a little goes on only much memory is worth holding it up', async () => {
@@ -67,12 +64,22 @@ test('while a little goes on only much memory is worth holding it up', async () 
   assert.deepEqual(await looks(steps), ['trim at 0', 'trim at 2', 'collect at 2', 'trim at 2']);
 });
 
-test('what little work leaves is given back without a collection', async () => {
+test('what little work leaves is given back without a collection, and very little not at all', async () => {
+  const settled = [START, ...Array.from({ length: 3 }, () => ({ rss: 100, cpuMs: 0 }))];
   const steps = [
-    START,
-    { rss: 123, cpuMs: 10 },
-    { rss: 125, dead: 5, cpuMs: 20 },
-    { rss: 145, dead: 15, cpuMs: 30 },
+    ...settled,
+    { rss: 103, cpuMs: 10 },
+    { rss: 105, dead: 5, cpuMs: 20 },
+    { rss: 125, dead: 15, cpuMs: 30 },
+    { rss: 115, dead: 15, cpuMs: 40 },
   ];
-  assert.deepEqual(await looks(steps), ['trim at 0', 'trim at 2', 'trim at 3']);
+  const done = ['trim at 0', 'trim at 1', 'trim at 2', 'trim at 3', 'trim at 5', 'trim at 6', 'trim at 7'];
+  assert.deepEqual(await looks(steps), done);
+});
+
+test('it is collected when nothing has gone on for long', async () => {
+  const idle = Array.from({ length: 4 }, () => ({ rss: 105, dead: 5, cpuMs: 1000 }));
+  const steps = [{ ...START, dead: 0 }, { rss: 110, cpuMs: 1000 }, ...idle];
+  const done = ['trim at 0', 'trim at 2', 'trim at 3', 'trim at 4', 'trim at 5', 'collect at 5', 'trim at 5'];
+  assert.deepEqual(await looks(steps), done);
 });

@@ -12,6 +12,8 @@ const WORTH_TRIMMING_BYTES = 4 * MB;
 const WORTH_COLLECTING_BYTES = 16 * MB;
 /** and so much also while a little goes on. */
 const MUCH_BYTES = 64 * MB;
+/** What was in use is let go of bit by bit: threads end, connections time out, V8 frees what it has collected. */
+const TRIMS_AFTER_WORK = 4;
 /** Less processor time than this in an interval: nothing goes on, or a little. */
 const IDLE_CPU_MICROS = 50_000;
 const QUIET_CPU_MICROS = 250_000;
@@ -38,6 +40,7 @@ export class MemoryKeeper implements Disposable {
   #collected = Number.POSITIVE_INFINITY;
   #lastCpu: number;
   #isStartOver = false;
+  #trimsLeft = TRIMS_AFTER_WORK;
 
   constructor(logger: Logger, facts: MemoryFacts = OWN_FACTS) {
     this.#facts = facts;
@@ -56,12 +59,14 @@ export class MemoryKeeper implements Disposable {
     this.#trimmed = Math.min(this.#trimmed, rss);
     this.#collected = Math.min(this.#collected, rss);
     const isMuch = rss - this.#collected >= MUCH_BYTES;
-    if (spent >= (isMuch || !this.#isStartOver ? QUIET_CPU_MICROS : IDLE_CPU_MICROS)) return;
-    if (this.#isStartOver && rss - this.#trimmed < WORTH_TRIMMING_BYTES) return;
+    const isBusy = spent >= (isMuch || !this.#isStartOver ? QUIET_CPU_MICROS : IDLE_CPU_MICROS);
+    if (isBusy || rss - this.#trimmed >= WORTH_TRIMMING_BYTES) this.#trimsLeft = TRIMS_AFTER_WORK;
+    if (isBusy || this.#trimsLeft === 0) return;
+    this.#trimsLeft -= 1;
     await this.#facts.trim();
     if (!this.#isStartOver) {
       this.#collected = this.#facts.rss();
-    } else if (this.#facts.rss() - this.#collected >= WORTH_COLLECTING_BYTES) {
+    } else if (this.#facts.rss() - this.#collected >= this.#worthCollecting()) {
       this.#facts.collect();
       await this.#facts.trim();
       this.#collected = this.#facts.rss();
@@ -69,6 +74,11 @@ export class MemoryKeeper implements Disposable {
     this.#isStartOver = true;
     this.#trimmed = this.#facts.rss();
     this.#lastCpu = this.#facts.cpuMicros();
+  }
+
+  /** When nothing has gone on for long, nobody is held up. */
+  #worthCollecting(): number {
+    return this.#trimsLeft === 0 ? WORTH_TRIMMING_BYTES : WORTH_COLLECTING_BYTES;
   }
 
   [Symbol.dispose](): void {
