@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import * as v from 'valibot';
 import { EngineError, notImplemented } from '#base/errors';
+import type { BuildContexts } from '#build/build-contexts';
 import type { BuildEvent } from '#build/build-event';
 import type { BuildRequest } from '#build/build-request';
 import type { BuildService } from '#build/build-service';
-import type { ContextSpool } from '#build/context-spool';
 import { type Reply, reply } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { BuildQuery } from '#spec/docker/build-query';
@@ -22,7 +22,7 @@ import { RunningBuilds } from './running-builds.ts';
 
 export interface BuildRouteDeps {
   readonly builds: Pick<BuildService, 'build' | 'cacheEntries' | 'pruneCache'>;
-  readonly contexts: Pick<ContextSpool, 'receive'>;
+  readonly contexts: Pick<BuildContexts, 'receive' | 'fetch'>;
 }
 
 const DEFAULT_NAME = 'Dockerfile';
@@ -101,7 +101,6 @@ async function buildReply(
   extra: Pick<BuildRequest, 'secrets' | 'noCache'> = {},
 ): Promise<Reply> {
   const asked = askedBuild(query, headers);
-  if (query.remote !== '') throw notImplemented(`a build context from elsewhere (remote=${query.remote})`);
   const { signal, ended } = running.begin(query.buildid, left);
   const work = async (emit: Emit, room: Room): Promise<void> => {
     const tell = begin(emit);
@@ -110,9 +109,11 @@ async function buildReply(
       return room();
     };
     try {
-      await using spooled = await contexts.receive(bytes.iterator({ destroyOnReturn: false }), { signal });
-      const dockerfile = { kind: 'path', path: query.dockerfile || DEFAULT_NAME } as const;
-      const request = { ...asked, ...extra, dockerfile, context: spooled.context };
+      await using source = await (query.remote === ''
+        ? contexts.receive(bytes.iterator({ destroyOnReturn: false }), { signal })
+        : contexts.fetch(query.remote, { signal }));
+      const { context, dockerfile = { kind: 'path', path: query.dockerfile || DEFAULT_NAME } } = source;
+      const request = { ...asked, ...extra, dockerfile, context };
       await builds.build(request, onEvent, { signal });
     } catch (error) {
       const hint = failureHint(error);

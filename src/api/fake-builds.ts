@@ -52,6 +52,7 @@ export function fakeBuilds(change: Partial<BuildRouteDeps['builds']> = {}): Buil
 
 /** Reads what is sent and keeps nothing. */
 export const fakeContexts: BuildRouteDeps['contexts'] = {
+  fetch: async () => ({ context: { kind: 'none' }, [Symbol.asyncDispose]: async () => undefined }),
   receive: async body => {
     let sizeBytes = 0;
     for await (const chunk of body) sizeBytes += chunk.length;

@@ -13,7 +13,8 @@ import { hostOf, submoduleAddress, submoduleUrls } from './git-submodules.ts';
 import { plainFolder } from './plain-folder.ts';
 
 export interface GitFetcherDeps {
-  readonly jail: Pick<ProgramJail, 'run'>;
+  /** absent where the host has no crun, which makes it */
+  readonly jail?: Pick<ProgramJail, 'run'>;
   readonly proxies: ProxySettings;
   /** belongs to this object alone; what is there is removed */
   readonly folder: string;
@@ -48,18 +49,24 @@ const SHORT_BYTES = 1024 * 1024;
  */
 export class GitFetcher {
   readonly #deps: GitFetcherDeps;
-  readonly #git: GitProgram;
+  readonly #git: GitProgram | undefined;
   readonly #swept: Promise<unknown>;
 
   constructor(deps: GitFetcherDeps) {
     this.#deps = deps;
-    this.#git = new GitProgram(deps);
+    const { jail, proxies } = deps;
+    this.#git = jail && new GitProgram({ jail, proxies });
     this.#swept = rm(deps.folder, { recursive: true, force: true });
   }
 
   /** @throws {EngineError} `invalid` for what is not there, `unavailable` for who cannot be reached and a full disk, `deadline`. */
   async fetch(address: GitAddress, { keepGitDir, signal }: GitFetchOptions): Promise<GitTree> {
     if (address.scheme === 'ssh') throw noSsh(address);
+    if (!this.#git)
+      throw new EngineError(
+        'unavailable',
+        'git runs in a jail that crun makes, which is not installed on the host of the engine',
+      );
     await this.#swept;
     await mkdir(this.#deps.folder, { recursive: true, mode: 0o700 });
     await using undo = new AsyncDisposableStack();

@@ -5,7 +5,6 @@ import { EngineError } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { BuildService } from '#build/build-service';
-import { ContextSpool } from '#build/context-spool';
 import { buildMigrations } from '#build/step-table';
 import { ContainerIndex } from '#container/container-index';
 import { isAlive } from '#container/container-machine';
@@ -44,6 +43,7 @@ import { ScheduleTable } from '#volume/schedule-table';
 import { VolumeService } from '#volume/volume-service';
 import { volumeMigrations } from '#volume/volume-table';
 import { ENGINE_BUILD } from './build-info.ts';
+import { createBuildSources } from './build-sources.ts';
 import type { DaemonConfig } from './daemon-config.ts';
 import { engineId } from './engine-id.ts';
 import { EventLog } from './event-log.ts';
@@ -97,6 +97,8 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     seccomp,
     isSnapshotUsed: key => builds.ownsSnapshot(key),
   });
+  const sources = createBuildSources(config, programs);
+  const { contexts } = sources;
   const builds: BuildService = new BuildService({
     ...storage,
     ...parts,
@@ -108,7 +110,6 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     root: config.root,
     runDir: config.runDir,
   });
-  const contexts = new ContextSpool({ folder: join(config.root, 'contexts') });
   const schedules = createSchedules(shared, storage.volumes, containers);
   const system = new SystemReport({
     build: ENGINE_BUILD,
@@ -129,7 +130,10 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     schedules,
     seccomp,
     programs,
-    [Symbol.asyncDispose]: () => end(parts.runtime, shared, storage),
+    [Symbol.asyncDispose]: async () => {
+      sources[Symbol.dispose]();
+      await end(parts.runtime, shared, storage);
+    },
   };
 }
 

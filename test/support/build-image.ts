@@ -29,9 +29,18 @@ export async function buildImageWith(
 ): Promise<BuildAnswer> {
   const named = Object.entries(files).map(([path, content]) => ({ path, content }));
   const tar = tarOf([{ path: 'Dockerfile', content: dockerfile }, ...named, ...entries]);
+  return await buildImageFrom(daemon, tar, { query, ...(signal ? { signal } : {}) });
+}
+
+/** Builds of a context as it stands, or of what the query names. */
+export async function buildImageFrom(
+  daemon: TestDaemon,
+  context: Buffer,
+  { query = {}, signal }: Pick<BuildOptions, 'query' | 'signal'> = {},
+): Promise<BuildAnswer> {
   const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
   const parameters = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, text(value)]));
-  const { status, body } = await daemon.call('POST', `/build?${parameters.toString()}`, tar, {
+  const { status, body } = await daemon.call('POST', `/build?${parameters.toString()}`, context, {
     headers: { 'Content-Type': 'application/x-tar' },
     ...(signal ? { signal } : {}),
   });

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { BuildContexts } from '#build/build-contexts';
+import { ContextSpool } from '#build/context-spool';
+import { GitFetcher } from '#build/git-fetcher';
+import { UrlFetcher } from '#build/url-fetcher';
+import { HttpClient } from '#distribution/http-client';
+import { TlsSettingsSource } from '#distribution/tls-settings';
+import { ProgramJail } from '#store/program-jail';
+import { ENGINE_BUILD } from './build-info.ts';
+import type { DaemonConfig } from './daemon-config.ts';
+import type { HostPrograms } from './host-programs.ts';
+
+/** Where builds get files from that are not in images. */
+export interface BuildSourceParts extends Disposable {
+  readonly contexts: BuildContexts;
+  readonly git: GitFetcher;
+  readonly urls: UrlFetcher;
+}
+
+/**
+ *   <root>/contexts     what clients send
+ *   <root>/fetched      git/, urls/: what is fetched; jails/: of the programs that do it
+ */
+export function createBuildSources(
+  { root, registries }: DaemonConfig,
+  programs: HostPrograms,
+): BuildSourceParts {
+  const { proxies, certificateFolders, http2 } = registries;
+  const crun = programs.runtimes.get('crun');
+  const fetched = join(root, 'fetched');
+  const jail = crun === undefined ? undefined : new ProgramJail({ crun, folder: join(fetched, 'jails') });
+  const http = new HttpClient({ proxies, userAgent: `quai/${ENGINE_BUILD.version} (linux)`, http2 });
+  const git = new GitFetcher({ ...(jail && { jail }), proxies, folder: join(fetched, 'git') });
+  const urls = new UrlFetcher({
+    http,
+    tls: new TlsSettingsSource(certificateFolders),
+    folder: join(fetched, 'urls'),
+  });
+  const spool = new ContextSpool({ folder: join(root, 'contexts') });
+  const contexts = new BuildContexts({ spool, git, urls, ...(jail && { jail }) });
+  return { contexts, git, urls, [Symbol.dispose]: () => http[Symbol.dispose]() };
+}
