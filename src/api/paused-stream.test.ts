@@ -61,6 +61,26 @@ describe('pausedStream()', () => {
     assert.deepEqual(log, ['paused', 'goes on']);
   });
 
+  test('nor does one that takes a little now and then', async t => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+    const { log, whilePaused } = pausing();
+    const source = new Readable({ read: () => undefined });
+    const stream = await pausedStream(whilePaused, async () => source, { stallMs: 10_000 });
+    const take = async (bytes: number) => {
+      source.push(Buffer.alloc(bytes));
+      assert.equal((await stream.next()).value?.length, bytes);
+    };
+    await take(20 * 1024 * 1024); // good for another 20 s
+    for (let second = 0; second < 29; second += 1) {
+      t.mock.timers.tick(1000);
+      await take(1);
+    }
+    assert.deepEqual(log, ['paused']);
+    t.mock.timers.tick(1001);
+    await assert.rejects(stream.next(), { kind: 'deadline', message: /read too slowly/ });
+    assert.deepEqual(log, ['paused', 'goes on']);
+  });
+
   test('a reader that takes nothing does not keep them paused', async t => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { log, whilePaused } = pausing();

@@ -20,7 +20,7 @@ import type {
 } from './container.ts';
 import { ContainerFiles } from './container-files.ts';
 import { filterContainers, prunable } from './container-filter.ts';
-import { checkExec, isAlive, nextState } from './container-machine.ts';
+import { checkExec, checkPause, isAlive, nextState } from './container-machine.ts';
 import { cgroupPath } from './container-paths.ts';
 import { ContainerStats } from './container-stats.ts';
 import { containerView, detailedView } from './container-view.ts';
@@ -44,7 +44,7 @@ import { shutdownLimitMs, stopForShutdown } from './shutdown.ts';
 import { buildExecProcess } from './start-spec.ts';
 import { isStarting, startContainer } from './starter.ts';
 import { killContainer, type StopOptions, stopContainer } from './stopper.ts';
-import { type PauseSwitch, withUsersPaused } from './volume-hold.ts';
+import { forgetHold, type PauseSwitch, withUsersPaused } from './volume-hold.ts';
 import { renameVolume } from './volume-rename.ts';
 import type { WaitResult } from './waiters.ts';
 
@@ -64,7 +64,10 @@ export class ContainerService {
   readonly #companions: RunningCompanions;
   readonly #restarts: RestartScheduler;
   readonly #names = new KeyedMutex();
-  readonly #pauses: PauseSwitch = { pause: id => this.pause(id), unpause: id => this.unpause(id) };
+  readonly #pauses: PauseSwitch = {
+    pause: (id, note) => this.#setPaused(id, true, note),
+    unpause: id => this.unpause(id),
+  };
   #exits: Disposable | undefined;
 
   constructor(deps: ContainerDeps) {
@@ -463,15 +466,19 @@ export class ContainerService {
     await this.remove(container.id, { force: true, volumes: true, link: false });
   }
 
-  async #setPaused(reference: string, isPaused: boolean): Promise<void> {
+  /** @param note called before it is paused, once it is known that it can be */
+  async #setPaused(reference: string, isPaused: boolean, note: () => void = () => undefined): Promise<void> {
     const { id } = this.#context.index.get(reference);
     using _lock = await this.#context.locks.lock(id);
     const container = this.#context.index.get(id);
     if (!isPaused) {
       await setPaused(this.#context, container, false);
+      forgetHold(this.#context.journal, id);
       this.#companions.resumed(this.#context.index.get(id));
       return;
     }
+    checkPause(container);
+    note();
     this.#companions.paused(id);
     try {
       await setPaused(this.#context, container, true);

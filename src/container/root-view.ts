@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Abortable } from '#base/abortable';
-import { EngineError } from '#base/errors';
+import { EngineError, messageOf } from '#base/errors';
 import { newId } from '#base/ids';
 import { cgroupPids } from '#sys/cgroup-control';
 import { O_PATH } from '#sys/descriptors';
@@ -68,7 +68,8 @@ export async function stoppedRoot(
   const user = `view-${newId<string>()}`;
   const target = paths.rootfs(user);
   await using _place = makePlace(context, user);
-  await using sources = await findSources(context, container, user, options);
+  await using held = new AsyncDisposableStack();
+  const sources = held.use(await findSources(context, container, user, options));
   const mountRoot = ({ isReadOnly }: { readonly isReadOnly: boolean }): void => {
     const { id } = container;
     const spec = isReadOnly ? snapshots.readOnlyMounts(id) : snapshots.mounts(id);
@@ -88,7 +89,19 @@ export async function stoppedRoot(
     }
   }
   for (const [mount, source] of sources.found) bindAt(context, user, mount, { source, isWritable });
-  return viewOf(cloneMountTree(target), { isForReading: !isWritable, isOfProcess: false });
+  const fd = cloneMountTree(target);
+  const owned = held.move();
+  // What is bound in it is still in use: its driver gets it back when the view is closed.
+  return viewOf(fd, { isForReading: !isWritable, isOfProcess: false }, async () => {
+    try {
+      await owned.disposeAsync();
+    } catch (error) {
+      context.logger.warn('cannot give back the volumes of a container whose files were copied', {
+        container: container.id,
+        error: messageOf(error),
+      });
+    }
+  });
 }
 
 /** Below the folder of bundles: the sweep at the next start knows how to clear it. */
@@ -224,7 +237,11 @@ function openPlace(root: string, destination: string): number | undefined {
 }
 
 /** The last one to let go of an overlay waits for what is dirty in it: that is another thread. */
-function viewOf(fd: number, kind: Pick<RootView, 'isForReading' | 'isOfProcess'>): RootView {
+function viewOf(
+  fd: number,
+  kind: Pick<RootView, 'isForReading' | 'isOfProcess'>,
+  onClosed: () => Promise<void> = async () => undefined,
+): RootView {
   let isOpen = true;
   return {
     fd,
@@ -233,6 +250,7 @@ function viewOf(fd: number, kind: Pick<RootView, 'isForReading' | 'isOfProcess'>
       if (!isOpen) return;
       isOpen = false;
       await closeElsewhere(fd);
+      await onClosed();
     },
   };
 }

@@ -5,7 +5,11 @@ import type { ContainerContext } from './context.ts';
 
 const OPERATION = 'hold';
 
-export type PauseSwitch = Readonly<Record<'pause' | 'unpause', (id: string) => Promise<void>>>;
+export interface PauseSwitch {
+  /** @param note called when it can be paused, before it is, and while nobody else can pause it */
+  readonly pause: (id: string, note: () => void) => Promise<void>;
+  readonly unpause: (id: string) => Promise<void>;
+}
 
 /**
  * Pauses the containers that run with a volume while `work` looks at a state of it that does not move. Those that are starting are
@@ -25,7 +29,8 @@ export async function withUsersPaused<T>(
 
 /**
  * Pauses those of the containers that run, until nobody needs them paused any more. Noted in the journal, so that a crash meanwhile
- * leaves none of them paused.
+ * leaves none of them paused. The note is made and struck out with the pause, under the container's lock: what somebody paused by hand
+ * before or after is never taken for a pause of ours.
  */
 export async function withPaused<T>(
   context: ContainerContext,
@@ -35,20 +40,10 @@ export async function withPaused<T>(
 ): Promise<T> {
   await using held = new AsyncDisposableStack();
   for (const id of ids) {
-    const operation = context.journal.begin(OPERATION, id);
-    try {
-      const isHeld = await context.pauseCount.hold(id, () => pauseRunning(context, id, change));
-      if (!isHeld) {
-        operation.end();
-        continue;
-      }
-    } catch (error) {
-      operation.end();
-      throw error;
-    }
+    const isHeld = await context.pauseCount.hold(id, () => pauseRunning(context, id, change));
+    if (!isHeld) continue;
     held.defer(async () => {
-      await context.pauseCount.release(id, () => unpausePaused(id, change));
-      operation.end();
+      await context.pauseCount.release(id, () => unpausePaused(context, id, change));
     });
   }
   return await work();
@@ -56,27 +51,38 @@ export async function withPaused<T>(
 
 /** @returns whether it was running until now. */
 async function pauseRunning(
-  { index }: ContainerContext,
+  { index, journal }: ContainerContext,
   id: string,
   { pause }: PauseSwitch,
 ): Promise<boolean> {
   const isRunning = (): boolean => index.find(id)?.state.status === 'running';
   if (!isRunning()) return false;
   try {
-    await pause(id);
+    await pause(id, () => void journal.begin(OPERATION, id));
     return true;
   } catch (error) {
+    if (index.find(id)?.state.status !== 'paused') forgetHold(journal, id); // by somebody else then
     if (isRunning()) throw error;
     return false; // it has ended, or somebody paused it: either way it does not write
   }
 }
 
-async function unpausePaused(id: string, { unpause }: PauseSwitch): Promise<void> {
+async function unpausePaused(
+  { journal }: ContainerContext,
+  id: string,
+  { unpause }: PauseSwitch,
+): Promise<void> {
   try {
     await unpause(id);
   } catch (error) {
+    forgetHold(journal, id);
     if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error; // it is not paused any more
   }
+}
+
+/** A container goes on, by whoever's hand: how it is paused later is nothing of ours. */
+export function forgetHold(journal: ContainerContext['journal'], id: string): void {
+  journal.endAll(OPERATION, id);
 }
 
 /** At start-up: a container that was paused for such work goes on. */

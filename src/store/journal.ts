@@ -49,6 +49,11 @@ export class Journal {
     this.#db.run('DELETE FROM journal WHERE id = ?', id);
   }
 
+  /** All of a kind for one subject. */
+  endAll(operation: string, subject: string): void {
+    this.#db.run('DELETE FROM journal WHERE operation = ? AND subject = ?', operation, subject);
+  }
+
   /** In the order they were begun. */
   open(): OpenOperation[] {
     return this.#db.all('SELECT id, operation, subject, data FROM journal ORDER BY id').map(row => ({

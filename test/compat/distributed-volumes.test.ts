@@ -304,6 +304,21 @@ describe('volumes that are disks of a cloud, on two hosts', { skip: skip || clou
     await left.docker('volume', 'rm', 'first', 'second');
   });
 
+  test('a disk is attached for as long as files of a stopped container are read from it', async () => {
+    const [left] = hosts;
+    assert.ok(left);
+    await left.docker('volume', 'create', '-d', 'disk', '-o', 'size=16', 'read');
+    const fill = ['dd', 'if=/dev/zero', 'of=/data/big', 'bs=1M', 'count=8'];
+    await left.docker('run', '--name', 'ended', '-v', 'read:/data', 'busybox', ...fill);
+    await until('it is detached', () => left.driver.usersOf('read') === 0);
+    const { response } = await left.daemon.stream('GET', '/containers/ended/archive?path=/data/big');
+    assert.equal(left.driver.usersOf('read'), 1); // nobody has read it to its end
+    response.resume();
+    await until('it is detached', () => left.driver.usersOf('read') === 0);
+    await left.docker('rm', 'ended');
+    await left.docker('volume', 'rm', 'read');
+  });
+
   test('a disk that cannot be mounted stays with nobody, and its container starts once it can be (S182)', async () => {
     const [left, right] = hosts;
     assert.ok(left && right);

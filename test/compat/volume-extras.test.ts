@@ -116,6 +116,10 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     assert.equal(await quai('volume', 'import', 'to', tar), 'to');
     assert.equal(await read('to'), 'archived');
     assert.match(await refused('volume', 'export', 'nothing'), /get nothing: no such volume/);
+    assert.match(
+      await refused('volume', 'export', '-o', folder, 'from'),
+      /failed to export volume: invalid output path: .*cannot write to a directory|cannot write to a directory/,
+    );
     await docker('volume', 'rm', 'from', 'to');
   });
 
@@ -164,18 +168,25 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
 
   test('an engine that is killed while it has containers paused for a backup: they go on with its next start', async () => {
     await write('slow', 'data');
-    const id = await docker('run', '-d', '--name', 'frozen', '-v', 'slow:/data', 'busybox', 'sleep', '1000');
-    await docker('pause', 'frozen');
+    for (const name of ['frozen', 'before', 'meanwhile'])
+      await docker('run', '-d', '--name', name, '-v', 'slow:/data', 'busybox', 'sleep', '1000');
+    await docker('exec', 'frozen', 'dd', 'if=/dev/zero', 'of=/data/big', 'bs=1M', 'count=16');
+    await docker('pause', 'before');
+    const status = (name: string) => docker('inspect', '--format', '{{.State.Status}}', name);
+    const { response } = await daemon.stream('GET', '/quai/volumes/slow/export?pause=1'); // nobody reads it
+    response.on('error', () => undefined); // the engine ends
+    await until('they are paused', async () => (await status('meanwhile')) === 'paused');
+    await docker('unpause', 'meanwhile');
+    await docker('pause', 'meanwhile'); // by hand: that is for as long as one likes
     await daemon.kill9();
-    // What the engine has noted when it is killed then.
-    const db = new DatabaseSync(`${daemon.root}/quai.db`);
-    db.prepare("INSERT INTO journal (operation, subject, data, begun_at) VALUES ('hold', ?, 'null', 0)").run(
-      id,
-    );
-    db.close();
     await daemon.start();
+    assert.deepEqual(await Promise.all(['frozen', 'before', 'meanwhile'].map(status)), [
+      'running',
+      'paused',
+      'paused',
+    ]);
     assert.equal(await docker('exec', 'frozen', 'cat', '/data/file'), 'data');
-    await docker('rm', '-f', 'frozen');
+    await docker('rm', '-f', 'frozen', 'before', 'meanwhile');
     await docker('volume', 'rm', 'slow');
   });
 

@@ -1,11 +1,10 @@
-import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { listAt, textAt } from '#client/json';
 import { CliError } from '../cli-error.ts';
 import { command } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { formatHelp } from '../format/format-help.ts';
 import { type Listing, renderRows } from '../format/row-writer.ts';
+import { writeArchive } from '../output-file.ts';
 import { openFile } from './load.ts';
 import { PAUSE, pathOf } from './volume-path.ts';
 
@@ -44,13 +43,9 @@ export const exportVolume = command({
   },
   args: { min: 1, max: 1 },
   async run({ client, stdout }, { flags, args: [name = ''] }) {
-    if (!flags.output && stdout.isTTY) {
-      throw new CliError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
-    }
     const query = { pause: flags.pause || undefined };
-    const { body } = await client.stream('GET', pathOf(name, 'export'), { query });
-    if (flags.output) await pipeline(body, createWriteStream(flags.output, { mode: 0o600 }));
-    else await pipeline(body, stdout, { end: false });
+    const open = async () => (await client.stream('GET', pathOf(name, 'export'), { query })).body;
+    await writeArchive(flags.output, stdout, open, 'failed to export volume');
     return 0;
   },
 });
