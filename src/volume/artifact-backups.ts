@@ -8,6 +8,7 @@ import { MEDIA_TYPES } from '#spec/oci/manifest';
 import { canonicalName, parseName, type Reference } from '#spec/reference';
 import type { ArtifactRegistries, ArtifactRepository, RegistryLogin } from './artifact-repository.ts';
 import { artifactManifest, parseArtifact } from './backup-artifact.ts';
+import { TagOwners } from './tag-owners.ts';
 import type { Volume } from './volume.ts';
 import type { VolumeContents } from './volume-contents.ts';
 
@@ -40,6 +41,7 @@ export class ArtifactBackups {
   readonly #get: (name: string) => Volume;
   readonly #contents: Pick<VolumeContents, 'pack' | 'unpack'>;
   readonly #registries: ArtifactRegistries;
+  readonly #owners = new TagOwners();
 
   constructor(deps: {
     readonly get: (name: string) => Volume;
@@ -74,7 +76,11 @@ export class ArtifactBackups {
     const manifest = artifactManifest({ volume: volumeName, driver, createdAt, archive });
     const tag = reference.tag ?? timeTag(createdAt);
     const digest = await repository.putManifest(tag, MEDIA_TYPES.ociManifest, manifest, abortable);
-    if (keep !== undefined) await removeOldest(repository, volumeName, keep, abortable);
+    if (keep !== undefined) {
+      const place = canonicalName(reference);
+      this.#owners.note(place, tag, volumeName);
+      await this.#removeOldest({ repository, place }, volumeName, keep, abortable);
+    }
     return {
       name: `${canonicalName(reference)}:${tag}@${digest}`,
       volume: volumeName,
@@ -82,6 +88,37 @@ export class ArtifactBackups {
       digest,
       archive,
     };
+  }
+
+  /**
+   * Only what says that it is a backup of this volume. Whose a tag is is asked once: a repository may have backups of many volumes, and
+   * hours of them.
+   */
+  async #removeOldest(
+    { repository, place }: { readonly repository: ArtifactRepository; readonly place: string },
+    volume: string,
+    keep: number,
+    options: Abortable,
+  ): Promise<void> {
+    const tags = await timeTags(repository, options);
+    this.#owners.keepOnly(place, tags);
+    let kept = 0;
+    for (const tag of tags.toReversed()) {
+      const known = this.#owners.of(place, tag);
+      if (known !== undefined && known !== volume) continue;
+      const isOld = kept >= keep;
+      if (known === volume && !isOld) {
+        kept += 1;
+        continue;
+      }
+      // What is going to be deleted is looked at again: a tag can have been given to something else.
+      const { descriptor, bytes } = await repository.manifest(tag, options);
+      const owner = volumeOf(bytes, descriptor.mediaType, tag);
+      this.#owners.note(place, tag, owner ?? '');
+      if (owner !== volume) continue;
+      kept += 1;
+      if (isOld) await remove(repository, descriptor.digest, options);
+    }
   }
 
   /** Ends with what it reads from when nobody wants the rest. */
@@ -154,23 +191,6 @@ async function newest(repository: ArtifactRepository, name: string, options: Abo
     );
   }
   return tag;
-}
-
-/** Only what says that it is a backup of this volume. */
-async function removeOldest(
-  repository: ArtifactRepository,
-  volume: string,
-  keep: number,
-  options: Abortable,
-): Promise<void> {
-  const tags = await timeTags(repository, options);
-  let kept = 0;
-  for (const tag of tags.toReversed()) {
-    const { descriptor, bytes } = await repository.manifest(tag, options);
-    if (volumeOf(bytes, descriptor.mediaType, tag) !== volume) continue;
-    kept += 1;
-    if (kept > keep) await remove(repository, descriptor.digest, options);
-  }
 }
 
 function volumeOf(bytes: Buffer, mediaType: string, tag: string): string | undefined {

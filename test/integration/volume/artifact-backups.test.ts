@@ -137,15 +137,22 @@ test('an upload that is cut again and again is given up and cancelled, and nothi
 
 test('the newest are kept, of this volume alone', { skip }, async () => {
   await using scene = await stage('team/kept');
-  const { engine, repository, name } = scene;
+  const { engine, proxy, repository, name } = scene;
   await filled(engine, 'one', 'a');
   await filled(engine, 'two', 'b');
-  await engine.volumes.artifacts.make('two', name);
+  for (const _ of [1, 2, 3, 4]) await engine.volumes.artifacts.make('two', name);
   await engine.volumes.artifacts.make('one', `${name}:named`);
-  for (const content of ['1', '2', '3']) {
+  const questions: number[] = [];
+  for (const content of ['1', '2', '3', '4']) {
     writeFileSync(join(engine.volumes.get('one').mountpoint, 'file'), content);
+    const before = proxy.seen.length;
     await engine.volumes.artifacts.make('one', name, { keep: 2 });
+    const seen = proxy.seen.slice(before);
+    questions.push(
+      seen.filter(({ method, path }) => method === 'GET' && path.includes('/manifests/')).length,
+    );
   }
+  assert.deepEqual(questions, [4, 0, 1, 1], 'whose a tag is is asked once, and again before it goes');
   const volumes: string[] = [];
   for await (const tag of repository.tags()) {
     const { bytes } = await repository.manifest(tag);
@@ -153,9 +160,9 @@ test('the newest are kept, of this volume alone', { skip }, async () => {
       `${tag === 'named' ? 'named ' : ''}${JSON.parse(bytes.toString()).annotations['quai.volume.name']}`,
     );
   }
-  assert.deepEqual(volumes.toSorted(), ['named one', 'one', 'one', 'two']);
+  assert.deepEqual(volumes.toSorted(), ['named one', 'one', 'one', 'two', 'two', 'two', 'two']);
   await engine.volumes.artifacts.restore('back', name);
-  assert.equal(contentOf(engine, 'back').toString(), '3');
+  assert.equal(contentOf(engine, 'back').toString(), '4');
 });
 
 test('over HTTP/2 it is the same, also when a stream is cut', {
