@@ -2,6 +2,7 @@ import { lstat, opendir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
+import { noSpace } from '#store/disk-space';
 
 export interface DiskWatchOptions {
   /** that much the folder may grow to */
@@ -70,7 +71,7 @@ export class DiskWatch implements Disposable {
     const { bavail, bsize } = await statfs(this.#folder);
     const free = bavail * bsize;
     this.#freeAtStart ??= free;
-    if (free < freeBytes) this.#stop.abort(new EngineError('unavailable', 'no space left on device'));
+    if (free < freeBytes) this.#stop.abort(noSpace());
     else if (this.#freeAtStart - free > maxBytes && (await sizeOf(this.#folder, maxBytes)) > maxBytes) {
       this.#stop.abort(tooLarge(maxBytes));
     }

@@ -1,3 +1,4 @@
+import { parseByteSize } from '#base/byte-size';
 import { goDurationNanos } from '#spec/docker/go-duration';
 import type { FlagType } from './command.ts';
 
@@ -38,15 +39,10 @@ export function readInt(text: string): number {
   return value;
 }
 
-const BINARY: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
-
 /** Sizes as Docker's `RAMInBytes`: `512`, `1.5g`, `64KiB`, `1 GB`; units are powers of 1024. */
 export function readBytes(text: string): number {
-  const match = /^(\d+\.?\d*|\.\d+) ?(?:([kmgtp])?i?b?)$/i.exec(text);
-  const power = BINARY[(match?.[2] ?? '').toLowerCase()];
-  if (!match || power === undefined) throw new RangeError(`invalid size: '${text}'`);
-  const bytes = Math.trunc(Number(match[1]) * 1024 ** power);
-  if (!Number.isSafeInteger(bytes)) throw new RangeError(`invalid size: '${text}' is too large`);
+  const bytes = parseByteSize(text);
+  if (bytes === undefined) throw new RangeError(`invalid size: '${text}'`);
   return bytes;
 }
 

@@ -15,7 +15,8 @@ import { EngineError, messageOf } from '#base/errors';
 import { newId } from '#base/ids';
 import { cgroupPids } from '#sys/cgroup-control';
 import { O_PATH } from '#sys/descriptors';
-import { attachMountTree, cloneMountTree } from '#sys/mount-tree';
+import { cloneMountTree } from '#sys/mount-tree';
+import { moveMount } from '#sys/move-mount';
 import { ensureDirectoryInRoot, openInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { Container, MountPoint } from './container.ts';
@@ -209,7 +210,7 @@ function bindAt(
     mounts.mount(made, { type: 'bind', source, options });
     const tree = cloneMountTree(made);
     try {
-      attachMountTree(tree, place);
+      moveMount(tree, place);
     } finally {
       closeSync(tree);
     }

@@ -1,5 +1,6 @@
-import { codeOf, EngineError, type ErrorKind, messageOf } from '#base/errors';
+import { EngineError, type ErrorKind, messageOf } from '#base/errors';
 import { familiarName, familiarReference, type Reference } from '#spec/reference';
+import { isDiskFull, NO_SPACE } from '#store/disk-space';
 
 /** Why a registry said no. */
 export interface RegistryProblem {
@@ -75,7 +76,7 @@ export function noBasicCredentials(): EngineError {
 
 /** Not the registry's fault: asking again would not help. */
 export function cannotKeep(digest: string, cause: unknown): EngineError {
-  const reason = codeOf(cause) === 'ENOSPC' ? 'no space left on device' : messageOf(cause);
+  const reason = isDiskFull(cause) ? NO_SPACE : messageOf(cause);
   const what = `blob ${digest} could not be written: ${reason}; what came of it is kept for the next attempt`;
   return new EngineError('unavailable', what, { cause });
 }

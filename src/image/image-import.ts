@@ -1,12 +1,11 @@
-import { statfs } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { throwIfAborted } from '#base/abortable';
-import { EngineError } from '#base/errors';
 import { digestOf } from '#base/ids';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
 import { type Platform, parsePlatform } from '#spec/oci/platform';
 import { type Compression, detectCompression, MAGIC_BYTES } from '#store/compression';
 import type { ContentStore } from '#store/content-store';
+import { checkSpace, SpaceCheck } from '#store/disk-space';
 import type { JailPool } from '#store/jail-pool';
 import { applyChanges } from './config-changes.ts';
 import type { NewImage } from './image-adder.ts';
@@ -25,8 +24,6 @@ export interface ImportDeps {
 }
 
 const SUFFIX: Readonly<Record<Compression, string>> = { none: '', gzip: '.gzip', zstd: '.zstd' };
-const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
-const RESERVE_BYTES = 64 * 1024 * 1024;
 
 /** An image of one layer, which is the archive as it came. Disposal removes what was not published. */
 export async function importedImage(
@@ -69,19 +66,14 @@ export async function stageLayer(
 ): Promise<{ readonly layer: StagedFile; readonly compression: Compression }> {
   const writer = parts.use(await content.writer());
   let head = Buffer.alloc(0);
-  let unchecked = SPACE_CHECK_BYTES;
+  const space = new SpaceCheck(() => checkSpace(writer.path));
   for await (const chunk of tar) {
     throwIfAborted(signal);
     const bytes = chunk as Buffer; // no encoding is set
     if (head.length < MAGIC_BYTES) head = Buffer.concat([head, bytes.subarray(0, MAGIC_BYTES)]);
     await writer.write(bytes);
     onBytes(writer.size);
-    unchecked += bytes.length;
-    if (unchecked >= SPACE_CHECK_BYTES) {
-      unchecked = 0;
-      const { bavail, bsize } = await statfs(writer.path);
-      if (bavail * bsize < RESERVE_BYTES) throw new EngineError('unavailable', 'no space left on device');
-    }
+    space.passed(bytes.length);
   }
   return { layer: await StagedFile.seal(writer), compression: detectCompression(head) };
 }

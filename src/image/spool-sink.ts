@@ -1,18 +1,16 @@
-import { statfs } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
 import { displayName } from '#spec/tar/byte-string';
 import type { TarEntry } from '#spec/tar/tar-entry';
 import type { TarSink } from '#spec/tar/tar-parser';
 import type { ContentStore, ContentWriter } from '#store/content-store';
+import { checkSpace, SpaceCheck } from '#store/disk-space';
 import type { ReadAhead, ReadingAhead } from './read-ahead.ts';
 import { StagedFile } from './staged-file.ts';
 
 /** What an archive has by a name. */
 export type Member = { readonly file: StagedFile } | { readonly link: string };
 
-const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
-const RESERVE_BYTES = 64 * 1024 * 1024;
 /** What an entry counts for by itself: one without content keeps its name. */
 const ENTRY_BYTES = 4096;
 
@@ -28,7 +26,7 @@ export class SpoolSink implements TarSink {
   #writer: ContentWriter | undefined;
   /** of what {@link #writer} writes */
   #reading: ReadingAhead | undefined;
-  #uncheckedBytes = SPACE_CHECK_BYTES;
+  readonly #space: SpaceCheck;
 
   constructor(
     content: ContentStore,
@@ -36,6 +34,7 @@ export class SpoolSink implements TarSink {
     add: (path: string, member: Member) => void,
   ) {
     this.#content = content;
+    this.#space = new SpaceCheck(() => checkSpace(content.root));
     this.#readAhead = readAhead;
     this.#add = add;
   }
@@ -65,8 +64,7 @@ export class SpoolSink implements TarSink {
     this.#pendingBytes += bytes.length;
     this.#work.push(async () => {
       await this.#writer?.write(bytes);
-      this.#uncheckedBytes += bytes.length;
-      if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) await this.#checkSpace();
+      this.#space.passed(bytes.length);
     });
   }
 
@@ -111,12 +109,6 @@ export class SpoolSink implements TarSink {
     this.#writer = undefined;
     this.#reading = undefined;
     return file;
-  }
-
-  async #checkSpace(): Promise<void> {
-    this.#uncheckedBytes = 0;
-    const { bavail, bsize } = await statfs(this.#writer?.path ?? '/');
-    if (bavail * bsize < RESERVE_BYTES) throw new EngineError('unavailable', 'no space left on device');
   }
 }
 

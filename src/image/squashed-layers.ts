@@ -21,15 +21,12 @@ export function squashedTar(
 ): Readable {
   const top = stack.at(-1);
   if (top === undefined) throw new TypeError('there are layers to squash');
-  using held = new DisposableStack();
-  const opened = held.use(openDirectories(snapshots.layerDirectories(top)));
+  const opened = openDirectories(snapshots.layerDirectories(top));
   const count = opened.fds.length - kept;
   const input = {
     layers: opened.fds.slice(0, count),
     below: opened.fds.slice(count),
     form: 'layer' as const,
   };
-  const tar = jail.packLayers(input, { signal, onEnd: () => opened[Symbol.dispose]() });
-  held.move(); // the packing has them
-  return tar;
+  return jail.packLayers(input, { signal, onEnd: () => opened[Symbol.dispose]() });
 }

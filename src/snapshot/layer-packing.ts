@@ -3,6 +3,7 @@ import { open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import { RESERVE_BYTES } from '#store/disk-space';
 import type { JailPool } from '#store/jail-pool';
 import { LAYER_FRAME, LAYER_INDEX, LAYER_PACKED, LAYER_TAR } from '#store/layer-files';
 import type { Mounts } from '#sys/mount';
@@ -37,7 +38,6 @@ const MAX_RATIO = 0.9;
 /** Holes are not kept when a file is compressed: a tar that is far smaller than what it shows stays one. */
 const MAX_GROWTH = 3;
 /** What saves room must not take the last of it from others meanwhile. */
-const RESERVE_BYTES = 64 * 1024 * 1024;
 /** Beside the tar: it was tried, and stays. */
 const KEPT = 'layer.kept';
 

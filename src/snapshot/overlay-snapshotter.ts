@@ -49,8 +49,8 @@ export interface OverlaySnapshotterDeps {
 
 /** After the last of several layers: no thread of theirs is taken away for it. */
 const SYNC_AFTER_MS = 2000;
-/** As the kernel: OVL_MAX_STACK of fs/overlayfs/params.h. */
-const MAX_LAYERS = 500;
+/** OVL_MAX_STACK of the kernel (fs/overlayfs/params.h) is 500: to be read without being written to, a container's own layer is one of them. */
+const MAX_LAYERS = 499;
 
 /**
  * What Docker gives, and two that keep the upper directory readable without overlayfs, whatever the kernel was built
@@ -117,9 +117,7 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
   prepare(key: string, parent: string | undefined): void {
     if (this.#table.find(key)) throw new EngineError('conflict', `snapshot ${key} exists already`);
     const below = parent === undefined ? undefined : this.#committed(parent);
-    if (below && this.#table.chain(below.id).length >= MAX_LAYERS) {
-      throw new EngineError('invalid', `max depth exceeded: more than ${MAX_LAYERS} layers`);
-    }
+    if (below) checkDepth(this.#table.chain(below.id).length);
     const id = this.#nextId();
     this.#directories.createActive(id, below && this.#show(below));
     this.#table.insert({
@@ -385,6 +383,15 @@ function readOnly(layers: readonly string[]): MountSpec {
     source: 'overlay',
     options: ['ro', ...OPTIONS, `lowerdir=${layers.map(escapePath).join(':')}`],
   };
+}
+
+/** @throws {EngineError} `invalid`, which begins in Docker's words. */
+function checkDepth(layers: number): void {
+  if (layers <= MAX_LAYERS) return;
+  throw new EngineError(
+    'invalid',
+    `max depth exceeded: the image has ${layers} layers, a container can have ${MAX_LAYERS} below its own; "quai image squash" makes fewer of them`,
+  );
 }
 
 function notFound(name: string): EngineError {

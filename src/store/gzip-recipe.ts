@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { GoDeflate, type GoLevel } from '#spec/gzip/go-deflate';
-import { isErrno } from '#sys/sys-error';
+import { withoutSpace } from './disk-space.ts';
 import { type TarPlace, tarBytesOf } from './tar-place.ts';
 
 /** How the exact bytes of a gzip file come out of what is in it. */
@@ -75,8 +75,7 @@ export async function rebuildGzip(input: RebuildInput, shouldStop: () => boolean
       for (let done = 0; done < bytes.length; ) done += writeSync(target, bytes, done);
     }
   } catch (error) {
-    if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
-    throw new EngineError('unavailable', 'no space left on device', { cause: error });
+    throw withoutSpace(error);
   } finally {
     closeSync(target);
   }

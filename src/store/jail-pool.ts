@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { type Abortable, abortError, throwIfAborted } from '#base/abortable';
 import { EngineError, type ErrorKind } from '#base/errors';
 import { Semaphore } from '#base/semaphore';
-import { createPipe } from '#sys/descriptors';
+import { createPipe, type OwnedFd } from '#sys/descriptors';
 import type { MountSource } from '#sys/mount';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
@@ -130,7 +130,8 @@ export class JailPool implements AsyncDisposable {
 
   /**
    * A tar of the tree `root`, or of what it has at `path`, as it is made: with owners, times, extended attributes, holes
-   * and links, nothing followed. The stream fails when the tree cannot be read to its end. `onEnd`: nobody reads it any more.
+   * and links, nothing followed. The stream fails when the tree cannot be read to its end. `onEnd`: nobody reads it any more, also
+   * when this throws.
    *
    * @throws {EngineError} `notFound` from the stream when `path` is not there.
    */
@@ -138,7 +139,7 @@ export class JailPool implements AsyncDisposable {
     return this.#stream(fd => ['pack', { ...tree, fd }], options);
   }
 
-  /** A tar of the one layer that several make together. `onEnd`: nobody reads their directories any more. */
+  /** A tar of the one layer that several make together. `onEnd`: nobody reads their directories any more, also when this throws. */
   packLayers(
     layers: Omit<PackLayersInput, 'fd'>,
     options?: Abortable & { readonly onEnd?: () => void },
@@ -267,8 +268,7 @@ export class JailPool implements AsyncDisposable {
     jobFor: (fd: number) => StreamJob,
     { signal, onEnd = () => undefined }: Abortable & { readonly onEnd?: () => void } = {},
   ): Readable {
-    const { reader, writer } = createPipe();
-    const stream = new Socket({ fd: reader.take(), readable: true, writable: false });
+    const { stream, writer } = this.#openStream(onEnd);
     const gone = new AbortController();
     stream.once('close', () => gone.abort());
     stream.on('error', () => undefined); // whoever reads gets it, also who comes later
@@ -283,6 +283,19 @@ export class JailPool implements AsyncDisposable {
         onEnd();
       });
     return stream;
+  }
+
+  /** Also where there are no descriptors left nobody reads any more. */
+  #openStream(onEnd: () => void): { readonly stream: Socket; readonly writer: OwnedFd } {
+    using failed = new DisposableStack();
+    failed.defer(onEnd);
+    const { reader, writer } = createPipe();
+    failed.use(reader);
+    failed.use(writer);
+    const stream = new Socket({ fd: reader.number, readable: true, writable: false });
+    reader.take(); // is the stream's
+    failed.move();
+    return { stream, writer };
   }
 
   #completed<I extends JailJobs[JailJobName]['input']>(input: I): I {

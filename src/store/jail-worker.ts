@@ -17,6 +17,7 @@ import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-s
 import { bindPart } from './bind-part.ts';
 import { packCopy } from './copy-packer.ts';
 import { findArchives } from './copy-sources.ts';
+import { RESERVE_BYTES } from './disk-space.ts';
 import { findGzipRecipe, rebuildGzip } from './gzip-recipe.ts';
 import {
   type ExtractInput,
@@ -42,7 +43,6 @@ import { writeTree } from './tree-writer.ts';
  * The entry of a worker thread that touches untrusted trees. Everything it needs is imported above, before any
  * jail is entered: inside one nothing may be loaded.
  */
-const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 
 threadLoaded();
 const jail = new ThreadJail();
@@ -132,7 +132,7 @@ async function serve({ job, input, stop }: JailRequest): Promise<JailResult> {
 }
 
 async function extract(input: ExtractInput, shouldStop: ShouldStop): Promise<ExtractResult> {
-  const { archive, directory, whiteouts, limits, reserveBytes = DEFAULT_RESERVE_BYTES } = input;
+  const { archive, directory, whiteouts, limits, reserveBytes = RESERVE_BYTES } = input;
   const extractor = new LayerExtractor({ whiteouts, reserveBytes });
   const parser = new TarParser(extractor, limits);
   await using source = new ArchiveSource(archive, shouldStop);

@@ -6,7 +6,6 @@ import {
   openSync,
   realpathSync,
   type Stats,
-  statfsSync,
   statSync,
 } from 'node:fs';
 import { EngineError } from '#base/errors';
@@ -34,6 +33,7 @@ import {
 import { removeTree } from '#sys/remove-tree';
 import { isErrno } from '#sys/sys-error';
 import { setXattr } from '#sys/xattr';
+import { checkSpace, isDiskFull, NO_SPACE, SpaceCheck } from './disk-space.ts';
 import { finishFile, setAttributes } from './entry-attributes.ts';
 import { EntryFile } from './entry-file.ts';
 import { cName, fsPath } from './layer-path.ts';
@@ -46,7 +46,6 @@ export interface LayerExtractorOptions {
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const YES = Buffer.from('y');
-const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
 const MAX_TOP_LEVEL_NAMES = 64;
 
 /**
@@ -69,10 +68,11 @@ export class LayerExtractor implements TarSink {
   /** times by paths without links, set at the end: every new entry changes them */
   readonly #times = new Map<string, readonly [seconds: number, nanos: number]>();
   #file: EntryFile | undefined;
-  #uncheckedBytes = SPACE_CHECK_BYTES;
+  readonly #space: SpaceCheck;
 
   constructor(options: LayerExtractorOptions) {
     this.#options = options;
+    this.#space = new SpaceCheck(() => checkSpace('/', options.reserveBytes));
   }
 
   entry(entry: TarEntry): void {
@@ -88,9 +88,8 @@ export class LayerExtractor implements TarSink {
   data(bytes: Buffer): void {
     const file = this.#file;
     if (!file) throw new TypeError('content without a file');
-    this.#uncheckedBytes += bytes.length;
     try {
-      if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) this.#checkSpace();
+      this.#space.passed(bytes.length);
       file.write(bytes);
     } catch (error) {
       throw failure(file.entry.path, error);
@@ -306,14 +305,6 @@ export class LayerExtractor implements TarSink {
     const slash = path.indexOf('/');
     this.topLevelNames.add(displayName(slash < 0 ? path : path.slice(0, slash)));
   }
-
-  #checkSpace(): void {
-    this.#uncheckedBytes = 0;
-    const { bavail, bsize } = statfsSync('/');
-    if (bavail * bsize < this.#options.reserveBytes) {
-      throw new EngineError('unavailable', 'no space left on device');
-    }
-  }
 }
 
 /** The path of what has this name, in a directory by its path. */
@@ -358,8 +349,8 @@ function deviceMode(entry: TarEntry): number {
 
 function failure(path: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
-  const isFull = isErrno(error, 'ENOSPC', 'EDQUOT');
-  const reason = isFull ? 'no space left on device' : error instanceof Error ? error.message : String(error);
+  const isFull = isDiskFull(error);
+  const reason = isFull ? NO_SPACE : error instanceof Error ? error.message : String(error);
   return new EngineError(
     isFull ? 'unavailable' : 'invalid',
     `cannot unpack "${displayName(path)}": ${reason}`,

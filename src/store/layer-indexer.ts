@@ -8,7 +8,6 @@ import {
   linkSync,
   openSync,
   readSync,
-  statfsSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -21,20 +20,19 @@ import { TarParser } from '#spec/tar/tar-parser';
 import { lowerAttributes } from '#sys/adopt-attributes';
 import { isErrno } from '#sys/sys-error';
 import { ArchiveSource } from './archive-source.ts';
+import { checkSpace, RESERVE_BYTES, SpaceCheck, withoutSpace } from './disk-space.ts';
 import type { IndexInput, IndexResult, SealIndexInput } from './jail-jobs.ts';
 import { LAYER_INDEX, LAYER_TAR } from './layer-files.ts';
 
-const DEFAULT_RESERVE_BYTES = 64 * 1024 * 1024;
 const SYNC_BYTES = 32 * 1024 * 1024;
 const COPY_BYTES = 1024 * 1024;
-const SPACE_CHECK_BYTES = 64 * 1024 * 1024;
 
 /**
  * Takes a layer in as its tar and an index of it, both on disk to stay when this ends: first the tar, then what points into it.
  * An archive that is not compressed is not copied but gets a second name.
  */
 export async function indexLayer(
-  { archive, directory, limits, reserveBytes = DEFAULT_RESERVE_BYTES }: IndexInput,
+  { archive, directory, limits, reserveBytes = RESERVE_BYTES }: IndexInput,
   shouldStop: () => boolean,
 ): Promise<IndexResult> {
   const tree = new LayerTree();
@@ -96,13 +94,7 @@ function writeIndex(
     reserveBytes,
   }: { readonly tarBytes: number; readonly tar: number; readonly reserveBytes: number },
 ): ErofsIndex {
-  let unchecked = 0;
-  const account = (bytes: number): void => {
-    unchecked += bytes;
-    if (unchecked < SPACE_CHECK_BYTES) return;
-    unchecked = 0;
-    checkSpace(directory, reserveBytes);
-  };
+  const space = new SpaceCheck(() => checkSpace(directory, reserveBytes));
   const fd = openSync(join(directory, LAYER_INDEX), 'wx', 0o600);
   try {
     const index = writeErofs(tree.root, {
@@ -110,18 +102,18 @@ function writeIndex(
       uuid: randomBytes(16),
       now: Math.floor(Date.now() / 1000),
       write: bytes => {
-        account(bytes.length);
+        space.passed(bytes.length);
         writeAll(fd, bytes);
       },
     });
     ftruncateSync(fd, index.bytes);
     for (const copy of index.copies) {
-      account(copy.length);
+      space.passed(copy.length);
       copyPiece(tar, fd, copy);
     }
     return index;
   } catch (error) {
-    throw spaceError(error);
+    throw withoutSpace(error);
   } finally {
     closeSync(fd);
   }
@@ -130,14 +122,13 @@ function writeIndex(
 /** The decompressed archive on its way to the disk, which works while more comes in. */
 class TarFile implements AsyncDisposable {
   readonly #path: string;
-  readonly #reserveBytes: number;
+  readonly #space: SpaceCheck;
   #fd: number | undefined;
-  #unchecked = SYNC_BYTES;
   #syncing: Promise<void> | undefined;
 
   constructor(path: string, reserveBytes: number) {
     this.#path = path;
-    this.#reserveBytes = reserveBytes;
+    this.#space = new SpaceCheck(() => this.#check(reserveBytes), { everyBytes: SYNC_BYTES });
   }
 
   get fd(): number {
@@ -147,12 +138,11 @@ class TarFile implements AsyncDisposable {
 
   write(bytes: Buffer): void {
     this.#fd ??= openSync(this.#path, 'wx+', 0o600);
-    this.#unchecked += bytes.length;
-    if (this.#unchecked >= SYNC_BYTES) this.#check(this.#fd);
+    this.#space.passed(bytes.length);
     try {
       writeAll(this.#fd, bytes);
     } catch (error) {
-      throw spaceError(error);
+      throw withoutSpace(error);
     }
   }
 
@@ -175,14 +165,13 @@ class TarFile implements AsyncDisposable {
     if (this.#fd !== undefined) closeSync(this.#fd);
   }
 
-  #check(fd: number): void {
-    this.#unchecked = 0;
-    checkSpace(this.#path, this.#reserveBytes);
+  #check(reserveBytes: number): void {
+    checkSpace(this.#path, reserveBytes);
     if (this.#syncing) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#syncing = promise;
     // The last sync fails as well, and says so.
-    fdatasync(fd, () => {
+    fdatasync(this.fd, () => {
       this.#syncing = undefined;
       resolve();
     });
@@ -217,11 +206,6 @@ function copyPiece(
   }
 }
 
-function checkSpace(path: string, reserveBytes: number): void {
-  const { bavail, bsize } = statfsSync(path);
-  if (bavail * bsize < reserveBytes) throw new EngineError('unavailable', 'no space left on device');
-}
-
 function writeAll(fd: number, bytes: Buffer): void {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(fd, bytes, offset);
 }
@@ -233,10 +217,4 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     closeSync(fd);
   }
-}
-
-function spaceError(error: unknown): unknown {
-  return isErrno(error, 'ENOSPC', 'EDQUOT')
-    ? new EngineError('unavailable', 'no space left on device', { cause: error })
-    : error;
 }

@@ -34,6 +34,7 @@ import { openInRoot } from '#sys/openat2';
 import { removeTree } from '#sys/remove-tree';
 import { isErrno } from '#sys/sys-error';
 import { ArchiveSource } from './archive-source.ts';
+import { isDiskFull, NO_SPACE, noSpace, RESERVE_BYTES, SpaceCheck } from './disk-space.ts';
 import { finishFile, setAttributesFd, setXattrsAt } from './entry-attributes.ts';
 import { EntryFile } from './entry-file.ts';
 import type { WriteTreeInput } from './jail-jobs.ts';
@@ -41,7 +42,6 @@ import type { WriteTreeInput } from './jail-jobs.ts';
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const PERMISSIONS = 0o7777;
 const SPACE_CHECK_BYTES = 16 * 1024 * 1024;
-const RESERVE_BYTES = 64 * 1024 * 1024;
 /** Each level costs a descriptor. */
 const MAX_DEPTH = 500;
 
@@ -78,7 +78,7 @@ class TreeWriter implements TarSink {
   readonly #place: Omit<WriteTreeInput, 'archive'>;
   /** a path on the disk that is not to be full */
   readonly #ownDisk: string;
-  #uncheckedBytes = SPACE_CHECK_BYTES;
+  readonly #space = new SpaceCheck(() => this.#checkSpace(), { everyBytes: SPACE_CHECK_BYTES });
   /** times of directories, set at the end: every new entry changes them */
   readonly #times = new Map<string, TarEntry>();
   #file: EntryFile | undefined;
@@ -106,9 +106,8 @@ class TreeWriter implements TarSink {
   data(bytes: Buffer): void {
     const file = this.#file;
     if (!file) throw new TypeError('content without a file');
-    this.#uncheckedBytes += bytes.length;
     try {
-      if (this.#uncheckedBytes >= SPACE_CHECK_BYTES) this.#checkSpace(file);
+      this.#space.passed(bytes.length);
       file.write(bytes);
     } catch (error) {
       throw failure(file.entry.path, error);
@@ -148,13 +147,12 @@ class TreeWriter implements TarSink {
   }
 
   /** An overlay is as large as the file system of its upper directory, and has as much left. */
-  #checkSpace({ fd }: EntryFile): void {
-    this.#uncheckedBytes = 0;
+  #checkSpace(): void {
+    if (!this.#file) return;
     const own = statfsSync(this.#ownDisk);
-    const { blocks, bsize } = statfsSync(`/proc/self/fd/${fd}`);
+    const { blocks, bsize } = statfsSync(`/proc/self/fd/${this.#file.fd}`);
     const isOwn = blocks * bsize === own.blocks * own.bsize;
-    if (isOwn && own.bavail * own.bsize < RESERVE_BYTES)
-      throw new EngineError('unavailable', 'no space left on device');
+    if (isOwn && own.bavail * own.bsize < RESERVE_BYTES) throw noSpace();
   }
 
   #create(entry: TarEntry, path: string): void {
@@ -364,13 +362,13 @@ function cName(name: string): Buffer {
 function failure(path: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const reasons: Readonly<Record<string, string>> = {
-    ENOSPC: 'no space left on device',
-    EDQUOT: 'no space left on device',
+    ENOSPC: NO_SPACE,
+    EDQUOT: NO_SPACE,
     EROFS: 'it is mounted read-only',
     ENOTDIR: 'not a directory',
   };
   const code = Object.keys(reasons).find(each => isErrno(error, each));
   const reason = reasons[code ?? ''] ?? (error instanceof Error ? error.message : String(error));
-  const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'unavailable' : 'invalid';
+  const kind = isDiskFull(error) ? 'unavailable' : 'invalid';
   return new EngineError(kind, `cannot unpack "${displayName(path)}": ${reason}`, { cause: error });
 }

@@ -1,8 +1,8 @@
 import { OwnedFd } from './descriptors.ts';
 import { check, declare } from './libc.ts';
+import { moveMount } from './move-mount.ts';
 
 /** Numbers of the new mount API are the same on every architecture (Linux 5.2). */
-const SYS_MOVE_MOUNT = 429;
 const SYS_FSOPEN = 430;
 const SYS_FSCONFIG = 431;
 const SYS_FSMOUNT = 432;
@@ -12,8 +12,6 @@ const FSMOUNT_CLOEXEC = 1;
 const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
-const MOVE_MOUNT_F_EMPTY_PATH = 4;
-const AT_FDCWD = -100;
 
 /** flags of mount(2) → attributes of fsmount(2) */
 const ATTRIBUTES: readonly (readonly [flag: number, attribute: number])[] = [
@@ -30,9 +28,6 @@ const cFsconfig = declare(
   'long syscall(long number, int fd, unsigned int command, const char *key, const char *value, int aux)',
 );
 const cFsmount = declare('long syscall(long number, int fd, unsigned int flags, unsigned int attributes)');
-const cMoveMount = declare(
-  'long syscall(long number, int fromFd, const char *from, int toFd, const char *to, unsigned int flags)',
-);
 
 /** A file system with its options, and how it is mounted. */
 interface MountRequest {
@@ -52,11 +47,7 @@ interface MountRequest {
  */
 export function mountWithContext({ target, ...request }: MountRequest & { readonly target: string }): void {
   using mount = openMount(request, target);
-  check(
-    'move_mount',
-    cMoveMount(SYS_MOVE_MOUNT, mount.number, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH),
-    target,
-  );
+  moveMount(mount.number, target);
 }
 
 /**

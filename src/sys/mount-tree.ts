@@ -8,13 +8,6 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
 
-const SYS_MOVE_MOUNT = 429;
-const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
-const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
-
-const cMoveMount = declare(
-  'long syscall(long number, int fromFd, const char *from, int toFd, const char *to, unsigned int flags)',
-);
 const cOpenTree = declare('long syscall(long number, int dirfd, const char *path, unsigned int flags)');
 
 /**
@@ -26,10 +19,4 @@ const cOpenTree = declare('long syscall(long number, int dirfd, const char *path
 export function cloneMountTree(path: string): number {
   const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
   return check('open_tree', cOpenTree(SYS_OPEN_TREE, AT_FDCWD, path, flags), path);
-}
-
-/** Mounts such a copy at exactly what `targetFd` is a handle of, whatever its path leads to by now (move_mount(2)). @throws {SysError} */
-export function attachMountTree(treeFd: number, targetFd: number): void {
-  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-  check('move_mount', cMoveMount(SYS_MOVE_MOUNT, treeFd, '', targetFd, '', flags), `${targetFd}`);
 }

@@ -1,5 +1,6 @@
+import { parseByteSize } from '#base/byte-size';
 import { invalidVolumeOption } from './errors.ts';
-import { parseBytes, parseId, parseOctal } from './option-values.ts';
+import { parseId, parseOctal } from './option-values.ts';
 
 /** What mount(8) would be given for a volume that is mounted on first use. */
 export interface LocalMount {
@@ -79,7 +80,7 @@ export function rootAttributes(
 export function sizeLimit(name: string, options: Readonly<Record<string, string>>): number | undefined {
   const text = options['size'];
   if (text === undefined) return undefined;
-  const bytes = parseBytes(text);
+  const bytes = parseByteSize(text);
   if (bytes === undefined) throw invalidVolumeOption(name, `invalid size: '${text}'`);
   if (bytes >= LEAST_LIMIT_BYTES) return bytes;
   throw invalidVolumeOption(

@@ -68,9 +68,8 @@ export class VolumeContents {
       throw error;
     });
     const base = clean === '/' ? '' : byteString(posix.basename(clean));
-    const stream = this.#deps.jail.pack({ root: held.directory, path: clean, name: base }, options);
-    stream.once('close', () => void held.release());
-    return stream;
+    const onEnd = (): void => void held.release();
+    return this.#deps.jail.pack({ root: held.directory, path: clean, name: base }, { ...options, onEnd });
   }
 
   /** Makes a volume of its own with the same content, which shares its blocks where the file system can. */

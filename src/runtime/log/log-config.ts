@@ -1,3 +1,4 @@
+import { parseByteSize } from '#base/byte-size';
 import { EngineError } from '#base/errors';
 import { LinearPattern } from '#base/linear-pattern';
 import type { HostConfig } from '#spec/docker/host-config';
@@ -35,8 +36,6 @@ const OPTIONS = new Set([
   'env-regex',
   'tag',
 ]);
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
-
 /** @throws {EngineError} `invalid` with Docker's wording for an unknown driver or option. */
 export function parseLogConfig({ Type, Config }: HostConfig['LogConfig']): LogSettings {
   if (Type === 'none') return { kind: 'none' };
@@ -114,9 +113,8 @@ function splitVariable(entry: string): readonly [string, string] {
 function parseSize(text: string | undefined): number | undefined {
   if (text === undefined) return DEFAULT_MAX_SIZE_BYTES;
   if (text === '-1') return undefined;
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i.exec(text) ?? [];
-  const bytes = Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
-  if (number === undefined) throw invalid(`invalid size: '${text}'`);
+  const bytes = parseByteSize(text, { base: 1000 });
+  if (bytes === undefined) throw invalid(`invalid size: '${text}'`);
   if (bytes <= 0) throw invalid(`invalid max-size '${text}': must be larger than 0`);
   return bytes;
 }

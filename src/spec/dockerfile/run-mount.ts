@@ -1,3 +1,4 @@
+import { parseByteSize } from '#base/byte-size';
 import { nearest } from '#base/spelling';
 import { badInstruction } from './dockerfile-error.ts';
 import type { RunMount, RunMountType, Word } from './instructions.ts';
@@ -199,9 +200,9 @@ class Fields {
   size(): { readonly sizeBytes?: number } {
     const value = this.text('size');
     if (value === '') return {};
-    const [, amount, unit = ''] = /^([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([kmgtp]?)i?b?$/i.exec(value) ?? [];
-    if (amount === undefined) throw badInstruction(`invalid value for size: ${value}`);
-    return { sizeBytes: Math.floor(Number(amount) * 1024 ** ' kmgtp'.indexOf(unit.toLowerCase() || ' ')) };
+    const sizeBytes = parseByteSize(value);
+    if (sizeBytes === undefined) throw badInstruction(`invalid value for size: ${value}`);
+    return { sizeBytes };
   }
 
   #number(key: string, base: 8 | 10, byDefault: number): number {

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { GrowingFile } from '#store/growing-file';
@@ -40,6 +52,34 @@ test('the pool does more jobs than it has threads, and keeps no thread without w
   const busy = threads();
   await until('an idle thread has ended', () => threads() < busy);
   assert.equal(await pool.diskUsage(join(base, 'tree')), 5);
+});
+
+test('without descriptors left nothing is packed, and whoever opened what should be is told', {
+  skip: skip || (existsSync('/usr/bin/prlimit') ? false : 'no prlimit: Debian has it in util-linux'),
+}, async () => {
+  await using pool = new JailPool({ size: 1 });
+  const limit = `prlimit --pid ${process.pid} --nofile`;
+  // Somebody else lifts the limit again: nothing can be started below it.
+  const helper = spawn('sh', [
+    '-c',
+    `old=$(${limit} -o SOFT --noheadings) && ${limit}=3: && echo && read _ && ${limit}=$((old)):`,
+  ]);
+  const exit = once(helper, 'exit');
+  await once(helper.stdout, 'data');
+  let ends = 0;
+  const onEnd = (): void => void (ends += 1);
+  try {
+    assert.throws(() => pool.pack({ root: base, path: '/', name: '' }, { onEnd }), { code: 'EMFILE' });
+    assert.throws(() => pool.packLayers({ layers: [0], below: [], form: 'root' }, { onEnd }), {
+      code: 'EMFILE',
+    });
+  } finally {
+    helper.stdin.end('\n');
+    await exit;
+  }
+  assert.equal(ends, 2);
+  assert.ok((await buffer(pool.pack({ root: base, path: '/tree', name: 'tree' }, { onEnd }))).length > 1024);
+  await until('it has ended', () => ends === 3);
 });
 
 test('disposing the pool stops what is under way, also while threads start', { skip }, async () => {

@@ -95,6 +95,38 @@ function inside<T>(
   }
 }
 
+test('an image may have as many layers as can be read with a container’s own on top, and the next one is too much', {
+  skip,
+}, async () => {
+  await using subject = driver('directory');
+  const { snapshots } = subject;
+  const most = 499;
+  const source = layerSource([{ path: 'f', content: 'x' }]);
+  for (let layer = 1; layer <= most + 1; layer += 1)
+    await snapshots.ensureLayer(`l${layer}`, layer === 1 ? undefined : `l${layer - 1}`, source);
+  snapshots.prepare('c1', `l${most}`);
+  const target = join(subject.root, 'new', 'view');
+  mkdirSync(target);
+  for (const spec of [
+    snapshots.mounts('c1'),
+    snapshots.readOnlyMounts('c1'),
+    snapshots.viewMounts(`l${most + 1}`),
+  ]) {
+    linuxMounts.mount(target, spec);
+    try {
+      assert.deepEqual(readdirSync(target), ['f']);
+    } finally {
+      linuxMounts.unmount(target);
+    }
+  }
+  rmdirSync(target);
+  assert.throws(() => snapshots.prepare('c2', `l${most + 1}`), {
+    kind: 'invalid',
+    message:
+      'max depth exceeded: the image has 500 layers, a container can have 499 below its own; "quai image squash" makes fewer of them',
+  });
+});
+
 test('a stack may mix layers of both formats, whichever is the one for new layers', { skip }, async () => {
   await using subject = driver('directory');
   const { snapshots, root } = subject;
