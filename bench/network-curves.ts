@@ -1,4 +1,3 @@
-import { textAt } from '#client/json';
 import { NETWORK_IMAGE } from './network-fixture.ts';
 import { summarize } from './statistics.ts';
 import { docker, type Target } from './target.ts';
@@ -6,7 +5,8 @@ import { docker, type Target } from './target.ts';
 /** How something gets slower, or does not, the more there is of it. */
 export interface Curve {
   readonly name: string;
-  /** engine → how many there were → median milliseconds of the last few */
+  readonly unit: 'ms' | '/s';
+  /** engine → how many there were → median of some */
   readonly engines: ReadonlyMap<string, ReadonlyMap<number, number>>;
 }
 
@@ -33,64 +33,17 @@ export async function portsCurve(targets: readonly Target[], most: number): Prom
   const figures = await climb(name, { targets, most, take });
   for (const on of targets)
     for (let count = most; count > 0; count -= 1) await removeContainer(on, `-${count}`);
-  return { name, engines: new Map([...figures].map(([on, times]) => [on, points(times)])) };
+  return { name, unit: 'ms', engines: new Map([...figures].map(([on, times]) => [on, points(times)])) };
 }
 
-/** Makes networks, and after each one lists them, connects a container to it and takes it off again. */
-export async function networkCurves(targets: readonly Target[], most: number): Promise<Curve[]> {
-  const parts = ['network create', 'network ls', 'connect a running container', 'disconnect it'] as const;
-  const times = new Map(
-    parts.map(part => [part, new Map(targets.map(({ name }) => [name, [] as number[]]))]),
-  );
-  for (const on of targets) {
-    const settings = ['--name', `quai-bench-${on.name}`, '--stop-timeout', '0', '--entrypoint', 'busybox'];
-    await docker(on, ['run', '-d', ...settings, NETWORK_IMAGE, 'sleep', '10000']);
-  }
-  const take = async (on: Target, count: number): Promise<number> => {
-    const note = (part: (typeof parts)[number], ms: number): void =>
-      void times.get(part)?.get(on.name)?.push(ms);
-    const { client } = on;
-    const network = `quai-bench-${on.name}-${count}`;
-    const body = { Container: `quai-bench-${on.name}` };
-    note(
-      'network create',
-      await timeOf(async () =>
-        textAt(await client.call('POST', '/networks/create', { body: { Name: network } }), 'Id'),
-      ),
-    );
-    note('network ls', await timeOf(() => client.call('GET', '/networks')));
-    note(
-      'connect a running container',
-      await timeOf(() => client.text('POST', `/networks/${network}/connect`, { body })),
-    );
-    const off = { ...body, Force: true };
-    note(
-      'disconnect it',
-      await timeOf(() => client.text('POST', `/networks/${network}/disconnect`, { body: off })),
-    );
-    return 0;
-  };
-  const reached = await climb('networks', { targets, most, take });
-  for (const on of targets) {
-    await removeContainer(on, '');
-    for (let count = reached.get(on.name)?.length ?? 0; count >= 0; count -= 1) {
-      await on.client.call('DELETE', `/networks/quai-bench-${on.name}-${count + 1}`).catch(() => undefined);
-    }
-  }
-  return parts.map(part => ({
-    name: `${part}, by how many networks there are`,
-    engines: new Map([...(times.get(part) ?? [])].map(([on, list]) => [on, points(list)])),
-  }));
-}
-
-export function curveTable({ name, engines }: Curve): string {
+export function curveTable({ name, unit, engines }: Curve): string {
   const counts = [...new Set([...engines.values()].flatMap(each => [...each.keys()]))].sort((a, b) => a - b);
   const lines = [...engines].map(([engine, each]) => {
-    const cells = counts.map(count => (each.get(count)?.toFixed(1) ?? '-').padStart(8));
+    const cells = counts.map(count => (each.get(count)?.toFixed(unit === 'ms' ? 1 : 0) ?? '-').padStart(8));
     return `  ${engine.padEnd(10)}${cells.join('')}`;
   });
   return [
-    `${name} (ms)`,
+    `${name} (${unit})`,
     `  ${''.padEnd(10)}${counts.map(count => String(count).padStart(8)).join('')}`,
     ...lines,
   ].join('\n');
@@ -133,12 +86,6 @@ function points(times: readonly number[]): ReadonlyMap<number, number> {
   return new Map(
     counts.map(count => [count, summarize(times.slice(Math.max(0, count - WINDOW), count)).median]),
   );
-}
-
-async function timeOf(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
 }
 
 async function removeContainer(on: Target, suffix: string): Promise<void> {

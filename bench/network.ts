@@ -1,7 +1,8 @@
 import { allAnswer, readCommand } from './command-line.ts';
 import { measureRow } from './measure.ts';
-import { curveTable, networkCurves, portsCurve } from './network-curves.ts';
+import { curveTable, portsCurve } from './network-curves.ts';
 import { loadNetworkImage } from './network-fixture.ts';
+import { networkCurves } from './network-growth.ts';
 import { networkRows } from './network-rows.ts';
 import type { RowResult } from './report.ts';
 

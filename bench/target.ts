@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { ApiClient } from '#client/api-client';
 import { HttpTransport } from '#client/http-transport';
@@ -99,4 +99,16 @@ export async function loadImage(on: Target): Promise<void> {
 
 function environment(on: Target): NodeJS.ProcessEnv {
   return { ...process.env, DOCKER_HOST: `unix://${on.socketPath}`, DOCKER_CONFIG: '/nonexistent' };
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** Seconds that processes worked, in user and kernel mode. */
+export function processorTime(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_PER_SECOND;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
@@ -6,6 +6,7 @@ import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { Plugins } from '#plugin/plugins';
 import type { Database } from '#store/database';
+import { OwnedFd } from '#sys/descriptors';
 import { Conntrack } from '#sys/netlink/conntrack';
 import type { NftChain } from '#sys/netlink/nftables-chains';
 import { readSysctl } from '#sys/sysctl';
@@ -430,10 +431,11 @@ function openIpam(
   return ipam;
 }
 
-/** The file is missing without IPv6 in the kernel, and empty when no interface may have it. */
+/** The file is missing without IPv6 in the kernel, and empty when no interface may have it. It has a line for each address. */
 function hostHasIpv6(): boolean {
   try {
-    return readFileSync('/proc/net/if_inet6', 'utf8') !== '';
+    using file = new OwnedFd(openSync('/proc/net/if_inet6', 'r'));
+    return readSync(file.number, Buffer.alloc(1)) > 0;
   } catch {
     return false;
   }

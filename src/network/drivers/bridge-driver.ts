@@ -138,11 +138,12 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     }
     this.#loopbackAllowed.delete(network.id);
     setIpv6(name, network.hasIpv6, this.#sysctls);
-    const alias = isNew ? { alias: this.#names.linkAlias(network.id) } : {};
     const wanted = gatewayAddresses(network, link.index);
     this.#socket.run(
+      // By itself, as a change to a link that is up makes the kernel go through all routes of IPv6.
+      ...(isNew ? [setLink(link.index, { alias: this.#names.linkAlias(network.id) })] : []),
       ...(isNew ? [] : this.#strayAddresses(network, link, wanted)),
-      setLink(link.index, { isUp: true, ...alias }),
+      setLink(link.index, { isUp: true }),
       ...wanted.map(addAddress),
     );
     if (!network.isInternal) this.#ensureForwarding(network);
@@ -242,9 +243,8 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     wanted: readonly { readonly address: Buffer }[],
   ): NetlinkRequest[] {
     if (link.alias !== this.#names.linkAlias(network.id)) return [];
-    return dumpAddresses(this.#socket)
-      .filter(({ linkIndex, address }) => linkIndex === link.index && address.length === 4)
-      .filter(({ address }) => !wanted.some(other => other.address.equals(address)))
+    return dumpAddresses(this.#socket, link.index)
+      .filter(({ address }) => address.length === 4 && !wanted.some(other => other.address.equals(address)))
       .map(deleteAddress);
   }
 

@@ -35,9 +35,7 @@ export class HostAccess {
 
   /** Idempotent. @throws {SysError} */
   open(endpoint: EndpointRecord, parentIndex: number): void {
-    const own = dumpAddresses(this.#socket).filter(
-      ({ linkIndex, address }) => linkIndex === parentIndex && !isLinkLocal(address),
-    );
+    const own = dumpAddresses(this.#socket, parentIndex).filter(({ address }) => !isLinkLocal(address));
     const routes = this.#routes(endpoint).map(route => {
       const source = own.find(({ address }) => address.length === (route.family === 4 ? 4 : 16))?.address;
       return { ...route, ...(source && { source }) };

@@ -176,9 +176,10 @@ export function setNeighbour(options: NeighbourOptions): NetlinkRequest {
   };
 }
 
-/** For {@link NetlinkSocket.dump}: all addresses of both families. */
-export function listAddresses(): NetlinkRequest {
-  return { what: 'list addresses', type: RTM_GETADDR, flags: 0, payload: Buffer.alloc(8) };
+/** For {@link NetlinkSocket.dump}: addresses of both families, of one link or of all (0). */
+export function listAddresses(linkIndex: number): NetlinkRequest {
+  const payload = Buffer.concat([u8(0), u8(0), u8(0), u8(0), u32(linkIndex)]);
+  return { what: 'list addresses', type: RTM_GETADDR, flags: 0, payload };
 }
 
 /** For {@link NetlinkSocket.dump}: all routes of one family. */

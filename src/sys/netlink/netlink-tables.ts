@@ -69,13 +69,15 @@ export function findLink(socket: NetlinkSocket, name: string): Link | undefined 
   return reply && decodeLink(reply.payload);
 }
 
-export function dumpAddresses(socket: NetlinkSocket): LinkAddress[] {
+/** @param ofLink its index; all links unless given. @throws {SysError} `ENODEV` */
+export function dumpAddresses(socket: NetlinkSocket, ofLink?: number): LinkAddress[] {
   const addresses: LinkAddress[] = [];
-  for (const { payload } of socket.dump(listAddresses())) {
+  for (const { payload } of socket.dump(listAddresses(ofLink ?? 0))) {
     const attributes = decodeAttributes(payload, IFADDR_BYTES);
     const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
-    if (!address) continue;
-    addresses.push({ linkIndex: readU32(payload, 4), address, prefixLength: payload[1] ?? 0 });
+    const linkIndex = readU32(payload, 4);
+    if (!address || linkIndex !== (ofLink ?? linkIndex)) continue; // kernels before 4.20 tell of all
+    addresses.push({ linkIndex, address, prefixLength: payload[1] ?? 0 });
   }
   return addresses;
 }
