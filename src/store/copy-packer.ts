@@ -111,7 +111,7 @@ class CopyPacker {
   }
 
   #packWithParents(source: PartSource, name: string): void {
-    const parts = componentsOf(this.#pivoted(source)).map(byteString);
+    const parts = componentsOf(source.kept).map(byteString);
     let path = name;
     const below = source.path.slice(0, source.path.length - parts.join('/').length);
     parts.slice(0, -1).forEach((part, index) => {
@@ -132,17 +132,6 @@ class CopyPacker {
     });
     const last = parts.at(-1) ?? '';
     this.#source(source, path === '' ? last : `${path}/${last}`, { isWithItself: true });
-  }
-
-  /** What stands before `/./` in a source is not kept. */
-  #pivoted({ name, part }: PartSource): string {
-    for (const given of part.sources) {
-      const pivot = given.indexOf('/./');
-      if (pivot < 0) continue;
-      const before = `/${componentsOf(given.slice(0, pivot)).join('/')}`;
-      if (name.startsWith(before === '/' ? '/' : `${before}/`)) return name.slice(before.length);
-    }
-    return name;
   }
 
   #source(source: PartSource, name: string, { isWithItself }: { readonly isWithItself: boolean }): void {
@@ -263,7 +252,7 @@ class CopyPacker {
   }
 
   #shownName(source: PartSource): string {
-    if (this.#input.keepsParents) return this.#pivoted(source);
+    if (this.#input.keepsParents) return source.kept;
     return source.isDirectory ? '' : posix.basename(source.name);
   }
 }

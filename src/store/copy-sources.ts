@@ -27,7 +27,7 @@ export function findSources(root: number, paths: readonly string[], ignored: Ign
   return paths.flatMap(path => {
     const clean = `/${componentsOf(path).join('/')}`;
     const names = isPathPattern(clean) ? expand(root, clean, ignored) : [clean];
-    return names.map(name => sourceAt(root, name, ignored));
+    return names.map(name => ({ ...sourceAt(root, name, ignored), kept: keptPath(path, name) }));
   });
 }
 
@@ -39,7 +39,15 @@ export function findArchives({ root, sources, ignores }: FindSourcesInput): Foun
   });
 }
 
-function sourceAt(root: number, name: string, ignored: IgnorePatterns): CopySource {
+/** What stands before `/./` in a source is not kept. */
+function keptPath(given: string, name: string): string {
+  const pivot = given.startsWith('./') ? given.indexOf('/./', 2) : given.indexOf('/./');
+  if (pivot < 0) return name;
+  const before = componentsOf(given.slice(0, pivot));
+  return `/${componentsOf(name).slice(before.length).join('/')}`;
+}
+
+function sourceAt(root: number, name: string, ignored: IgnorePatterns): Omit<CopySource, 'kept'> {
   const path = resolveInRoot(root, name);
   const stat = statOf(root, path);
   if (!stat) throw missing(root, name);

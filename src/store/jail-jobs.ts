@@ -141,6 +141,8 @@ export interface CopySource {
   readonly name: string;
   /** absolute, without links */
   readonly path: string;
+  /** what of the name stays when the directories on the way are kept */
+  readonly kept: string;
   readonly isDirectory: boolean;
 }
 
