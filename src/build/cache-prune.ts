@@ -47,7 +47,7 @@ export function choose(
     if (entry.isInUse || (entry.isShared && !all)) return false;
     if (ids && !ids.some(id => entry.id.startsWith(id))) return false;
     if (unusedSince !== undefined && entry.lastUsedAt >= unusedSince) return false;
-    if (kept + entry.sizeBytes <= keepBytes) {
+    if (keepBytes > 0 && kept + entry.sizeBytes <= keepBytes) {
       kept += entry.sizeBytes;
       return false;
     }

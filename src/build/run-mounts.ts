@@ -93,12 +93,12 @@ export class RunMounts {
     const env: string[] = [];
     const stubs: string[] = [];
     for (const [index, mount] of wanted.entries()) {
-      const target = targetOf(mount, sources.workingDir);
+      const target = targetOf(mount, sources.workingDir, place.rootfs);
       const made = await this.#one(mount, target ?? '', sources, { place, index, parts }, options);
       env.push(...made.env);
       if (!made.mount) continue;
       mounts.push(made.mount);
-      stubs.push(...stubsOf(place.rootfs, made.mount.destination));
+      stubs.push(...onTheWay(made.mount.destination));
     }
     if (script) mounts.push(this.#script(script, place, parts));
     return { mounts, env, stubs };
@@ -248,14 +248,25 @@ function openSource(root: string | number, source: string): number {
   }
 }
 
-/** Absolute and clean; `undefined`: a secret that is no file. */
-function targetOf(mount: ResolvedRunMount, workingDir: string): string | undefined {
+/** Where it really is in the image: links of that are resolved here, not by the runtime. `undefined`: a secret that is no file. */
+function targetOf(mount: ResolvedRunMount, workingDir: string, rootfs: string): string | undefined {
   const { target } = mount;
   if (target === undefined) return undefined;
-  const absolute = posix.resolve('/', workingDir, target);
-  if (absolute === '/')
-    throw new EngineError('invalid', `invalid mount target "${target}": the root cannot be mounted over`);
-  return absolute;
+  const place = resolved(rootfs, posix.resolve('/', workingDir, target));
+  if (place !== '/') return place;
+  throw new EngineError('invalid', `invalid mount target "${target}": the root cannot be mounted over`);
+}
+
+function resolved(rootfs: string, path: string): string {
+  try {
+    return resolveInRoot(rootfs, path);
+  } catch (error) {
+    if (!isErrno(error, 'ELOOP', 'ENAMETOOLONG')) throw error;
+    throw new EngineError(
+      'invalid',
+      `invalid mount target "${path}": links of the image lead round in circles`,
+    );
+  }
 }
 
 function bound(
@@ -273,8 +284,8 @@ function bound(
   };
 }
 
-/** Where it really is in the image, and all directories on the way: which of them are new shows when the layer is made. */
-function stubsOf(rootfs: string, destination: string): string[] {
-  const parts = byteString(resolveInRoot(rootfs, destination)).split('/').filter(Boolean);
+/** A place and all directories on the way to it: which of them are new shows when the layer is made. */
+function onTheWay(destination: string): string[] {
+  const parts = byteString(destination).split('/').filter(Boolean);
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }

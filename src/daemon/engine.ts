@@ -70,13 +70,14 @@ export async function startEngine(config: DaemonConfig, logger: Logger): Promise
       return containers.shutdownLimitMs;
     },
     stopContainers: async () => {
+      await builds.close();
       await server.close();
       await catchUp; // it starts what is to run
       await containers.stopForShutdown();
     },
     close: async () => {
+      await builds.close(); // a client would wait for its build
       await server.close();
-      await builds.close();
       await containers.close();
       await catchUp;
       await services.schedules.close();

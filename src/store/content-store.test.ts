@@ -155,3 +155,13 @@ test('sweep() removes half-written blobs and those nobody owns', async () => {
   content.sweep(digest => digest === kept);
   assert.deepEqual(files(root), [kept.slice(7)]);
 });
+
+test('sweep() leaves alone what is being written', async () => {
+  using subject = store();
+  const { content, root } = subject;
+  await using writer = await content.writer();
+  await writer.write(Buffer.from('hello'));
+  content.sweep(() => false);
+  assert.equal(await writer.commit(), HELLO);
+  assert.deepEqual(files(root), [HELLO.slice(7)]);
+});

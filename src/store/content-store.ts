@@ -46,6 +46,8 @@ export class ContentStore {
   readonly root: string;
   readonly #blobs: string;
   readonly #ingest: string;
+  /** names of what is written now begin so */
+  readonly #life = `${process.pid}-${Date.now()}-`;
   #ingests = 0;
 
   constructor({ root }: { readonly root: string }) {
@@ -67,7 +69,7 @@ export class ContentStore {
   /** A name for a file that is written elsewhere, for {@link adopt}. What is left of it at the next start is swept. */
   freshPath(): string {
     this.#ingests += 1;
-    return join(this.#ingest, `${process.pid}-${Date.now()}-${this.#ingests}`);
+    return join(this.#ingest, `${this.#life}${this.#ingests}`);
   }
 
   /** Stores a small blob. */
@@ -171,12 +173,15 @@ export class ContentStore {
   }
 
   /**
-   * Removes half-written blobs, and those that nobody owns. Only for the start: nothing may be writing.
+   * Removes blobs that an earlier life left half-written, and those that nobody owns. For the start: what is being written by then
+   * stays, and whoever publishes it owns it before.
    *
    * @param rescue may take such a blob away before it is removed
    */
   sweep(isOwned: (digest: Digest) => boolean, rescue: (digest: Digest) => void = () => undefined): void {
-    for (const name of readdirSync(this.#ingest)) rmSync(join(this.#ingest, name), { force: true });
+    for (const name of readdirSync(this.#ingest)) {
+      if (!name.startsWith(this.#life)) rmSync(join(this.#ingest, name), { force: true });
+    }
     for (const hex of readdirSync(this.#blobs)) {
       if (isOwned(`sha256:${hex}`)) continue;
       rescue(`sha256:${hex}`);

@@ -74,7 +74,7 @@ class CopyPacker {
 
   pack(found: readonly PartSource[]): void {
     const { destination, base, keepsParents } = this.#input;
-    const target = base === undefined ? posix.normalize(destination) : resolveInRoot(base, destination);
+    const target = base === undefined ? posix.normalize(destination) : resolvedIn(base, destination);
     const name = byteString(componentsOf(target).join('/'));
     const isDirectory = /(?:^|\/)\.{0,2}$/.test(destination);
     const isThere = this.#isDirectoryThere(name);
@@ -104,7 +104,7 @@ class CopyPacker {
     if (fd === undefined) return path;
     try {
       if ((statFd(fd).mode & S_IFMT) !== S_IFLNK) return path;
-      return byteString(resolveInRoot(base, `/${displayName(path)}`).slice(1));
+      return byteString(resolvedIn(base, `/${displayName(path)}`).slice(1));
     } finally {
       closeSync(fd);
     }
@@ -254,6 +254,15 @@ class CopyPacker {
   #shownName(source: PartSource): string {
     if (this.#input.keepsParents) return source.kept;
     return source.isDirectory ? '' : posix.basename(source.name);
+  }
+}
+
+function resolvedIn(base: number, path: string): string {
+  try {
+    return resolveInRoot(base, path);
+  } catch (error) {
+    if (!isErrno(error, 'ELOOP', 'ENAMETOOLONG')) throw error;
+    throw new EngineError('invalid', `cannot copy to ${path}: links of the image lead round in circles`);
   }
 }
 

@@ -48,11 +48,21 @@ function keptPath(given: string, name: string): string {
 }
 
 function sourceAt(root: number, name: string, ignored: IgnorePatterns): Omit<CopySource, 'kept'> {
-  const path = resolveInRoot(root, name);
-  const stat = statOf(root, path);
-  if (!stat) throw missing(root, name);
+  const path = resolvedIf(root, name);
+  const stat = path === undefined ? undefined : statOf(root, path);
+  if (path === undefined || !stat) throw missing(root, name);
   if (isLeftOut(name, ignored) || isLeftOut(path, ignored)) throw leftOut(name);
   return { name, path, isDirectory: (stat.mode & S_IFMT) === S_IFDIR };
+}
+
+/** `undefined` for links in circles. */
+function resolvedIf(root: number, name: string): string | undefined {
+  try {
+    return resolveInRoot(root, name);
+  } catch (error) {
+    if (isErrno(error, ...ABSENT)) return undefined;
+    throw error;
+  }
 }
 
 /** A directory that is left out may have something in it that is not. */
@@ -73,7 +83,10 @@ function expand(root: number, pattern: string, ignored: IgnorePatterns): string[
     );
     if (found.length > MAX_SOURCES) throw new EngineError('invalid', `${pattern} matches too much`);
   }
-  return found.filter(path => statOf(root, resolveInRoot(root, path)) && !isLeftOut(path, ignored));
+  return found.filter(path => {
+    const place = resolvedIf(root, path);
+    return place !== undefined && statOf(root, place) && !isLeftOut(path, ignored);
+  });
 }
 
 function isPathPattern(path: string): boolean {
