@@ -85,13 +85,18 @@ export function mountPacked(mounts: Mounts, packed: string, target: string): voi
   mounts.mount(target, { type: 'erofs', source: packed, options: FLAGS });
 }
 
-/** Mounts the index in `directory` over the tar beside it. @throws {SysError} */
-export function mountIndex(mounts: Mounts, directory: string, target: string): void {
+/** Mounts the index in `directory`, or another one there, over the tar beside it. @throws {SysError} */
+export function mountIndex(
+  mounts: Mounts,
+  directory: string,
+  target: string,
+  { index = LAYER_INDEX }: { readonly index?: string } = {},
+): void {
   const tar = join(directory, LAYER_TAR);
   const mount = (device: string): void =>
     mounts.mount(target, {
       type: 'erofs',
-      source: join(directory, LAYER_INDEX),
+      source: join(directory, index),
       options: [...FLAGS, `device=${device}`],
     });
   if (!tar.includes(',')) return mount(tar);

@@ -5,17 +5,18 @@ import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { RESERVE_BYTES } from '#store/disk-space';
 import type { JailPool } from '#store/jail-pool';
-import { LAYER_FRAME, LAYER_INDEX, LAYER_PACKED, LAYER_TAR } from '#store/layer-files';
+import { LAYER_FRAME, LAYER_INDEX, LAYER_PACKED, LAYER_SHOWN, LAYER_TAR } from '#store/layer-files';
 import type { Mounts } from '#sys/mount';
-import { type ErofsLayers, mountPacked } from './erofs-layers.ts';
+import { type ErofsLayers, mountIndex, mountPacked } from './erofs-layers.ts';
 
 export interface LayerPackingDeps {
   /** numbers of all layers that are kept as a tar, packed or not */
   readonly layers: () => readonly number[];
   /** `<root>/<number>` */
   readonly directoryOf: (id: number) => string;
-  /** where a packed layer is mounted to be looked at */
+  /** where a packed layer is mounted to be looked at, and a layer to be packed where its own mount does not show all of it */
   readonly proof: string;
+  readonly shown: string;
   readonly format: Pick<ErofsLayers, 'directory' | 'release'>;
   readonly jail: Pick<JailPool, 'run'>;
   readonly mounts: Mounts;
@@ -37,7 +38,6 @@ const MIN_TAR_BYTES = 1024 * 1024;
 const MAX_RATIO = 0.9;
 /** Holes are not kept when a file is compressed: a tar that is far smaller than what it shows stays one. */
 const MAX_GROWTH = 3;
-/** What saves room must not take the last of it from others meanwhile. */
 /** Beside the tar: it was tried, and stays. */
 const KEPT = 'layer.kept';
 
@@ -57,7 +57,8 @@ export class LayerPacking {
 
   /** At start: removes what an engine that died has mounted. */
   sweep(): void {
-    this.#clearProof();
+    this.#clear(this.#deps.proof);
+    this.#clear(this.#deps.shown);
   }
 
   /** Looks at every layer, one at a time. Never fails: a layer that cannot be packed stays as it is. */
@@ -99,9 +100,9 @@ export class LayerPacking {
     const { format, jail, make } = this.#deps;
     this.#abandon(directory); // of an attempt that was cut
     const frame = await jail.run('frameLayer', { directory }, { signal });
-    const { diffId, tarBytes, apparentBytes, isPrivileged } = frame;
+    const { diffId, tarBytes, apparentBytes } = frame;
     // The jail of what packs it has no power over the host, and would not see what is only for those who have.
-    if (isPrivileged || apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
+    if (frame.isPrivileged || apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
     const { bavail, bsize } = await statfs(directory);
     if (bavail * bsize < tarBytes + RESERVE_BYTES) {
       this.#abandon(directory);
@@ -110,7 +111,10 @@ export class LayerPacking {
     }
     const made = join(directory, `${LAYER_PACKED}.new`);
     const indexed = format.directory(id);
-    const isMade = await make({ from: indexed, to: made, maxBytes: tarBytes, signal });
+    const job = { to: made, maxBytes: tarBytes, signal };
+    const isMade = frame.hasOpaque
+      ? await this.#makeOfShown(directory, job)
+      : await make({ from: indexed, ...job });
     if (!isMade || statSync(made).size > tarBytes * MAX_RATIO) {
       this.#abandon(directory);
       return keep(directory);
@@ -124,6 +128,28 @@ export class LayerPacking {
     });
   }
 
+  /** From a mount of its own, which shows opaque directories by an attribute that everybody sees; in what is made of it they are again what they were. */
+  async #makeOfShown(
+    directory: string,
+    job: Omit<Parameters<LayerPackingDeps['make']>[0], 'from'>,
+  ): Promise<boolean> {
+    const { jail, mounts, make, shown } = this.#deps;
+    const { signal } = job;
+    const index = { copyOf: join(directory, LAYER_INDEX), file: join(directory, LAYER_SHOWN) };
+    try {
+      await jail.run('renameOpaque', { ...index, from: 'trusted', to: 'user' }, { signal });
+      this.#clear(shown); // of an engine that died
+      mkdirSync(shown, { recursive: true, mode: 0o700 });
+      mountIndex(mounts, directory, shown, { index: LAYER_SHOWN });
+      if (!(await make({ from: shown, ...job }))) return false;
+    } finally {
+      this.#clear(shown);
+      rmSync(index.file, { force: true });
+    }
+    await jail.run('renameOpaque', { file: job.to, from: 'user', to: 'trusted' }, { signal });
+    return true;
+  }
+
   async #prove(
     {
       directory,
@@ -135,13 +161,13 @@ export class LayerPacking {
   ): Promise<void> {
     const { jail, mounts } = this.#deps;
     const packed = this.#deps.proof;
-    this.#clearProof(); // of an engine that died
+    this.#clear(packed); // of an engine that died
     mkdirSync(packed, { recursive: true, mode: 0o700 });
     mountPacked(mounts, made, packed);
     try {
       await jail.run('proveLayer', { directory, indexed, packed, diffId }, { signal });
     } finally {
-      this.#clearProof();
+      this.#clear(packed);
     }
   }
 
@@ -171,13 +197,13 @@ export class LayerPacking {
   }
 
   #abandon(directory: string): void {
-    for (const name of [LAYER_FRAME, `${LAYER_PACKED}.new`]) rmSync(join(directory, name), { force: true });
+    for (const name of [LAYER_FRAME, LAYER_SHOWN, `${LAYER_PACKED}.new`])
+      rmSync(join(directory, name), { force: true });
   }
 
-  #clearProof(): void {
-    const { mounts, proof } = this.#deps;
-    mounts.unmount(proof);
-    rmSync(proof, { recursive: true, force: true });
+  #clear(target: string): void {
+    this.#deps.mounts.unmount(target);
+    rmSync(target, { recursive: true, force: true });
   }
 }
 

@@ -290,6 +290,7 @@ export class OverlaySnapshotter implements Snapshotter, LayerTars, Disposable {
       layers: () => this.#table.list().flatMap(({ id, format }) => (format === 'erofs' ? [id] : [])),
       directoryOf: id => dirname(this.#directories.tar(id)),
       proof: join(root, 'proof'),
+      shown: join(root, 'shown'),
       format: this.#formats.erofs,
       mounts,
       logger,

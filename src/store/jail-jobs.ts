@@ -9,6 +9,7 @@ import type { BindPartInput } from './bind-part.ts';
 import type { FindRecipeInput, GzipRecipe, RebuildInput } from './gzip-recipe.ts';
 import type { FrameInput, FrameResult, PackedInput } from './layer-packer.ts';
 import type { Look, LookAtInput, NotFound } from './look-at.ts';
+import type { RenameOpaqueInput } from './opaque-file.ts';
 
 export interface ExtractInput {
   /** a tar, plain or compressed with gzip or zstd */
@@ -188,6 +189,7 @@ export interface JailJobs {
   readonly findRecipe: { readonly input: FindRecipeInput; readonly output: GzipRecipe | undefined };
   readonly rebuild: { readonly input: RebuildInput; readonly output: Digest };
   readonly frameLayer: { readonly input: FrameInput; readonly output: FrameResult };
+  readonly renameOpaque: { readonly input: RenameOpaqueInput; readonly output: number };
   readonly proveLayer: { readonly input: PackedInput; readonly output: undefined };
   readonly measure: {
     readonly input: { readonly archive: ArchiveInput };

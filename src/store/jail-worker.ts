@@ -34,6 +34,7 @@ import { LayerExtractor } from './layer-extractor.ts';
 import { indexLayer, sealIndex } from './layer-indexer.ts';
 import { frameLayer, proveLayer } from './layer-packer.ts';
 import { lookAt } from './look-at.ts';
+import { renameOpaque } from './opaque-file.ts';
 import { layerChanges } from './stack-changes.ts';
 import { packLayers } from './stack-packer.ts';
 import { packTree } from './tree-packer.ts';
@@ -70,6 +71,7 @@ const handlers: Handlers = {
     return undefined;
   },
   frameLayer,
+  renameOpaque,
   proveLayer: async (input, shouldStop) => {
     await proveLayer(input, shouldStop);
     return undefined;

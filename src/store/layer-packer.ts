@@ -23,8 +23,10 @@ export interface FrameResult {
   readonly tarBytes: number;
   /** sizes of all files as they are seen, holes included */
   readonly apparentBytes: number;
-  /** Something of it is only seen by who has power over the host: `trusted.` attributes, which opaque directories are made of. */
+  /** Something of it is only seen by who has power over the host: `trusted.` attributes of the archive's own. */
   readonly isPrivileged: boolean;
+  /** So are opaque directories, which can be shown to others for a while. */
+  readonly hasOpaque: boolean;
 }
 
 export interface PackedInput {
@@ -48,22 +50,21 @@ export async function frameLayer({ directory }: FrameInput, shouldStop: () => bo
   const { diffId, tarBytes } = source.facts;
   await writeTarFrame(tar, tarBytes, contentsOf(tree.root), join(directory, LAYER_FRAME));
   syncFile(join(directory, LAYER_FRAME));
-  return { diffId, tarBytes, apparentBytes: tree.sizeBytes, isPrivileged: hasPrivileged(tree.root) };
+  return { diffId, tarBytes, apparentBytes: tree.sizeBytes, ...privilegesOf(tree.root) };
 }
 
-function hasPrivileged(root: LayerDirectory): boolean {
-  const isPrivileged = (node: LayerNode): boolean =>
-    (node instanceof LayerDirectory && node.isOpaque) ||
-    [...node.xattrs.keys()].some(name => name.startsWith('trusted.'));
-  const left: LayerDirectory[] = [root];
-  for (let directory = left.pop(); directory; directory = left.pop()) {
-    if (isPrivileged(directory)) return true;
-    for (const node of directory.children.values()) {
-      if (node instanceof LayerDirectory) left.push(node);
-      else if (isPrivileged(node)) return true;
-    }
+function privilegesOf(root: LayerDirectory): Pick<FrameResult, 'isPrivileged' | 'hasOpaque'> {
+  const isPrivileged = ({ xattrs }: LayerNode): boolean =>
+    [...xattrs.keys()].some(name => name.startsWith('trusted.'));
+  const found = { isPrivileged: false, hasOpaque: false };
+  const left: LayerNode[] = [root];
+  for (let node = left.pop(); node; node = left.pop()) {
+    if (isPrivileged(node)) found.isPrivileged = true;
+    if (!(node instanceof LayerDirectory)) continue;
+    if (node.isOpaque) found.hasOpaque = true;
+    for (const child of node.children.values()) left.push(child);
   }
-  return false;
+  return found;
 }
 
 /**

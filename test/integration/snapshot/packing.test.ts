@@ -188,12 +188,47 @@ test('so does a layer with everything in it that file systems have', { skip }, a
   }
 });
 
-test('a layer with what only the host’s own power shows, opaque directories, stays as it is', {
+test('a layer with opaque directories is packed, and they hide what is below as before', {
   skip,
 }, async () => {
   await using engine = start();
-  const opaque = tarEntry({ path: 'bin/.wh..wh..opq' }, '');
-  await engine.take('layer', Buffer.concat([TAR.subarray(0, -TAR_END.length), opaque, TAR_END]));
+  const low = ['bin', 'etc', 'one', 'two', 'usr'].flatMap(name => [
+    tarEntry({ path: `${name}/`, type: 'directory' }),
+    tarEntry({ path: `${name}/low` }, 'low'),
+  ]);
+  // few keep the attribute beside their inode, many share it
+  for (const names of [['bin'], ['bin', 'etc', 'one', 'two', 'usr']]) {
+    const top = names.flatMap(name => [
+      tarEntry({ path: `${name}/`, type: 'directory', mode: 0o711 }),
+      tarEntry({ path: `${name}/.wh..wh..opq` }, ''),
+      tarEntry({ path: `${name}/top` }, WORDS),
+    ]);
+    const key = `with ${names.length}`;
+    await engine.take(`low ${key}`, Buffer.concat([...low, TAR_END]));
+    const diffId = await engine.take(key, Buffer.concat([...top, TAR_END]), `low ${key}`);
+    const [directory = ''] = engine.snapshots.layerDirectories(key);
+    const before = describeTree(directory, { since });
+    assert.match(JSON.stringify(before), /trusted\.overlay\.opaque/);
+    await engine.snapshots.pack();
+    assert.deepEqual(filesOf(engine, key), ['fs', 'layer.frame', 'layer.packed']);
+    assert.deepEqual(describeTree(directory, { since }), before);
+    assert.equal(await tarAgain(engine, diffId), diffId);
+    const view = join(engine.root, 'view');
+    mkdirSync(view, { recursive: true });
+    linuxMounts.mount(view, engine.snapshots.viewMounts(key));
+    try {
+      for (const name of names) assert.deepEqual(readdirSync(join(view, name)), ['top']);
+      if (names.length === 1) assert.deepEqual(readdirSync(join(view, 'etc')), ['low']);
+    } finally {
+      linuxMounts.unmount(view);
+    }
+  }
+});
+
+test('a layer with what only the host’s own power shows stays as it is', { skip }, async () => {
+  await using engine = start();
+  const secret = tarEntry({ path: 'secret', xattrs: new Map([['trusted.x', Buffer.from('y')]]) }, '');
+  await engine.take('layer', Buffer.concat([TAR.subarray(0, -TAR_END.length), secret, TAR_END]));
   engine.snapshots.layerDirectories('layer');
   await engine.snapshots.pack();
   assert.deepEqual(filesOf(engine, 'layer'), ['fs', 'layer.erofs', 'layer.kept', 'layer.tar']);
