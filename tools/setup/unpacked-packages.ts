@@ -12,13 +12,21 @@ export interface UnpackedProgram {
   readonly name: string;
   /** the first that holds it is taken */
   readonly packages: readonly string[];
+  /** what it needs beside that one, such as its libraries */
+  readonly companions?: readonly string[];
   /** in the package */
   readonly path: string;
   readonly why: string;
 }
 
 /** Where the program is, or `undefined` where it cannot be had: without root, without apt, without the package. */
-export function unpackedProgram({ name, packages, path, why }: UnpackedProgram): string | undefined {
+export function unpackedProgram({
+  name,
+  packages,
+  companions = [],
+  path,
+  why,
+}: UnpackedProgram): string | undefined {
   const folder = `${CACHE}/${name}`;
   const program = `${folder}${path}`;
   if (existsSync(program)) return program;
@@ -27,6 +35,7 @@ export function unpackedProgram({ name, packages, path, why }: UnpackedProgram):
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   apt(['update']);
+  if (!companions.every(each => unpack(each, folder))) return undefined;
   return packages.some(each => unpack(each, folder) && existsSync(program)) ? program : undefined;
 }
 
