@@ -111,7 +111,6 @@ test('POST /build answers in the lines that clients look into', async () => {
   assert.deepEqual(lines, [
     { stream: 'Step 1/2 : FROM busybox' },
     { stream: '\n' },
-    { stream: ' ---> Using cache\n' },
     { stream: ' ---> 888888888888\n' },
     { stream: 'Step 2/2 : RUN make' },
     { stream: '\n' },

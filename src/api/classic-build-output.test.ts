@@ -64,3 +64,14 @@ test('a step that waits keeps the end of what it says, and a bounded part of it'
   assert.match(text, /\n4999\n$/);
   assert.ok(text.length < 15_000, `${text.length}`);
 });
+
+test('what was found done is said of RUN and COPY, and of what follows them and only changes the configuration', () => {
+  const cached = (id: number, kind: 'from' | 'run' | 'copy' | 'metadata', isCached = true): BuildEvent[] => {
+    const vertex = fakeVertex(id, `${kind} ${id}`, kind);
+    return [started(vertex), { type: 'done', vertex, at: 0, isCached }];
+  };
+  const kinds = [cached(1, 'from'), cached(2, 'metadata'), cached(3, 'run'), cached(4, 'metadata')];
+  const text = told([...kinds, cached(5, 'copy', false), cached(6, 'metadata'), cached(7, 'run')].flat());
+  const found = [...text.matchAll(/: (.*)\n ---> Using cache/g)].map(([, step]) => step);
+  assert.deepEqual(found, ['run 3', 'metadata 4']);
+});

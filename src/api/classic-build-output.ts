@@ -17,6 +17,8 @@ export class ClassicBuildOutput {
   readonly #steps = new Map<number, StepOutput>();
   /** all that will come, in their order */
   #plan: number[] = [];
+  /** by stage, once a step in it was looked up */
+  readonly #found = new Map<string, boolean>();
   /** what a quiet build said: told when it fails */
   #unsaid: object[] = [];
 
@@ -51,11 +53,19 @@ export class ClassicBuildOutput {
     }
     const output = this.#outputOf(vertex);
     const isShown = event.type === 'failed' || this.#isShown(vertex.id);
-    const lines = output.linesOf(event);
+    const lines = output.linesOf(event, event.type === 'done' && this.#isFound(event));
     if (!isShown) return output.keep(lines);
     this.#send([...output.take(), ...lines]);
     if (event.type === 'failed') this.#tellUnsaid();
     if (output.isOver) this.#sendWaiting();
+  }
+
+  /** What only changes the configuration takes no time and is not looked up: it is what the steps before it are. */
+  #isFound({ vertex: { kind, step }, isCached }: Extract<BuildEvent, { readonly type: 'done' }>): boolean {
+    const stage = step?.stage ?? '';
+    if (kind === 'from') return false;
+    if (kind !== 'metadata') this.#found.set(stage, isCached && this.#found.get(stage) !== false);
+    return this.#found.get(stage) ?? false;
   }
 
   #outputOf(vertex: BuildVertex): StepOutput {
@@ -128,7 +138,8 @@ class StepOutput {
     return this.#isOver && this.#waiting.length === 0;
   }
 
-  linesOf(event: StepEvent): object[] {
+  /** `isFound`: what this step, and all before it in its stage, would do was found done. */
+  linesOf(event: StepEvent, isFound: boolean): object[] {
     const head = this.#hasBegun ? [] : this.#head();
     this.#hasBegun = true;
     switch (event.type) {
@@ -147,7 +158,7 @@ class StepOutput {
         this.#isOver = true;
         return [
           ...head,
-          ...(event.isCached ? [{ stream: ' ---> Using cache\n' }] : []),
+          ...(isFound ? [{ stream: ' ---> Using cache\n' }] : []),
           ...(event.stateId ? [{ stream: ` ---> ${shortId(event.stateId)}\n` }] : []),
         ];
     }

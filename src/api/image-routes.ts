@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import * as v from 'valibot';
 import type { EventSink } from '#base/engine-event';
 import { EngineError, notImplemented } from '#base/errors';
@@ -112,7 +113,8 @@ function inspectRoute({ images, containers }: ImageRouteDeps): Route {
     'GET',
     '/images/{name}/json',
     { query: v.object({ manifests: queryFlag, platform: queryPlatform }) },
-    ({ params: { name }, query, version }) => {
+    ({ params: { name }, query, version: asked, headers }) => {
+      const version = isCompose1(headers) ? Math.min(asked, LAST_WITH_CONTAINER_CONFIG) : asked;
       if (query.manifests && query.platform) {
         throw new EngineError(
           'invalid',
@@ -130,6 +132,16 @@ function inspectRoute({ images, containers }: ImageRouteDeps): Route {
       });
     },
   );
+}
+
+const LAST_WITH_CONTAINER_CONFIG = 44;
+
+/**
+ * Compose 1 speaks the newest version that the engine has, and yet looks for what went with 1.45 when it makes a container anew
+ * after its image has changed: `KeyError: 'ContainerConfig'`.
+ */
+function isCompose1(headers: IncomingHttpHeaders): boolean {
+  return (headers['user-agent'] ?? '').startsWith('docker-compose/1.');
 }
 
 function descriptorField(images: Pick<ImageService, 'target'>, name: string, version: number) {
