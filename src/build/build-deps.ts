@@ -6,6 +6,7 @@ import type { Snapshotter } from '#snapshot/snapshotter';
 import type { Platform } from '#spec/oci/platform';
 import type { JailPool } from '#store/jail-pool';
 import type { Mounts } from '#sys/mount';
+import type { AddSources } from './add-sources.ts';
 import type { BuildFolders } from './build-folders.ts';
 import type { RunMounts } from './run-mounts.ts';
 import type { RunProcesses } from './run-process.ts';
@@ -18,6 +19,7 @@ export interface BuildDeps {
   readonly snapshots: Snapshotter;
   readonly jail: Pick<JailPool, 'run' | 'copy' | 'extract' | 'removeTree'>;
   readonly mounts: Pick<Mounts, 'mount' | 'detach'>;
+  readonly adds: Pick<AddSources, 'fetch' | 'unpack'>;
   readonly folders: BuildFolders;
   readonly cache: StepCache;
   readonly runs: RunProcesses;

@@ -13,6 +13,7 @@ import { hostPlatform } from '#spec/oci/platform';
 import type { Database } from '#store/database';
 import type { JailPool } from '#store/jail-pool';
 import type { Mounts } from '#sys/mount';
+import type { AddSources } from './add-sources.ts';
 import type { BuildDeps } from './build-deps.ts';
 import type { EmitBuild } from './build-event.ts';
 import { BuildFolders, namesIn } from './build-folders.ts';
@@ -39,6 +40,7 @@ export interface BuildServiceDeps {
   readonly host: HostFacts;
   readonly seccomp: SeccompFilters;
   readonly jail: JailPool;
+  readonly adds: Pick<AddSources, 'fetch' | 'unpack'>;
   readonly mounts: Pick<Mounts, 'mount' | 'unmount' | 'detach'>;
   /** the engine's data, and what is gone after a reboot */
   readonly root: string;

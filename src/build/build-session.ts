@@ -86,6 +86,7 @@ export class BuildSession {
       named: name => this.#namedContext(name),
       chain: (reference, before) => this.#chain(reference, before),
       view: chain => this.#work.view(chain),
+      adds: deps.adds,
       scratch,
     });
     const epoch = epochOf(request);

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { newId } from '#base/ids';
+import type { AddedSource, AddRequest, AddSources } from './add-sources.ts';
 import type { OpenContext } from './build-context.ts';
 import { type RootView, viewFolder } from './root-views.ts';
 
@@ -12,6 +13,7 @@ export interface BuildSourcesDeps {
   /** layers of a stage or image; `undefined`: it has none */
   readonly chain: (reference: string, before: number) => Promise<string | undefined>;
   readonly view: (chain: string) => RootView;
+  readonly adds: Pick<AddSources, 'fetch'>;
   readonly scratch: string;
 }
 
@@ -19,6 +21,7 @@ export interface BuildSourcesDeps {
 export class BuildSources implements AsyncDisposable {
   readonly #deps: BuildSourcesDeps;
   readonly #views = new Map<string, Promise<RootView>>();
+  readonly #added = new Map<string, Promise<AddedSource>>();
   #ignores = '';
 
   constructor(deps: BuildSourcesDeps) {
@@ -48,6 +51,16 @@ export class BuildSources implements AsyncDisposable {
     return await this.#deps.chain(from, before);
   }
 
+  /** What ADD takes from elsewhere: fetched once for a build. */
+  async added(request: AddRequest, signal: AbortSignal): Promise<AddedSource> {
+    const key = JSON.stringify(request);
+    const known = this.#added.get(key);
+    if (known) return await known;
+    const source = this.#deps.adds.fetch(request, { scratch: this.#deps.scratch, signal });
+    this.#added.set(key, source);
+    return await source;
+  }
+
   isContext(from: string | undefined): boolean {
     return from === undefined || this.#deps.named(from) !== undefined;
   }
@@ -61,7 +74,11 @@ export class BuildSources implements AsyncDisposable {
     for (const view of await Promise.allSettled(this.#views.values())) {
       if (view.status === 'fulfilled') await view.value[Symbol.asyncDispose]();
     }
+    for (const source of await Promise.allSettled(this.#added.values())) {
+      if (source.status === 'fulfilled') await source.value[Symbol.asyncDispose]();
+    }
     this.#views.clear();
+    this.#added.clear();
   }
 
   #empty(): RootView {

@@ -71,6 +71,10 @@ export class BuildWork implements AsyncDisposable {
     return this.#deps.jail;
   }
 
+  get adds(): BuildDeps['adds'] {
+    return this.#deps.adds;
+  }
+
   get mounts(): BuildDeps['runMounts'] {
     return this.#deps.runMounts;
   }

@@ -1,34 +1,20 @@
 import { closeSync, constants, mkdirSync, writeFileSync } from 'node:fs';
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
-import { EngineError, notImplemented } from '#base/errors';
+import { EngineError } from '#base/errors';
 import { type Digest, newId } from '#base/ids';
 import { lookUpUser } from '#runtime/oci-spec/user-lookup';
-import type { AddInstruction, CopyInstruction } from '#spec/dockerfile/instructions';
 import type { CopyInput, CopyPart } from '#store/jail-jobs';
 import type { JailPool } from '#store/jail-pool';
 import { openInRoot } from '#sys/openat2';
+import type { AddedSource, AddSources } from './add-sources.ts';
+import type { CopyPlan } from './copy-plan.ts';
 import { type RootView, viewFolder } from './root-views.ts';
-import type { StageScope } from './stage-scope.ts';
-
-/** COPY or ADD with its variables resolved. */
-export interface CopyPlan {
-  readonly keyword: 'COPY' | 'ADD';
-  readonly from?: string;
-  readonly sources: readonly string[];
-  readonly files: readonly { readonly name: string; readonly content: string }[];
-  /** absolute */
-  readonly destination: string;
-  readonly chown?: string;
-  readonly mode?: number;
-  readonly exclude: readonly string[];
-  readonly keepsParents: boolean;
-  readonly unpacks: boolean;
-}
 
 export interface CopyDeps {
-  readonly jail: Pick<JailPool, 'run' | 'copy' | 'extract'>;
+  readonly jail: Pick<JailPool, 'run' | 'copy'>;
+  readonly adds: Pick<AddSources, 'unpack'>;
 }
 
 /** What is copied from, and over. */
@@ -38,69 +24,14 @@ export interface CopyTrees {
   readonly ignores: string;
   /** files of the context belong to nobody: root gets them; those of an image stay who they are */
   readonly isContext: boolean;
+  /** what was fetched for it */
+  readonly added: readonly AddedSource[];
   /** on a disk, gone with the build */
   readonly scratch: string;
 }
 
 const ROOT = { uid: 0, gid: 0 };
 const MAX_ID = 2 ** 31 - 1;
-
-/** @throws {EngineError} `invalid`, `notImplemented`. */
-export function planCopy(
-  instruction: CopyInstruction | AddInstruction,
-  scope: StageScope,
-  workingDir: string,
-): CopyPlan {
-  const sources = instruction.sources.map(word => scope.expand(word));
-  const remote = instruction.keyword === 'ADD' ? sources.find(isRemote) : undefined;
-  if (remote !== undefined) throw notImplemented(`ADD of an address (${remote})`);
-  const destination = scope.expand(instruction.destination);
-  const chown = instruction.chown === undefined ? '' : scope.expand(instruction.chown);
-  const chmod = instruction.chmod === undefined ? '' : scope.expand(instruction.chmod);
-  const files = instruction.heredocs.map(({ name, content, isExpanded }) => ({
-    name,
-    content: isExpanded ? scope.expandBody(content) : content,
-  }));
-  const isMany = sources.length + files.length > 1;
-  if (isMany && !/(?:^|\/)\.{0,2}$/.test(destination)) {
-    // Docker's wording
-    throw new EngineError(
-      'invalid',
-      `When using ${instruction.keyword} with more than one source file, the destination must be a directory and end with a /`,
-    );
-  }
-  return {
-    keyword: instruction.keyword,
-    ...(instruction.keyword === 'COPY' && instruction.from !== undefined ? { from: instruction.from } : {}),
-    sources,
-    files,
-    destination: destinationIn(workingDir, destination),
-    ...(chown === '' ? {} : { chown }),
-    ...(chmod === '' ? {} : { mode: modeOf(chmod) }),
-    exclude: instruction.exclude.map(word => scope.expand(word)),
-    keepsParents: instruction.keyword === 'COPY' && instruction.parents,
-    unpacks: instruction.keyword === 'ADD' && instruction.unpack !== false,
-  };
-}
-
-/** A slash at the end, which says that it is a directory, stays. */
-function destinationIn(workingDir: string, destination: string): string {
-  const path = posix.resolve('/', workingDir || '/', destination);
-  return /(?:^|\/)\.{0,2}$/.test(destination) && path !== '/' ? `${path}/` : path;
-}
-
-function modeOf(text: string): number {
-  if (/^[0-7]{1,5}$/.test(text)) return Number.parseInt(text, 8) & 0o7777;
-  if (/^[ugoa]*[-+=]/.test(text)) throw notImplemented(`--chmod=${text} (octal modes work: --chmod=755)`);
-  throw new EngineError(
-    'invalid',
-    `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`,
-  );
-}
-
-function isRemote(source: string): boolean {
-  return /^(?:https?|ftp|git|ssh):\/\/|^git@/.test(source);
-}
 
 /** Digest of what would be copied. @throws {EngineError} `notFound` for a source that is not there. */
 export async function digestOfCopy(
@@ -109,9 +40,11 @@ export async function digestOfCopy(
   { jail }: CopyDeps,
   options: Abortable,
 ): Promise<Digest | undefined> {
-  if (plan.sources.length === 0) return undefined;
+  const parts = plan.sources.length === 0 ? [] : [sourcePart(plan, trees, ownerForKey(trees))];
+  parts.push(...trees.added.map(source => addedPart(source, undefined)));
+  if (parts.length === 0) return undefined;
   const input: CopyInput = {
-    parts: [sourcePart(plan, trees, ownerForKey(trees))],
+    parts,
     exclude: plan.exclude,
     destination: '/',
     owner: ROOT,
@@ -131,8 +64,8 @@ export async function copyLayer(
   plan: CopyPlan,
   trees: CopyTrees,
   { base, createdSeconds }: { readonly base: RootView | undefined; readonly createdSeconds: number },
-  { jail }: CopyDeps,
-  options: Abortable,
+  { jail, adds }: CopyDeps,
+  options: { readonly signal: AbortSignal },
 ): Promise<{ readonly tar: Readable; readonly ended: Promise<void> }> {
   const chown = plan.chown === undefined ? undefined : ownerOf(plan.chown, base);
   const own = chown ?? (trees.isContext ? ROOT : undefined);
@@ -152,10 +85,11 @@ export async function copyLayer(
   const plain = archives === undefined ? plan.sources : archives.plain;
   if (plain.length > 0) parts.push(sourcePart({ ...plan, sources: plain }, trees, own));
   for (const path of archives?.packed ?? []) {
-    const view = await unpack(path, trees, jail, options);
+    const view = await unpack(path, trees, adds, options);
     opened.push(view);
     parts.push({ root: view.fd, sources: ['/'], ignores: '', ...(chown ? { owner: chown } : {}) });
   }
+  parts.push(...trees.added.map(source => addedPart(source, chown)));
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const onEnd = async (): Promise<void> => {
     await Promise.all(opened.map(async view => await view[Symbol.asyncDispose]()));
@@ -182,6 +116,14 @@ function sourcePart(
   return { root: source.fd, sources, ignores, ...(owner ? { owner } : {}) };
 }
 
+function addedPart(
+  { view, sources, isUnpacked }: AddedSource,
+  chown: CopyPart['owner'] | undefined,
+): CopyPart {
+  const owner = chown ?? (isUnpacked ? undefined : ROOT);
+  return { root: view.fd, sources, ignores: '', ...(owner ? { owner } : {}) };
+}
+
 async function findArchives(
   { sources }: CopyPlan,
   { source, ignores }: CopyTrees,
@@ -189,37 +131,29 @@ async function findArchives(
   options: Abortable,
 ): Promise<{ readonly plain: readonly string[]; readonly packed: readonly string[] }> {
   const found = await jail.run('findSources', { root: source.fd, sources, ignores }, options);
-  const foreign = found.find(({ archive }) => archive === 'foreign');
-  if (foreign)
-    throw notImplemented(
-      `ADD ${foreign.name.slice(1)}: unpacking xz and bzip2 (COPY it and unpack it in a RUN, or use gzip or zstd)`,
-    );
   return {
     plain: found.flatMap(({ name, archive }) => (archive === undefined ? literal(name) : [])),
-    packed: found.flatMap(({ path, archive }) => (archive === 'archive' ? path : [])),
+    packed: found.flatMap(({ path, archive }) => (archive === undefined ? [] : path)),
   };
 }
 
 async function unpack(
   path: string,
   { source, scratch }: CopyTrees,
-  jail: CopyDeps['jail'],
-  options: Abortable,
+  adds: CopyDeps['adds'],
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<RootView> {
-  const folder = join(scratch, `a-${newId<string>()}`);
-  mkdirSync(folder, { mode: 0o755 });
   const handle = openInRoot(
     source.fd,
     path,
     constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   );
   try {
-    const archive = `/proc/self/fd/${handle}`;
-    await jail.extract({ archive, directory: folder, whiteouts: 'none' }, options);
+    // Whoever opens it may be another process: the name is that of ours.
+    return viewFolder(await adds.unpack(`/proc/${process.pid}/fd/${handle}`, { scratch, signal }));
   } finally {
     closeSync(handle);
   }
-  return viewFolder(folder);
 }
 
 /** A name that is to stand for itself where patterns can stand. */

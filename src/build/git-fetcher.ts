@@ -138,7 +138,7 @@ class Fetching {
 
   /** As little as the server lets; all of it where that is not enough. @returns what to check out. */
   async #fetch(address: GitAddress, tree: string): Promise<string> {
-    const { ref = address.commit ?? 'HEAD', remote } = address;
+    const { ref = 'HEAD', remote } = address;
     const fetch = [...at(tree), 'fetch', '--quiet', '--no-recurse-submodules', '--force'];
     const little = await this.#run(address, [
       ...fetch,

@@ -138,7 +138,11 @@ async function contentOf(mount: ResolvedRunMount, { work, stage }: StepContext):
     exclude: [],
     keepsParents: false,
     unpacks: false,
+    remotes: [],
+    keepsGitDir: false,
+    unpacksRemote: false,
   } as const;
-  const trees = { source: view, ignores: work.sources.ignoresOf(from), isContext: true, scratch };
+  const ignores = work.sources.ignoresOf(from);
+  const trees = { source: view, ignores, isContext: true, added: [], scratch };
   return await digestOfCopy(plan, trees, work, { signal });
 }

@@ -1,9 +1,11 @@
 import type { Digest } from '#base/ids';
 import { lookUpUser } from '#runtime/oci-spec/user-lookup';
 import type { AddInstruction, CopyInstruction, WorkdirInstruction } from '#spec/dockerfile/instructions';
+import type { AddedSource } from './add-sources.ts';
 import { shortened } from './build-vertices.ts';
-import type { StepTools } from './build-work.ts';
-import { type CopyTrees, copyLayer, digestOfCopy, planCopy } from './copy-step.ts';
+import type { BuildWork, StepTools } from './build-work.ts';
+import { type CopyPlan, planCopy } from './copy-plan.ts';
+import { type CopyTrees, copyLayer, digestOfCopy } from './copy-step.ts';
 import { workingDirectory } from './metadata-step.ts';
 import { chainOf } from './stage-state.ts';
 import type { MadeStep, StepContext } from './step-context.ts';
@@ -19,7 +21,8 @@ export async function transferStep(
   { work, stage, names, scope, state }: StepContext,
 ): Promise<MadeStep> {
   const plan = planCopy(instruction, scope, state.config.WorkingDir ?? '/');
-  const { from, sources, ...what } = plan;
+  // Where something was fetched from makes no difference: what it is does.
+  const { from, sources, remotes: _remotes, ...what } = plan;
   const { signal, scratch } = work;
   const below = chainOf(state);
   const chain = await work.sources.chainOf(from, stage.index);
@@ -27,6 +30,7 @@ export async function transferStep(
     source: await work.sources.open(from, stage.index),
     ignores: work.sources.ignoresOf(from),
     isContext: work.sources.isContext(from),
+    added: await addedSources(plan, work),
     scratch,
   });
   const byContent = async (): Promise<Digest> =>
@@ -53,6 +57,19 @@ export async function transferStep(
     },
   });
   return { ...made, createdBy };
+}
+
+/** One after the other: a build asks nobody's server for many things at a time. */
+async function addedSources(
+  { remotes, checksum, keepsGitDir, unpacksRemote: unpacks }: CopyPlan,
+  { sources, signal }: BuildWork,
+): Promise<AddedSource[]> {
+  const added: AddedSource[] = [];
+  for (const address of remotes) {
+    const request = { address, keepsGitDir, unpacks, ...(checksum !== undefined && { checksum }) };
+    added.push(await sources.added(request, signal));
+  }
+  return added;
 }
 
 /** WORKDIR makes the directory, where it is not there, for the user that the stage has by then. */

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, mkdtemp, open, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
@@ -34,8 +34,8 @@ export interface FetchedFile extends AsyncDisposable {
   readonly path: string;
   readonly sizeBytes: number;
   readonly digest: Digest;
-  /** what the server says; seconds since 1970 */
-  readonly modifiedSeconds?: number;
+  /** what the server says, and the file too; seconds since 1970, which are 0 when it says nothing */
+  readonly modifiedSeconds: number;
 }
 
 const MAX_BYTES = 64 * 1024 ** 3;
@@ -73,6 +73,8 @@ export class UrlFetcher {
     const path = join(folder, name);
     const { sizeBytes, digest } = await this.#save(response, path, { url, checksum, signal });
     const modified = Date.parse(response.headers['last-modified'] ?? '');
+    const modifiedSeconds = modified >= 0 ? Math.floor(modified / 1000) : 0;
+    await utimes(path, modifiedSeconds, modifiedSeconds);
     const owned = undo.move();
     return {
       folder,
@@ -80,7 +82,7 @@ export class UrlFetcher {
       path,
       sizeBytes,
       digest,
-      ...(modified >= 0 && { modifiedSeconds: Math.floor(modified / 1000) }),
+      modifiedSeconds,
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   }

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { AddSources } from '#build/add-sources';
 import { BuildContexts } from '#build/build-contexts';
 import { ContextSpool } from '#build/context-spool';
 import { GitFetcher } from '#build/git-fetcher';
 import { UrlFetcher } from '#build/url-fetcher';
 import { HttpClient } from '#distribution/http-client';
 import { TlsSettingsSource } from '#distribution/tls-settings';
+import type { JailPool } from '#store/jail-pool';
 import { ProgramJail } from '#store/program-jail';
 import { ENGINE_BUILD } from './build-info.ts';
 import type { DaemonConfig } from './daemon-config.ts';
@@ -13,8 +15,7 @@ import type { HostPrograms } from './host-programs.ts';
 /** Where builds get files from that are not in images. */
 export interface BuildSourceParts extends Disposable {
   readonly contexts: BuildContexts;
-  readonly git: GitFetcher;
-  readonly urls: UrlFetcher;
+  readonly adds: AddSources;
 }
 
 /**
@@ -23,7 +24,7 @@ export interface BuildSourceParts extends Disposable {
  */
 export function createBuildSources(
   { root, registries }: DaemonConfig,
-  programs: HostPrograms,
+  { programs, builds: pool }: { readonly programs: HostPrograms; readonly builds: Pick<JailPool, 'extract'> },
 ): BuildSourceParts {
   const { proxies, certificateFolders, http2 } = registries;
   const crun = programs.runtimes.get('crun');
@@ -38,5 +39,6 @@ export function createBuildSources(
   });
   const spool = new ContextSpool({ folder: join(root, 'contexts') });
   const contexts = new BuildContexts({ spool, git, urls, ...(jail && { jail }) });
-  return { contexts, git, urls, [Symbol.dispose]: () => http[Symbol.dispose]() };
+  const adds = new AddSources({ git, urls, jail: pool, ...(jail && { programJail: jail }) });
+  return { contexts, adds, [Symbol.dispose]: () => http[Symbol.dispose]() };
 }

@@ -97,13 +97,14 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
     seccomp,
     isSnapshotUsed: key => builds.ownsSnapshot(key),
   });
-  const sources = createBuildSources(config, programs);
-  const { contexts } = sources;
+  const sources = createBuildSources(config, shared);
+  const { contexts, adds } = sources;
   const builds: BuildService = new BuildService({
     ...storage,
     ...parts,
     ...shared,
     jail: shared.builds,
+    adds,
     networks,
     host,
     seccomp,

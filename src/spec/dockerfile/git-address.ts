@@ -104,7 +104,7 @@ function optionsOf(text: string, query: string, ref?: string, subdir?: string): 
   const branch = prefixed('refs/heads/', given('branch'));
   const commit = given('checksum') ?? given('commit');
   return {
-    ref: agreed(text, 'ref', [ref, given('ref'), tag, branch]),
+    ref: agreed(text, 'ref', [ref, given('ref'), tag, branch]) ?? commit,
     subdir: agreed(text, 'subdir', [subdir, given('subdir')]),
     commit,
     keepGitDir: flag(text, options, 'keep-git-dir'),
