@@ -16,9 +16,9 @@ const WEB = [
   'echo "page of $(hostname)" > /tmp/index.html; exec httpd -f -p 80 -h /tmp',
 ];
 
-/** Ports in a row that nobody listens on just now. */
+/** Ports in a row that nobody listens on just now, below those that the kernel gives to whoever asks for any. */
 async function freePorts(count: number): Promise<number> {
-  for (let first = 30_000 + (process.pid % 200) * 100; ; first += 10) {
+  for (let first = 20_000 + (process.pid % 120) * 100; ; first += 10) {
     const servers = Array.from({ length: count }, (_, index) => createServer().listen(first + index));
     const listening = await Promise.allSettled(servers.map(server => once(server, 'listening')));
     for (const server of servers) server.close();

@@ -58,14 +58,18 @@ export class TestRegistry implements AsyncDisposable {
   }
 
   static async start(options: RegistryOptions = {}): Promise<TestRegistry> {
-    const registry = new TestRegistry(await freePort(), options);
-    await until('the registry answers', () => registry.#answers(options.tls !== undefined)).catch(
-      (error: unknown) => {
+    for (;;) {
+      const registry = new TestRegistry(await freePort(), options);
+      try {
+        await until('the registry answers', () => registry.#answers(options.tls !== undefined));
+        return registry;
+      } catch (error) {
         registry.#child.kill('SIGKILL');
-        assert.fail(`${String(error)}\n${registry.#output}`);
-      },
-    );
-    return registry;
+        // Somebody else was given the port meanwhile.
+        if (!registry.#output.includes('address already in use'))
+          assert.fail(`${String(error)}\n${registry.#output}`);
+      }
+    }
   }
 
   /** `127.0.0.1:port`, before the name of a repository */

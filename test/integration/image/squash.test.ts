@@ -11,6 +11,7 @@ import { linuxMounts } from '#sys/mount';
 import { dockerArchive, type LayerEntry, type TestImage } from '../../support/image-archive.ts';
 import { type ImageEngine, rootMissing, startImageEngine } from '../../support/image-engine.ts';
 import { describeTree } from '../../support/tree-description.ts';
+import { PATIENCE_MS } from '../../support/until.ts';
 import { filesOf } from './leftovers.ts';
 
 const skip = rootMissing();
@@ -208,7 +209,9 @@ async function squashAndKill(root: string, state: string, afterMs: number): Prom
   const exited = Promise.withResolvers<number | null>();
   child.once('exit', code => exited.resolve(code));
   child.stdout.on('data', (text: Buffer) => {
-    if (text.includes(state)) setTimeout(() => child.kill('SIGKILL'), afterMs);
+    if (!text.includes(state)) return;
+    const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
+    child.once('exit', () => clearTimeout(timer));
   });
   return (await exited.promise) === 0;
 }
@@ -230,7 +233,7 @@ test('a kill in the middle of squash() leaves the source as it was, and nothing 
     ['merging', 20],
     ['storing', 0],
     ['storing', 20],
-    ['stored', 200],
+    ['stored', PATIENCE_MS],
   ] as const) {
     await squashAndKill(root, state, afterMs);
     const engine = startImageEngine({}, root);
