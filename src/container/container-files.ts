@@ -2,13 +2,12 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Abortable } from '#base/abortable';
-import { EngineError, isKind } from '#base/errors';
+import { EngineError } from '#base/errors';
 import { newId } from '#base/ids';
-import { KeyedLimit } from '#base/keyed-limit';
 import { lookUpUser } from '#runtime/oci-spec/user-lookup';
 import { byteString } from '#spec/tar/byte-string';
 import type { FileChange } from '#store/jail-jobs';
-import { type Found, lookAt } from '#store/look-at';
+import { type Found, type Look, lookAt } from '#store/look-at';
 import { spoolArchive } from '#store/spool-archive';
 import {
   absolutePath,
@@ -22,6 +21,7 @@ import type { Container } from './container.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 import { checkReadable, checkThere, findChanges, packRoot } from './layer-access.ts';
 import { checkCopy, type RootView, runningRoot, stoppedRoot } from './root-view.ts';
+import { answerOf, orGivenUp } from './slow-files.ts';
 
 export interface WriteOptions extends Abortable {
   /** Fail rather than put a directory in the place of something else, or the other way round. */
@@ -30,15 +30,15 @@ export interface WriteOptions extends Abortable {
   readonly copiesOwner: boolean;
 }
 
-/** What does not answer for this long is taken for dead. */
-const LOOK_MS = 20_000;
-/** Threads that a container with something dead in it may hold. */
-const MOST_LOOKS = 2;
+interface Spooled extends Disposable {
+  readonly path: string;
+  /** It stays until this has ended, whatever it comes to. */
+  keepFor(work: Promise<unknown>): void;
+}
 
 /** The files of containers, running or not. */
 export class ContainerFiles {
   readonly #context: ContainerContext;
-  readonly #looks = new KeyedLimit(MOST_LOOKS);
 
   constructor(context: ContainerContext) {
     this.#context = context;
@@ -123,7 +123,8 @@ export class ContainerFiles {
         keepsKinds: options.keepsKinds,
         ...(user && { owner: { uid: user.uid, gid: user.gid } }),
       };
-      await context.streams.run('writeTree', input, options);
+      const work = view.use(context.streams.run('writeTree', input, options));
+      await orGivenUp(work, { ...options, onGivenUp: () => spooled.keepFor(work) });
     });
     emitContainerEvent(context, container, 'extract-to-dir');
   }
@@ -133,27 +134,26 @@ export class ContainerFiles {
     view: RootView,
     container: Container,
     { path, reference, follows = false }: { path: string; reference: string; follows?: boolean },
-    { signal }: Abortable,
+    options: Abortable,
   ): Promise<Found> {
-    const { streams, volumes } = this.#context;
+    const { streams } = this.#context;
     const input = { root: view.fd, path, follows };
-    const mayWait = container.mounts.some(
-      ({ type, name }) => type === 'bind' || (type === 'volume' && name !== undefined && volumes.isFar(name)),
+    if (!this.#mayWait(container)) return foundAt(lookAt(input), path, reference);
+    const look = (): Promise<Look> => view.use(streams.lookAt(input));
+    return foundAt(await answerOf(this.#context, container, path, look, options), path, reference);
+  }
+
+  /** Whether something of a server may be mounted in it: by us, or by itself. */
+  #mayWait({ mounts, hostConfig }: Container): boolean {
+    const { volumes } = this.#context;
+    return (
+      hostConfig.Privileged ||
+      (hostConfig.CapAdd ?? []).some(each => /^(?:ALL|(?:CAP_)?SYS_ADMIN)$/i.test(each)) ||
+      mounts.some(
+        ({ type, name }) =>
+          type === 'bind' || (type === 'volume' && name !== undefined && volumes.isFar(name)),
+      )
     );
-    if (!mayWait) return foundAt(lookAt(input), path, reference);
-    const limit = AbortSignal.timeout(LOOK_MS);
-    try {
-      const either = signal ? AbortSignal.any([signal, limit]) : limit;
-      const look = await this.#looks.run(container.id, () => streams.lookAt(input), { signal: either });
-      return foundAt(look, path, reference);
-    } catch (error) {
-      if (!isKind(error, 'deadline') || !limit.aborted) throw error;
-      throw new EngineError(
-        'unavailable',
-        `${path} in container ${reference} has not answered for ${LOOK_MS / 1000} s: is the server of what is mounted there running?`,
-        { cause: error },
-      );
-    }
   }
 
   async #readView(container: Container, options: Abortable): Promise<RootView> {
@@ -196,12 +196,22 @@ export class ContainerFiles {
   }
 
   /** In a file without a name: a crash leaves nothing. */
-  async #spool(archive: Readable, options: Abortable): Promise<Disposable & { readonly path: string }> {
+  async #spool(archive: Readable, options: Abortable): Promise<Spooled> {
     const path = join(this.#context.paths.containersDir, `copy-${newId<string>()}`);
     try {
       await spoolArchive(path, archive, options);
       const fd = openSync(path, 'r');
-      return { path: `/proc/self/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) };
+      let user: Promise<unknown> = Promise.resolve();
+      return {
+        path: `/proc/self/fd/${fd}`,
+        keepFor: work => {
+          user = work;
+        },
+        [Symbol.dispose]: () => {
+          const close = (): void => closeSync(fd);
+          user.then(close, close);
+        },
+      };
     } finally {
       rmSync(path, { force: true });
     }

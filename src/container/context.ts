@@ -1,5 +1,6 @@
 import type { EventSink } from '#base/engine-event';
 import type { FaultSwitch } from '#base/fault-points';
+import { KeyedLimit } from '#base/keyed-limit';
 import { KeyedMutex } from '#base/keyed-mutex';
 import type { Logger } from '#base/logger';
 import { Turnstile } from '#base/turnstile';
@@ -20,6 +21,7 @@ import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { PauseCount } from './pause-count.ts';
 import { QuietVolumes } from './quiet-volumes.ts';
+import { MOST_LOOKS } from './slow-files.ts';
 import { Waiters } from './waiters.ts';
 
 export interface ContainerDefaults {
@@ -64,6 +66,8 @@ export interface ContainerContext extends ContainerDeps {
   readonly turns: Turnstile;
   /** folders below that of bundles in which a container that does not run is mounted for a moment */
   readonly views: Set<string>;
+  /** of threads that look at files of a container, by its ID */
+  readonly looks: KeyedLimit;
   readonly waiters: Waiters;
   readonly quietVolumes: QuietVolumes;
   readonly pauseCount: PauseCount;
@@ -78,6 +82,7 @@ export function createContext(deps: ContainerDeps): ContainerContext {
     locks: new KeyedMutex(),
     turns: new Turnstile(),
     views: new Set(),
+    looks: new KeyedLimit(MOST_LOOKS),
     waiters: new Waiters(),
     quietVolumes: new QuietVolumes(),
     pauseCount: new PauseCount(),

@@ -1,23 +1,14 @@
-import {
-  close,
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { close, closeSync, constants, mkdirSync, openSync, rmdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import { newId } from '#base/ids';
+import { openPlace } from '#store/bind-into';
+import { S_IFDIR, S_IFMT } from '#sys/at';
 import { cgroupPids } from '#sys/cgroup-control';
 import { O_PATH } from '#sys/descriptors';
 import { cloneMountTree } from '#sys/mount-tree';
-import { moveMount } from '#sys/move-mount';
-import { ensureDirectoryInRoot, openInRoot } from '#sys/openat2';
+import { ensureDirectoryInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { Container, MountPoint } from './container.ts';
 import { hasProcess } from './container-machine.ts';
@@ -25,6 +16,7 @@ import { cgroupPath } from './container-paths.ts';
 import type { ContainerContext } from './context.ts';
 import { shallowFirst } from './mount-plan.ts';
 import { isFilledFirst } from './mount-sources.ts';
+import { answerOf } from './slow-files.ts';
 
 /** A container's root directory with all that is mounted in it, as the container sees it. */
 export interface RootView extends AsyncDisposable {
@@ -33,6 +25,8 @@ export interface RootView extends AsyncDisposable {
   readonly isForReading: boolean;
   /** That of a process: what is mounted in it goes away when the process ends. */
   readonly isOfProcess: boolean;
+  /** Of a thread, which may hang: it is closed when it has been disposed, and all such work has ended. @returns the work */
+  use<T>(work: Promise<T>): Promise<T>;
 }
 
 const closeElsewhere = promisify(close);
@@ -89,7 +83,8 @@ export async function stoppedRoot(
       mountRoot({ isReadOnly: true });
     }
   }
-  for (const [mount, source] of sources.found) bindAt(context, user, mount, { source, isWritable });
+  for (const [mount, { path }] of sources.found)
+    await bindAt(context, container, { user, mount, source: path, isWritable }, options);
   const fd = cloneMountTree(target);
   const owned = held.move();
   // What is bound in it is still in use: its driver gets it back when the view is closed.
@@ -119,7 +114,12 @@ function makePlace({ paths, mounts, views }: ContainerContext, user: string): As
   };
 }
 
-type Sources = ReadonlyMap<MountPoint, string>;
+interface Source {
+  readonly path: string;
+  readonly isDirectory: boolean;
+}
+
+type Sources = ReadonlyMap<MountPoint, Source>;
 
 /** What there is to bind, on this host; volumes are mounted for us where that is how they come, until it is disposed. */
 async function findSources(
@@ -129,13 +129,13 @@ async function findSources(
   options: Abortable,
 ): Promise<AsyncDisposable & { readonly found: Sources }> {
   await using held = new AsyncDisposableStack();
-  const found = new Map<MountPoint, string>();
+  const found = new Map<MountPoint, Source>();
   for (const mount of container.mounts.toSorted(shallowFirst)) {
     if (mount.type === 'tmpfs') continue;
     const { name } = mount;
     if (mount.type === 'volume' && name !== undefined)
       held.defer(async () => await context.volumes.unmount(name, user));
-    const source = await sourceOf(context, mount, user, options);
+    const source = await sourceOf(context, container, { mount, user }, options);
     if (source !== undefined) found.set(mount, source);
   }
   const owned = held.move();
@@ -160,23 +160,27 @@ async function prepare(
 ): Promise<void> {
   for (const [mount, source] of found) {
     const { name = '', destination } = mount;
-    if (statSync(source).isDirectory()) ensurePlace(target, destination);
+    if (source.isDirectory) ensurePlace(target, destination);
     if (isFilledFirst(state, mount)) await volumes.copyUp(name, target, destination, options);
   }
 }
 
 /** The host path to bind; `undefined` for a bind of what is not there. */
 async function sourceOf(
-  { volumes }: ContainerContext,
-  { type, name = '', source, subpath }: MountPoint,
-  user: string,
+  context: ContainerContext,
+  container: Container,
+  { mount, user }: { readonly mount: MountPoint; readonly user: string },
   options: Abortable,
-): Promise<string | undefined> {
+): Promise<Source | undefined> {
+  const { type, name = '', source, subpath } = mount;
   const path =
     type === 'volume'
-      ? await volumes.mount(name, user, { ...options, ...(subpath !== undefined && { subpath }) })
+      ? await context.volumes.mount(name, user, { ...options, ...(subpath !== undefined && { subpath }) })
       : source;
-  return statSync(path, { throwIfNoEntry: false }) ? path : undefined;
+  const input = { root: '/', path, follows: true };
+  const look = () => context.streams.lookAt(input);
+  const found = await answerOf(context, container, mount.destination, look, options);
+  return 'errno' in found ? undefined : { path, isDirectory: (found.mode & S_IFMT) === S_IFDIR };
 }
 
 /** Links on the way are the container's; what they cannot be resolved to is not mounted. */
@@ -188,53 +192,30 @@ function ensurePlace(root: string, destination: string): void {
   }
 }
 
-/**
- * By a handle of the place: a volume that another container writes to may have links on the way. The bind gets its flags where
- * nobody else can reach, and is then put in its place.
- */
-function bindAt(
-  { mounts, paths }: ContainerContext,
-  user: string,
-  { destination, isWritable: mayWrite, isNonRecursive }: MountPoint,
-  { source, isWritable }: { readonly source: string; readonly isWritable: boolean },
-): void {
-  const place = openPlace(paths.rootfs(user), destination);
-  if (place === undefined) return;
-  // What is mounted below what is bound would stay writable.
+/** What would be mounted below what is bound would stay writable. */
+async function bindAt(
+  context: ContainerContext,
+  container: Container,
+  bind: {
+    readonly user: string;
+    readonly mount: MountPoint;
+    readonly source: string;
+    readonly isWritable: boolean;
+  },
+  options: Abortable,
+): Promise<void> {
+  const { user, mount, source, isWritable } = bind;
+  const { destination, isWritable: mayWrite, isNonRecursive } = mount;
   const isAlone = isNonRecursive || (isWritable && !mayWrite);
-  const made = paths.shm(user);
-  try {
-    if (statSync(source).isDirectory()) mkdirSync(made);
-    else writeFileSync(made, '');
-    const options = [isAlone ? 'bind' : 'rbind', ...(mayWrite ? [] : ['ro']), 'rprivate'];
-    mounts.mount(made, { type: 'bind', source, options });
-    const tree = cloneMountTree(made);
-    try {
-      moveMount(tree, place);
-    } finally {
-      closeSync(tree);
-    }
-  } catch (error) {
-    if (!isErrno(error, 'ENOTDIR')) throw error; // a directory over a file: it could not be started either
-  } finally {
-    closeSync(place);
-    mounts.unmount(made);
-    removePlace(made);
-  }
-}
-
-function removePlace(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(path);
-  else rmSync(path, { force: true });
-}
-
-function openPlace(root: string, destination: string): number | undefined {
-  try {
-    return openInRoot(root, destination, O_PATH);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
-    throw error;
-  }
+  const input = {
+    root: context.paths.rootfs(user),
+    destination,
+    source,
+    options: [isAlone ? 'bind' : 'rbind', ...(mayWrite ? [] : ['ro']), 'rprivate'],
+    scratch: context.paths.shm(user),
+  };
+  const work = () => context.streams.run('bindInto', input);
+  await answerOf(context, container, destination, work, options);
 }
 
 /** The last one to let go of an overlay waits for what is dirty in it: that is another thread. */
@@ -244,14 +225,25 @@ function viewOf(
   onClosed: () => Promise<void> = async () => undefined,
 ): RootView {
   let isOpen = true;
+  const users = new Set<Promise<unknown>>();
   return {
     fd,
     ...kind,
+    use: work => {
+      const end = (): void => void users.delete(work);
+      users.add(work);
+      work.then(end, end);
+      return work;
+    },
     [Symbol.asyncDispose]: async () => {
       if (!isOpen) return;
       isOpen = false;
-      await closeElsewhere(fd);
-      await onClosed();
+      const close = async (): Promise<void> => {
+        await closeElsewhere(fd);
+        await onClosed();
+      };
+      if (users.size === 0) return await close();
+      void Promise.allSettled(users).then(close);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import { leaveProcess } from '#sys/leave-process';
 import { type DaemonConfig, DEFAULT_CONFIG, type LogFormat, loadDaemonConfig } from './daemon-config.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createLogger } from './log-writer.ts';
@@ -95,19 +96,23 @@ async function stop(
     logger.info('the engine stops, and its containers with it', { signal, limitMs });
     manager.stopping('Stopping with all containers: the machine goes down');
     manager.extendStop(limitMs);
-    using _late = exitAfter(limitMs);
+    using _late = leaveAfter(limitMs, logger);
     await engine.stopContainers();
     manager.extendStop(SHUTDOWN_MS);
   } else {
     logger.info('the engine stops; containers run on', { signal });
     manager.stopping('Stopping; containers run on');
   }
-  using _late = exitAfter(SHUTDOWN_MS);
+  using _late = leaveAfter(SHUTDOWN_MS, logger);
   await engine.close();
 }
 
-function exitAfter(limitMs: number): Disposable {
-  const late = setTimeout(() => process.exit(0), limitMs);
+/** Also from threads that wait for a file server that is away. */
+function leaveAfter(limitMs: number, logger: Logger): Disposable {
+  const late = setTimeout(() => {
+    logger.warn('the engine leaves with work that has not ended: the next start finishes it', { limitMs });
+    leaveProcess(0);
+  }, limitMs);
   return { [Symbol.dispose]: () => clearTimeout(late) };
 }
 

@@ -5,6 +5,7 @@ import type { MountSource } from '#sys/mount';
 import type { RelabelResult } from '#sys/selinux';
 import type { TreeUsage } from '#sys/tree-usage';
 import type { ArchiveFacts, ArchiveInput } from './archive-source.ts';
+import type { BindIntoInput } from './bind-into.ts';
 import type { BindPartInput } from './bind-part.ts';
 import type { FindRecipeInput, GzipRecipe, RebuildInput } from './gzip-recipe.ts';
 import type { FrameInput, FrameResult, PackedInput } from './layer-packer.ts';
@@ -212,6 +213,7 @@ export interface JailJobs {
   readonly layerChanges: { readonly input: LayerChangesInput; readonly output: FileChange[] };
   readonly usage: { readonly input: { readonly path: string }; readonly output: TreeUsage };
   /** What may have to wait for a server, or for a disk to be repaired. */
+  readonly bindInto: { readonly input: BindIntoInput; readonly output: undefined };
   readonly mount: {
     readonly input: { readonly target: string; readonly spec: MountSource };
     readonly output: undefined;

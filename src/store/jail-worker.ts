@@ -14,6 +14,7 @@ import { SysError } from '#sys/sys-error';
 import { threadLoaded } from '#sys/thread';
 import { treeUsage } from '#sys/tree-usage';
 import { type ArchiveFacts, type ArchiveInput, ArchiveSource } from './archive-source.ts';
+import { bindInto } from './bind-into.ts';
 import { bindPart } from './bind-part.ts';
 import { packCopy } from './copy-packer.ts';
 import { findArchives } from './copy-sources.ts';
@@ -95,6 +96,10 @@ const handlers: Handlers = {
   usage: ({ path }, shouldStop) => treeUsage(path, shouldStop) ?? stopped(),
   sync: ({ path }) => {
     syncFileSystem(path);
+    return undefined;
+  },
+  bindInto: input => {
+    bindInto(input);
     return undefined;
   },
   mount: ({ target, spec }) => {
