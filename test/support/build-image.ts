@@ -79,11 +79,15 @@ export async function runIn(
   image: string,
   ...command: readonly string[]
 ): Promise<string> {
-  const created = await daemon.call('POST', '/containers/create', {
-    Image: image,
-    Cmd: command,
-    Entrypoint: [],
-  });
+  return await outputOf(daemon, { Image: image, Cmd: command, Entrypoint: [] });
+}
+
+/** What a container prints until it ends. */
+export async function outputOf(
+  daemon: TestDaemon,
+  request: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const created = await daemon.call('POST', '/containers/create', request);
   const { Id } = created.body as { Id?: string };
   if (Id === undefined) throw new Error(JSON.stringify(created.body));
   await daemon.call('POST', `/containers/${Id}/start`);
@@ -91,7 +95,7 @@ export async function runIn(
   const { response } = await daemon.stream('GET', `/containers/${Id}/logs?stdout=1&stderr=1`);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
-  await daemon.call('DELETE', `/containers/${Id}?force=1`);
+  await daemon.call('DELETE', `/containers/${Id}?force=1&v=1`);
   return unframed(Buffer.concat(chunks));
 }
 

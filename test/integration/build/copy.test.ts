@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, buildImageWith, builtImage, runIn } from '../../support/build-image.ts';
@@ -144,3 +149,64 @@ test('COPY: what it is copied from counts by content, not by time', { skip }, as
   assert.equal(other.imageId, one.imageId);
   assert.notEqual(third.imageId, one.imageId);
 });
+
+test('ADD of an address: the file, with the time that the server says; found again, and checked', {
+  skip,
+}, async () => {
+  let content = 'one';
+  await using server = await serve((_request, response) => {
+    response.setHeader('last-modified', 'Wed, 21 Oct 2015 07:28:00 GMT');
+    response.end(content);
+  });
+  const dockerfile = `FROM busybox\nADD ${server.url}/path/file.txt /got/\nADD --chmod=644 ${server.url}/x?y=1 /named`;
+  const first = await builtImage(daemon, dockerfile);
+  const script = 'cat /got/file.txt /named; stat -c "%a %Y" /got/file.txt /named';
+  assert.equal(
+    await runIn(daemon, first.imageId, 'sh', '-c', script),
+    'oneone600 1445412480\n644 1445412480\n',
+  );
+  assert.equal((await builtImage(daemon, dockerfile)).imageId, first.imageId);
+  content = 'two';
+  assert.notEqual((await builtImage(daemon, dockerfile)).imageId, first.imageId);
+  const sum = `sha256:${createHash('sha256').update('one').digest('hex')}`;
+  const { error } = await buildImageWith(daemon, `FROM busybox\nADD --checksum=${sum} ${server.url}/f /f`);
+  assert.match(error ?? '', /digest|checksum/);
+});
+
+test('ADD --unpack of an address, and of what xz and bzip2 have compressed', {
+  skip: skip || missingPrograms(),
+}, async () => {
+  const tar = tarOf([{ path: 'in/f', content: 'F' }]);
+  await using server = await serve((_request, response) => response.end(gzipSync(tar)));
+  const entries = [
+    { path: 'a.tar.xz', content: execFileSync('xz', ['-c'], { input: tar }) },
+    { path: 'b.tar.bz2', content: execFileSync('bzip2', ['-c'], { input: tar }) },
+  ];
+  const lines = [
+    `ADD --unpack ${server.url}/x.tgz /u/`,
+    `ADD ${server.url}/x.tgz /raw/`,
+    'ADD a.tar.xz /x/',
+    'ADD b.tar.bz2 /b/',
+  ];
+  assert.equal(await said(lines, 'cat /u/in/f /x/in/f /b/in/f; ls /raw', { entries }), 'FFFx.tgz');
+});
+
+function missingPrograms(): string | false {
+  const missing = ['xz', 'bzip2'].find(
+    name => !existsSync(`/usr/bin/${name}`) && !existsSync(`/bin/${name}`),
+  );
+  return missing === undefined ? false : `no ${missing}`;
+}
+
+async function serve(answer: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer(answer);
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // it listens on an address
+  return {
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+    },
+  };
+}

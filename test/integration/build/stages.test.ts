@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type BuildOptions, buildImageWith, builtImage, runIn } from '../../support/build-image.ts';
+import { type BuildOptions, buildImageWith, builtImage, outputOf, runIn } from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 
@@ -215,4 +215,24 @@ test('RUN --mount: bind, cache, tmpfs and secrets leave nothing in the layer', {
     }),
     'from-stage\nA\nkept\nnone: []',
   );
+});
+
+test('comments, continued lines, pipes, a user before its volume, and an entry point with a variable', {
+  skip,
+}, async () => {
+  const { imageId } = await builtImage(
+    daemon,
+    `FROM busybox
+# Created first, so that its number stays.
+RUN echo 'app:x:321:' >> /etc/group && echo 'app:x:321:321::/:/bin/sh' >> /etc/passwd \\
+    # a comment between continued lines
+    && mkdir /data \\
+    && chown app:app /data
+VOLUME /data
+RUN echo a b c | tr ' ' '\\n' | wc -l > /lines
+USER app
+ENTRYPOINT GREETING=hello sh -c 'echo $GREETING; cat /lines; stat -c %U:%u /data; id -un'
+`,
+  );
+  assert.equal(await outputOf(daemon, { Image: imageId }), 'hello\n3\napp:321\napp\n');
 });
