@@ -1,14 +1,16 @@
-import { lstat, opendir, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
-import { throwIfAborted } from '#base/abortable';
+import { statfs } from 'node:fs/promises';
+import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
-import { noSpace } from '#store/disk-space';
+import type { TreeUsage } from '#sys/tree-usage';
 
 export interface DiskWatchOptions {
   /** that much the folder may grow to */
   readonly maxBytes: number;
+  readonly maxFiles: number;
   /** that much of the disk stays free for the containers that run */
   readonly freeBytes: number;
+  /** adds up a folder */
+  readonly usage: (path: string, options?: Abortable) => Promise<TreeUsage>;
   readonly everyMs?: number;
 }
 
@@ -24,7 +26,7 @@ export class DiskWatch implements Disposable {
   readonly #options: DiskWatchOptions;
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  #freeAtStart: number | undefined;
+  #atStart: Free | undefined;
   #isLooking = false;
 
   constructor(folder: string, options: DiskWatchOptions) {
@@ -42,12 +44,9 @@ export class DiskWatch implements Disposable {
 
   /** At the end, because writing may have been faster than looking. @throws {EngineError} as the signal has it. */
   async verify(): Promise<void> {
-    const { maxBytes } = this.#options;
     throwIfAborted(this.signal);
-    const { bavail, bsize } = await statfs(this.#folder);
-    // Others free and fill the disk too: far from the limit nobody adds up.
-    if ((this.#freeAtStart ?? 0) - bavail * bsize < maxBytes / 2) return;
-    if ((await sizeOf(this.#folder, maxBytes)) > maxBytes) throw tooLarge(maxBytes);
+    await this.#addUp();
+    throwIfAborted(this.signal);
   }
 
   [Symbol.dispose](): void {
@@ -67,32 +66,30 @@ export class DiskWatch implements Disposable {
   }
 
   async #check(): Promise<void> {
-    const { maxBytes, freeBytes } = this.#options;
-    const { bavail, bsize } = await statfs(this.#folder);
-    const free = bavail * bsize;
-    this.#freeAtStart ??= free;
-    if (free < freeBytes) this.#stop.abort(noSpace());
-    else if (this.#freeAtStart - free > maxBytes && (await sizeOf(this.#folder, maxBytes)) > maxBytes) {
-      this.#stop.abort(tooLarge(maxBytes));
-    }
+    const { maxBytes, maxFiles, freeBytes } = this.#options;
+    const now = await freeOf(this.#folder);
+    this.#atStart ??= now;
+    if (now.bytes < freeBytes) this.#stop.abort(new EngineError('unavailable', 'no space left on device'));
+    else if (this.#atStart.bytes - now.bytes > maxBytes || this.#atStart.files - now.files > maxFiles)
+      await this.#addUp();
+  }
+
+  async #addUp(): Promise<void> {
+    const { maxBytes, maxFiles, usage } = this.#options;
+    const { sizeBytes, inodes } = await usage(this.#folder);
+    if (sizeBytes > maxBytes)
+      this.#stop.abort(new EngineError('invalid', `it has more than ${maxBytes} bytes`));
+    else if (inodes > maxFiles)
+      this.#stop.abort(new EngineError('invalid', `it has more than ${maxFiles} files`));
   }
 }
 
-function tooLarge(maxBytes: number): EngineError {
-  return new EngineError('invalid', `it has more than ${maxBytes} bytes`);
+interface Free {
+  readonly bytes: number;
+  readonly files: number;
 }
 
-/** Bytes on disk below a folder, followed by no link; adds up no further than `enough`. */
-async function sizeOf(folder: string, enough: number): Promise<number> {
-  let size = 0;
-  const pending = [folder];
-  for (let next = pending.pop(); next !== undefined && size <= enough; next = pending.pop()) {
-    for await (const entry of await opendir(next)) {
-      const path = join(next, entry.name);
-      if (entry.isDirectory()) pending.push(path);
-      const { blocks } = await lstat(path);
-      size += blocks * 512;
-    }
-  }
-  return size;
+async function freeOf(folder: string): Promise<Free> {
+  const { bavail, bsize, ffree } = await statfs(folder);
+  return { bytes: bavail * bsize, files: ffree };
 }

@@ -1,12 +1,14 @@
 import { lookup } from 'node:dns/promises';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
 import { type AddressClass, classOf, mayLeadTo } from '#distribution/address-guard';
 import type { ProxySettings } from '#distribution/proxy-settings';
 import { type GitAddress, shownAddress } from '#spec/dockerfile/git-address';
+import type { JailPool } from '#store/jail-pool';
 import type { ProgramJail } from '#store/program-jail';
 import { DiskWatch } from './disk-watch.ts';
+import { FetchFolder } from './fetch-folder.ts';
 import { gitProblem, mayBeFoundOtherwise } from './git-problem.ts';
 import { GitProgram } from './git-program.ts';
 import { hostOf, submoduleAddress, submoduleUrls } from './git-submodules.ts';
@@ -18,7 +20,10 @@ export interface GitFetcherDeps {
   readonly proxies: ProxySettings;
   /** belongs to this object alone; what is there is removed */
   readonly folder: string;
+  /** adds up what was fetched */
+  readonly trees: Pick<JailPool, 'usage'>;
   readonly maxBytes?: number;
+  readonly maxFiles?: number;
   readonly freeBytes?: number;
 }
 
@@ -36,6 +41,7 @@ export interface GitTree extends AsyncDisposable {
 }
 
 const MAX_BYTES = 16 * 1024 ** 3;
+const MAX_FILES = 2_000_000;
 const FREE_BYTES = 256 * 1024 ** 2;
 const MOST_SUBMODULES = 200;
 const DEEPEST_SUBMODULE = 10;
@@ -50,13 +56,13 @@ const SHORT_BYTES = 1024 * 1024;
 export class GitFetcher {
   readonly #deps: GitFetcherDeps;
   readonly #git: GitProgram | undefined;
-  readonly #swept: Promise<unknown>;
+  readonly #places: FetchFolder;
 
   constructor(deps: GitFetcherDeps) {
     this.#deps = deps;
     const { jail, proxies } = deps;
     this.#git = jail && new GitProgram({ jail, proxies });
-    this.#swept = rm(deps.folder, { recursive: true, force: true });
+    this.#places = new FetchFolder(deps.folder);
   }
 
   /** @throws {EngineError} `invalid` for what is not there, `unavailable` for who cannot be reached and a full disk, `deadline`. */
@@ -67,16 +73,15 @@ export class GitFetcher {
         'unavailable',
         'git runs in a jail that crun makes, which is not installed on the host of the engine',
       );
-    await this.#swept;
-    await mkdir(this.#deps.folder, { recursive: true, mode: 0o700 });
     await using undo = new AsyncDisposableStack();
-    const place = await mkdtemp(join(this.#deps.folder, 'g-'));
-    undo.defer(() => rm(place, { recursive: true, force: true }));
+    const place = await this.#places.make('g-', undo);
     const folder = join(place, 'work');
     await mkdir(folder, { mode: 0o700 });
     using watch = new DiskWatch(folder, {
       maxBytes: this.#deps.maxBytes ?? MAX_BYTES,
+      maxFiles: this.#deps.maxFiles ?? MAX_FILES,
       freeBytes: this.#deps.freeBytes ?? FREE_BYTES,
+      usage: (path, options) => this.#deps.trees.usage(path, options),
     });
     const fetching = new Fetching(this.#git, folder, {
       keepsGitDir: keepGitDir ?? address.keepGitDir ?? false,

@@ -85,8 +85,29 @@ test('plainFolder() takes folders, and no link on the way', async () => {
   }
 });
 
+const LIMITS = {
+  maxBytes: 10,
+  maxFiles: 3,
+  freeBytes: 0,
+  everyMs: 1,
+  usage: async () => ({ sizeBytes: 10, allocatedBytes: 4096, inodes: 3 }),
+};
+
+test('DiskWatch adds up at the end', async () => {
+  using fine = new DiskWatch(tmpdir(), LIMITS);
+  await fine.verify();
+  for (const [usage, message] of [
+    [{ sizeBytes: 11, allocatedBytes: 0, inodes: 1 }, 'it has more than 10 bytes'],
+    [{ sizeBytes: 1, allocatedBytes: 0, inodes: 4 }, 'it has more than 3 files'],
+  ] as const) {
+    using watch = new DiskWatch(tmpdir(), { ...LIMITS, usage: async () => usage });
+    await assert.rejects(watch.verify(), { kind: 'invalid', message });
+    assert.ok(watch.signal.aborted);
+  }
+});
+
 test('DiskWatch is aborted when there is no room', async () => {
-  using watch = new DiskWatch(tmpdir(), { maxBytes: 1e15, freeBytes: 1e18, everyMs: 1 });
+  using watch = new DiskWatch(tmpdir(), { ...LIMITS, freeBytes: 1e18 });
   if (!watch.signal.aborted) await new Promise(resolve => watch.signal.addEventListener('abort', resolve));
   await assert.rejects(watch.verify(), { kind: 'unavailable', message: 'no space left on device' });
 });

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, mkdtemp, open, rm, statfs, utimes } from 'node:fs/promises';
+import { open, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
@@ -11,6 +11,7 @@ import type { TlsSettingsSource } from '#distribution/tls-settings';
 import { transportError } from '#distribution/transport-error';
 import { shownAddress } from '#spec/dockerfile/git-address';
 import { isErrno } from '#sys/sys-error';
+import { FetchFolder } from './fetch-folder.ts';
 
 export interface UrlFetcherDeps {
   readonly http: Pick<HttpClient, 'send'>;
@@ -52,22 +53,19 @@ const CHECKSUM = /^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}
  */
 export class UrlFetcher {
   readonly #deps: UrlFetcherDeps;
-  readonly #swept: Promise<unknown>;
+  readonly #places: FetchFolder;
 
   constructor(deps: UrlFetcherDeps) {
     this.#deps = deps;
-    this.#swept = rm(deps.folder, { recursive: true, force: true });
+    this.#places = new FetchFolder(deps.folder);
   }
 
   /** @throws {EngineError} `invalid` for an address, an answer or bytes that are not as they should be, `unavailable`, `forbidden`, `cancelled`. */
   async fetch(address: string, { checksum, signal }: UrlFetchOptions): Promise<FetchedFile> {
     const url = addressOf(address);
     if (checksum !== undefined && !CHECKSUM.test(checksum)) throw badChecksum(checksum);
-    await this.#swept;
-    await mkdir(this.#deps.folder, { recursive: true, mode: 0o700 });
     await using undo = new AsyncDisposableStack();
-    const folder = await mkdtemp(join(this.#deps.folder, 'u-'));
-    undo.defer(() => rm(folder, { recursive: true, force: true }));
+    const folder = await this.#places.make('u-', undo);
     const response = await this.#get(url, signal);
     const name = nameOf(url);
     const path = join(folder, name);
@@ -196,7 +194,7 @@ export class UrlFetcher {
   }
 
   async #checkRoom(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#deps.folder);
+    const { bavail, bsize } = await statfs(this.#places.path);
     if (bavail * bsize < (this.#deps.freeBytes ?? FREE_BYTES)) throw noRoom();
   }
 }

@@ -24,14 +24,17 @@ export interface BuildSourceParts extends Disposable {
  */
 export function createBuildSources(
   { root, registries }: DaemonConfig,
-  { programs, builds: pool }: { readonly programs: HostPrograms; readonly builds: Pick<JailPool, 'extract'> },
+  {
+    programs,
+    builds: pool,
+  }: { readonly programs: HostPrograms; readonly builds: Pick<JailPool, 'extract' | 'usage'> },
 ): BuildSourceParts {
   const { proxies, certificateFolders, http2 } = registries;
   const crun = programs.runtimes.get('crun');
   const fetched = join(root, 'fetched');
   const jail = crun === undefined ? undefined : new ProgramJail({ crun, folder: join(fetched, 'jails') });
   const http = new HttpClient({ proxies, userAgent: `quai/${ENGINE_BUILD.version} (linux)`, http2 });
-  const git = new GitFetcher({ ...(jail && { jail }), proxies, folder: join(fetched, 'git') });
+  const git = new GitFetcher({ ...(jail && { jail }), proxies, trees: pool, folder: join(fetched, 'git') });
   const urls = new UrlFetcher({
     http,
     tls: new TlsSettingsSource(certificateFolders),

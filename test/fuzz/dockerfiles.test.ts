@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expandWord, expandWords } from '#spec/dockerfile/expand-word';
+import { isGitAddress, parseGitAddress } from '#spec/dockerfile/git-address';
 import { IgnorePatterns } from '#spec/dockerfile/ignore-patterns';
 import { parseDockerfile } from '#spec/dockerfile/parse-dockerfile';
 import { PathPattern } from '#spec/dockerfile/path-pattern';
@@ -133,4 +134,52 @@ test('.dockerignore: whatever it holds, it is refused or answers, and a walk tha
     if (patterns.ignores('a/b') && !text.includes('!')) assert.ok(patterns.ignores('a/b/c'), text);
     if (patterns.ignores('a') && !patterns.ignores('a/b/c')) assert.ok(patterns.mayKeepBelow('a'), text);
   }
+});
+
+test('git addresses: what is taken cannot be an option, leads out of nothing, and has no blanks', () => {
+  const madeUp = new MadeUp(14);
+  const starts = [
+    'https://',
+    'http://',
+    'git://',
+    'ssh://',
+    'git@',
+    'github.com/',
+    'file://',
+    'ext::',
+    '-',
+    '',
+  ];
+  const pieces = [
+    'host',
+    '/',
+    'x',
+    '.git',
+    '#',
+    ':',
+    '?',
+    'ref=',
+    'subdir=',
+    '&',
+    '..',
+    '-',
+    '@',
+    ' ',
+    '%2e',
+    '\n',
+    '\0',
+  ];
+  let taken = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const text = madeUp.one(starts) + madeUp.text(pieces, 12);
+    const address = attempt(text, () => (isGitAddress(text) ? parseGitAddress(text) : undefined));
+    if (!address) continue;
+    taken += 1;
+    const { remote, ref = '', subdir = '' } = address;
+    assert.match(remote, /^(?:(?:https?|git|ssh):\/\/[^-]|[A-Za-z0-9_])/, text);
+    assert.doesNotMatch(`${remote}${ref}${subdir}`, /[\s\0]/, text);
+    assert.doesNotMatch(ref, /^-|\.\.|:/, text);
+    assert.ok(!subdir.split('/').includes('..') && !subdir.startsWith('/'), text);
+  }
+  assert.ok(taken > ROUNDS / 100, `only ${taken} were addresses`);
 });

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -19,6 +19,8 @@ export type Files = Readonly<Record<string, string | undefined>>;
 export interface GitServer extends AsyncDisposable {
   /** `http://127.0.0.1:port` */
   readonly url: string;
+  /** `git://127.0.0.1:port`, the same by git's own protocol */
+  readonly gitUrl: string;
   /** A repository, as `<url>/<name>.git`. */
   readonly repository: (name: string) => TestRepository;
 }
@@ -36,21 +38,40 @@ export async function startGitServer(): Promise<GitServer> {
   const served = join(folder, 'served');
   mkdirSync(served);
   const server = createServer((request, response) => serve(served, request, response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // listening on TCP
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${await listen(server)}`;
+  const daemon = createTcpServer(socket => serveGit(served, socket));
+  const gitUrl = `git://127.0.0.1:${await listen(daemon)}`;
   return {
     url,
+    gitUrl,
     repository: name =>
       createRepository(join(folder, name), join(served, `${name}.git`), `${url}/${name}.git`),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
-      await once(server, 'close');
+      daemon.close();
+      await Promise.all([once(server, 'close'), once(daemon, 'close')]);
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port; // listening on TCP
+}
+
+/** One connection, as inetd(8) has it. */
+function serveGit(root: string, socket: Socket): void {
+  const args = ['daemon', '--inetd', '--export-all', `--base-path=${root}`, root];
+  const child = spawn('git', ['-c', 'safe.directory=*', ...args], {
+    env: ENVIRONMENT,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  for (const stream of [socket, child.stdin]) stream.on('error', () => undefined); // either may be enough for the other
+  socket.pipe(child.stdin);
+  child.stdout.pipe(socket);
 }
 
 function createRepository(tree: string, bare: string, url: string): TestRepository {

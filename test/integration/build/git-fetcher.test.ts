@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { GitFetcher, type GitFetchOptions } from '#build/git-fetcher';
 import { parseGitAddress } from '#spec/dockerfile/git-address';
+import { JailPool } from '#store/jail-pool';
 import { ProgramJail } from '#store/program-jail';
 import { gitMissing, startGitServer } from '../../support/git-server.ts';
 import { rootMissing } from '../../support/image-engine.ts';
@@ -27,7 +28,8 @@ async function prepare(limits: { readonly maxBytes?: number } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'quai-fetch-'));
   const fetched = join(folder, 'fetched');
   const jail = new ProgramJail({ crun: CRUN, folder: join(folder, 'jails') });
-  const fetcher = new GitFetcher({ jail, proxies: {}, folder: fetched, ...limits });
+  const trees = new JailPool({ size: 1 });
+  const fetcher = new GitFetcher({ jail, proxies: {}, trees, folder: fetched, ...limits });
   const withTree = async <T>(
     address: string,
     look: (tree: Fetched) => T,
@@ -44,9 +46,11 @@ async function prepare(limits: { readonly maxBytes?: number } = {}) {
   return {
     server,
     folder,
+    trees,
     withTree,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
+      await trees[Symbol.asyncDispose]();
       assert.deepEqual(existsSync(fetched) ? readdirSync(fetched) : [], []);
       assert.deepEqual(readdirSync(join(folder, 'jails')), ['state']);
       rmSync(folder, { recursive: true });
@@ -86,6 +90,7 @@ test('a repository by branch, tag, commit, and folder', { skip }, async () => {
     });
   }
   await it.withTree(`${url}#v1:docker/app`, tree => assert.deepEqual(tree.names, ['Dockerfile']));
+  await it.withTree(`${it.server.gitUrl}/app.git#v1`, tree => assert.equal(tree.commit, first));
 });
 
 test('files have the modes that git keeps, and links stay links', { skip }, async () => {
@@ -98,6 +103,7 @@ test('files have the modes that git keeps, and links stay links', { skip }, asyn
   const fetcher = new GitFetcher({
     jail: new ProgramJail({ crun: CRUN, folder: join(it.folder, 'jails') }),
     proxies: {},
+    trees: it.trees,
     folder: join(it.folder, 'other'),
   });
   await using tree = await fetcher.fetch(parseGitAddress(repository.url), { signal: FOREVER });
@@ -169,6 +175,8 @@ test('what is not there is told in words', { skip }, async () => {
       'invalid',
       new RegExp(`expected checksum to match abcdef1, got ${commit}`),
     ],
+    [`${it.server.gitUrl}/none.git`, 'invalid', /there is no git repository at git:/],
+    ['git://127.0.0.1:1/x', 'unavailable', /cannot reach git:\/\/127\.0\.0\.1:1\/x/],
     [`${it.server.url}/none.git`, 'invalid', /there is no git repository at http:/],
     ['http://127.0.0.1:1/x.git', 'unavailable', /cannot reach http:\/\/127\.0\.0\.1:1\/x\.git/],
     ['git@127.0.0.1:x.git', 'notImplemented', /over SSH: the engine has no keys of yours/],

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { buildImageFrom, runIn } from '../../support/build-image.ts';
@@ -8,6 +12,7 @@ import type { TestDaemon } from '../../support/daemon.ts';
 import { redirectTo, startFileServer } from '../../support/file-server.ts';
 import { gitMissing, startGitServer } from '../../support/git-server.ts';
 import { tarOf } from '../../support/image-archive.ts';
+import { until } from '../../support/until.ts';
 
 const skip = cannotRunContainers;
 const NOTHING = Buffer.alloc(0);
@@ -104,4 +109,31 @@ test('contexts come in every compression that Docker takes', { skip }, async () 
       new RegExp(`cannot decompress the archive with ${program}`),
     );
   }
+});
+
+test('an engine that is killed while git fetches leaves neither git nor files to the next one', {
+  skip: skip || gitMissing,
+}, async () => {
+  await using daemon = await startBusyboxDaemon();
+  const silent = createServer();
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo; // listening on TCP
+  const connected = once(silent, 'connection') as Promise<[Socket]>; // the event's one argument
+  const remote = encodeURIComponent(`http://127.0.0.1:${port}/x.git`);
+  const asked = daemon.call('POST', `/build?remote=${remote}`).catch(() => undefined);
+  const [socket] = await connected;
+  socket.on('error', () => undefined); // cut with the program
+  const gone = once(socket, 'close');
+  socket.resume();
+  process.kill(daemon.pid, 'SIGKILL');
+  await daemon.ended();
+  await asked;
+  const fetched = join(daemon.root, 'fetched');
+  assert.equal(readdirSync(join(fetched, 'git')).length, 1);
+  await daemon.start();
+  await gone; // the next engine has ended it
+  await until('nothing of it is left', () => !existsSync(join(fetched, 'git')));
+  assert.deepEqual(readdirSync(join(fetched, 'jails')), ['state']);
+  silent.close();
 });
