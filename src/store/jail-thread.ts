@@ -1,13 +1,14 @@
 import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { EngineError } from '#base/errors';
+import { OwnFile } from '#sys/own-file';
 import { startThread } from '#sys/thread';
 import { JAIL_CLOSE, type JailReply, type JailRequest, type JailResult } from './jail-jobs.ts';
 
 /** An archive decides how many names have to be remembered. A thread that needs more ends, and nothing else does. */
 const MAX_HEAP_MB = 1024;
 /** The main thread's own suffix: `.ts` here, `.js` in a release. */
-const ENTRY = new URL(`./jail-worker${extname(import.meta.url)}`, import.meta.url);
+const ENTRY = new OwnFile(new URL(`./jail-worker${extname(import.meta.url)}`, import.meta.url));
 
 /** One worker thread: questions, and an answer to each. Without a question it does not keep the process. */
 export class JailThread {
@@ -17,9 +18,17 @@ export class JailThread {
   #lastId = 0;
   #end: Error | undefined;
 
-  /** @param onEnd it ended, by itself or not, and is of no use any more */
+  /**
+   * @param onEnd it ended, by itself or not, and is of no use any more
+   * @throws {EngineError} `unavailable` after an upgrade: it would be of another version than who asks it
+   */
   constructor(onEnd: (threadId: number) => void) {
-    this.#worker = startThread(ENTRY, {
+    if (ENTRY.isReplaced)
+      throw new EngineError(
+        'unavailable',
+        'the files of the engine were replaced while it runs: restart it, containers run on meanwhile',
+      );
+    this.#worker = startThread(ENTRY.url, {
       name: 'quai-jail',
       trackUnmanagedFds: false,
       stdin: false,

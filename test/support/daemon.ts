@@ -50,6 +50,8 @@ export interface DaemonOptions {
   /** more words for `quai daemon` */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** the launcher; that of this repository unless given */
+  readonly program?: string;
   /** path of a network name space that the engine takes for its host's; the one of the test unless given */
   readonly netns?: string;
   /** how long what it leaves is waited for to go, when it is disposed */
@@ -191,7 +193,7 @@ export class TestDaemon implements AsyncDisposable {
     const log = openSync(`${this.folder}/log`, 'a');
     try {
       const launch = (): ChildProcess =>
-        spawn(LAUNCHER, ['daemon', ...this.#arguments(), ...STORAGE, ...flags], {
+        spawn(this.#options.program ?? LAUNCHER, ['daemon', ...this.#arguments(), ...STORAGE, ...flags], {
           stdio: ['ignore', log, log],
           env: { ...process.env, ...this.#options.env },
         });
