@@ -39,6 +39,11 @@ test('begin() moves the process to where it is, in whichever hierarchy', async (
   assert.equal(await written({ version: 2, own: `0::/${group}\n`, group, controller: 'memory' }), '4242');
 });
 
+test('begin() moves nothing while an engine has moves favored', async () => {
+  const own = '7:name=quai:/\n4:cpu,cpuacct:/here\n';
+  assert.equal(await written({ version: 1, own, group: 'here', controller: 'cpuacct' }), '');
+});
+
 test('begin() makes no file and does not fail where the group is not to be found', async () => {
   const root = mkdtempSync(join(tmpdir(), 'quai-move-wait-'));
   mkdirSync(join(root, 'self'));

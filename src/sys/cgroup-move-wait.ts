@@ -3,6 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupSupport } from './cgroup.ts';
 
+/** The hierarchy of `FavoredCgroupMoves`: it is there for as long as an engine has moves favored. */
+const FAVORED = /^\d+:name=quai:/m;
+
 /** Where the files are; tests point it at a folder. */
 export interface MoveWaitSources {
   readonly proc: string;
@@ -47,6 +50,7 @@ export class CgroupMoveWait {
   #ownFile(): string | undefined {
     const { proc } = this.#sources;
     const own = readFileSync(join(proc, 'self/cgroup'), 'utf8');
+    if (FAVORED.test(own)) return undefined; // then no move waits
     for (const [controller, root] of this.#cgroups.hierarchies) {
       const pattern =
         this.#cgroups.version === 2
