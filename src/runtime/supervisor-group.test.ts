@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLogger } from '#base/logger';
 import { SupervisorGroup, type SupervisorGroupDeps } from './supervisor-group.ts';
@@ -54,4 +54,19 @@ test('a supervisor stays where it is when the engine is in no service', async co
   });
   await new SupervisorGroup(deps).take(PID);
   for (const name of ['systemd', 'memory', 'unified']) assert.equal(moved(name), '');
+});
+
+test('a supervisor leaves it also when another engine, that ends, removes the group meanwhile', async context => {
+  const own = '0::/system.slice/quai.service\n';
+  const { deps } = host(context, own, { version: 2, names: ['systemd'] });
+  const written: string[] = [];
+  const gone = ['ENOENT', 'ENODEV'];
+  const write = async (path: string, text: string): Promise<void> => {
+    const code = gone.shift();
+    if (code === undefined) return void written.push(text);
+    rmSync(dirname(path), { recursive: true });
+    throw Object.assign(new Error(code), { code });
+  };
+  await new SupervisorGroup({ ...deps, write }).take(PID);
+  assert.deepEqual(written, [`${PID}`]);
 });

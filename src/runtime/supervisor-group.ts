@@ -16,7 +16,12 @@ export interface SupervisorGroupDeps {
   readonly cgroups: Pick<CgroupSupport, 'version' | 'hierarchies'>;
   readonly logger: Logger;
   readonly proc?: string;
+  /** writes to a file that is there */
+  readonly write?: (path: string, text: string) => Promise<void>;
 }
+
+/** Other engines share the group: one that ends removes it when it is empty, also between our making and our using it. */
+const MOST_TRIES = 20;
 
 /**
  * The control group of supervisors. A service manager, or the end of a login session, ends every process of the engine's
@@ -26,9 +31,11 @@ export interface SupervisorGroupDeps {
 export class SupervisorGroup implements Disposable {
   readonly #directories: readonly string[];
   readonly #logger: Logger;
+  readonly #write: NonNullable<SupervisorGroupDeps['write']>;
 
-  constructor({ cgroups, logger, proc = '/proc' }: SupervisorGroupDeps) {
+  constructor({ cgroups, logger, proc = '/proc', write = writeTo }: SupervisorGroupDeps) {
     this.#logger = logger;
+    this.#write = write;
     this.#directories = managedHierarchies(cgroups, readFileSync(join(proc, 'self/cgroup'), 'utf8')).map(
       root => join(root, GROUP),
     );
@@ -38,14 +45,25 @@ export class SupervisorGroup implements Disposable {
   async take(pid: number): Promise<void> {
     for (const directory of this.#directories) {
       try {
-        mkdirSync(directory, { recursive: true, mode: 0o755 });
-        await writeFile(join(directory, 'cgroup.procs'), `${pid}`, { flag: 'r+' });
+        await this.#move(directory, pid);
       } catch (error) {
         if (isErrno(error, 'ESRCH')) return; // it has ended
         this.#logger.warn('cannot take a supervisor out of the engine’s control group', {
           pid,
           error: messageOf(error),
         });
+      }
+    }
+  }
+
+  async #move(directory: string, pid: number): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      mkdirSync(directory, { recursive: true, mode: 0o755 });
+      try {
+        return await this.#write(join(directory, 'cgroup.procs'), `${pid}`);
+      } catch (error) {
+        // Removed before the file was opened, or before it was written to.
+        if (!isErrno(error, 'ENOENT', 'ENODEV') || tries === MOST_TRIES) throw error;
       }
     }
   }
@@ -60,6 +78,10 @@ export class SupervisorGroup implements Disposable {
       }
     }
   }
+}
+
+async function writeTo(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { flag: 'r+' });
 }
 
 /** Roots of the hierarchies in which the engine is in a group of a service manager (proc_pid_cgroup(5)). */

@@ -63,6 +63,28 @@ test('docker stop sends SIGKILL after its time, given by -t, --stop-timeout or t
   assert.equal(await engine.inspect('config', '{{.State.ExitCode}} {{.Config.StopTimeout}}'), '137 1');
 });
 
+test('a negative time waits for as long as it takes, and docker kill ends that (S047)', {
+  skip,
+}, async () => {
+  const stubborn = ['busybox', 'sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done'];
+  for (const command of ['restart', 'stop'] as const) {
+    await engine.started(command, ...stubborn);
+    await until('ready', async () => (await engine.ok('logs', command)) === 'ready');
+    const pid = await engine.inspect(command, '{{.State.Pid}}');
+    await using waiting = liveDocker(engine.daemon, command, '-t', '-5', command);
+    const told = ['--since', '1h', '--filter', `container=${command}`, '--filter', 'event=kill'];
+    await until('it was told to end', async () => {
+      const now = String(Date.now() / 1000);
+      return (await engine.ok('events', '--until', now, ...told)).includes('signal=15');
+    });
+    assert.equal(waiting.hasEnded, false);
+    await engine.ok('kill', command);
+    assert.equal(await waiting.ended(), 0, waiting.stderr);
+    if (command === 'stop') assert.equal(await engine.inspect(command, '{{.State.ExitCode}}'), '137');
+    else assert.notEqual(await engine.inspect(command, '{{.State.Running}} {{.State.Pid}}'), `true ${pid}`);
+  }
+});
+
 test('docker stop sends the signal of --stop-signal, of the image, or of -s (S047)', { skip }, async () => {
   const script =
     'trap "exit 11" USR1; trap "exit 12" USR2; trap "exit 10" HUP; echo ready; while :; do sleep 0.05; done';
