@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiServerDeps } from '#api/api-server';
-import { EngineError } from '#base/errors';
+import { orAborted } from '#base/abortable';
+import { EngineError, isKind } from '#base/errors';
 import { type FaultSwitch, noFaults } from '#base/fault-points';
 import type { Logger } from '#base/logger';
 import { BuildService } from '#build/build-service';
@@ -65,6 +66,8 @@ const MIGRATIONS = [
 
 /** Archives of volumes that clients read or send at a time. */
 const STREAM_THREADS = 16;
+/** Longer than any work takes to notice that it is to stop, if it can. */
+const THREADS_END_MS = 3_000;
 
 export interface Services extends AsyncDisposable {
   readonly api: ApiServerDeps;
@@ -199,14 +202,20 @@ function createSchedules(
 /** What still writes first, the database last. */
 async function end(
   runtime: Disposable,
-  { jail, intake, builds, rebuild, streams, db }: Shared,
+  { jail, intake, builds, rebuild, streams, db, logger }: Shared,
   { registries, snapshots, blobs }: Storage,
 ): Promise<void> {
   runtime[Symbol.dispose]();
   registries[Symbol.dispose]();
   await registries.settled();
   await blobs[Symbol.asyncDispose]();
-  await Promise.all([jail, intake, builds, rebuild, streams].map(pool => pool[Symbol.asyncDispose]()));
+  const pools = [jail, intake, builds, rebuild, streams].map(pool => pool[Symbol.asyncDispose]());
+  try {
+    await orAborted(Promise.all(pools), AbortSignal.timeout(THREADS_END_MS));
+  } catch (error) {
+    if (!isKind(error, 'deadline')) throw error;
+    logger.warn('threads wait for a file system that does not answer: the engine ends without them');
+  }
   snapshots[Symbol.dispose]();
   db[Symbol.dispose]();
 }

@@ -187,6 +187,9 @@ describe('volumes of a distributed file system, on two hosts', { skip: skip || g
           /volume bound \(none .*mounted\) has not answered for 20 s: is its server running\?/,
         );
       }
+      await left.daemon.stop(); // threads wait for what will not come; nobody else does
+      await left.daemon.start();
+      assert.match(await left.docker('ps'), /user/);
     } finally {
       client.goOn();
     }

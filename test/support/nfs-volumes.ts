@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -48,6 +49,42 @@ async function main(exported: string): Promise<void> {
     message: /failed to mount local volume/,
   });
   await holdsUpNobody(left.volumes);
+  await diesUnderUsers();
+}
+
+/** The server goes away while it is mounted: the kernel asks it again and again, as long as it takes. */
+async function diesUnderUsers(): Promise<void> {
+  await using engine = await startVolumes(undefined, undefined, { answerMs: 2000, threads: 6 });
+  const { volumes } = engine;
+  const options = { type: 'nfs', device: ':/', o: 'addr=127.0.0.1,rw,nfsvers=4,hard,actimeo=0' };
+  await volumes.create({ name: 'far', options });
+  const here = await volumes.mount('far', 'c1');
+  mkdirSync(join(here, 'part'));
+  writeFileSync(join(here, 'part/file'), 'far');
+  execFileSync('rpc.nfsd', ['0']);
+  const silent = { kind: 'unavailable', message: /volume far \(nfs :\/\) has not answered for 2 s/ };
+  let ticks = 0;
+  const clock = setInterval(() => (ticks += 1), 20);
+  await Promise.all([
+    assert.rejects(volumes.mount('far', 'c2', { subpath: 'part' }), silent),
+    assert.rejects(volumes.contents.stat('far', '/part/file'), silent),
+    assert.rejects(volumes.contents.pack('far', { path: '/part' }), silent),
+  ]);
+  clearInterval(clock);
+  assert.ok(ticks > 30, `the clock moved ${ticks} times in 2 s`);
+  execFileSync('rpc.nfsd', ['-N', '3', '--host', '127.0.0.1', '2']);
+  writeFileSync('/proc/fs/nfsd/v4_end_grace', 'Y');
+  await until(
+    'it answers again',
+    () =>
+      volumes.contents.stat('far', '/part/file').then(
+        ({ size }) => size === 3,
+        () => false,
+      ),
+    60_000,
+  );
+  for (const id of ['c1', 'c2']) await volumes.unmount('far', id);
+  await until('it is unmounted', () => listMountsBelow(engine.folder).length === 0);
 }
 
 /** A server that takes connections and says nothing. */
