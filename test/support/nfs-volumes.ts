@@ -61,7 +61,7 @@ async function diesUnderUsers(): Promise<void> {
   const here = await volumes.mount('far', 'c1');
   mkdirSync(join(here, 'part'));
   writeFileSync(join(here, 'part/file'), 'far');
-  execFileSync('rpc.nfsd', ['0']);
+  execFileSync('/usr/sbin/rpc.nfsd', ['0']);
   const silent = { kind: 'unavailable', message: /volume far \(nfs :\/\) has not answered for 2 s/ };
   let ticks = 0;
   const clock = setInterval(() => (ticks += 1), 20);
@@ -72,7 +72,7 @@ async function diesUnderUsers(): Promise<void> {
   ]);
   clearInterval(clock);
   assert.ok(ticks > 30, `the clock moved ${ticks} times in 2 s`);
-  execFileSync('rpc.nfsd', ['-N', '3', '--host', '127.0.0.1', '2']);
+  execFileSync('/usr/sbin/rpc.nfsd', ['-N', '3', '--host', '127.0.0.1', '2']);
   writeFileSync('/proc/fs/nfsd/v4_end_grace', 'Y');
   await until(
     'it answers again',
