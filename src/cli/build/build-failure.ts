@@ -55,10 +55,10 @@ export async function withExcerpt<T>(
   }
 }
 
-/** An engine that refuses a Dockerfile before it builds has the line in its words only, Docker's like ours. */
+/** What is wrong with a Dockerfile itself is told with the line in the words only, by Docker's engine like ours. */
 function lineOf(error: unknown): number {
-  if (error instanceof BuildFailure) return error.line;
-  if (!(error instanceof ApiError)) return 0;
+  if (error instanceof BuildFailure && error.line > 0) return error.line;
+  if (!(error instanceof BuildFailure || error instanceof ApiError)) return 0;
   return Number(/^dockerfile parse error (?:on )?line (\d+): /i.exec(error.message)?.[1] ?? 0);
 }
 
