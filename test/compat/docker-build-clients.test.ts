@@ -47,7 +47,9 @@ async function followed(docker: Dockerode, stream: Readable): Promise<Line[]> {
   return await promise;
 }
 
-test('docker build -t host/user/repo:1, push, and pull again (S108, S144)', { skip: skipPush }, async () => {
+test('docker build -t host/user/repo:1, push, and pull again (S108, S144, S404)', {
+  skip: skipPush,
+}, async () => {
   const name = `${registry.host}/user/repo:1`;
   const folder = project({
     Dockerfile: 'FROM busybox\nCOPY page /page\nCMD ["cat", "/page"]\n',
@@ -136,7 +138,7 @@ test('a client that leaves ends its build, and nothing of it is left', { skip },
   await engine.ok('build', '-t', 'after', project({ Dockerfile: 'FROM busybox\nRUN true\n' }));
 });
 
-test('dockerode: buildImage and followProgress, a failing build, a cached one', { skip }, async () => {
+test('dockerode: buildImage and followProgress, a failing build, a cached one (S107)', { skip }, async () => {
   const docker = dockerode();
   const folder = project({
     Dockerfile: 'FROM busybox\nARG WHO\nCOPY f /f\nRUN echo hello $WHO\n',

@@ -14,7 +14,7 @@ async function ok(daemon: TestDaemon, words: readonly string[]): Promise<string>
   return stdout.trim();
 }
 
-test('images on Debian, as in a tutorial: nginx by apt-get, an application on top of it, a small last stage (S117, S118, S120, S129, S131, S134, S136)', {
+test('images on Debian, as in a tutorial: nginx by apt-get, an application on top of it, a small last stage (S117, S118, S120, S124, S129, S131, S134, S136, S404)', {
   skip: cannotRunDocker || cannotMakeDebian,
   timeout: 20 * MINUTES,
 }, async t => {

@@ -162,7 +162,7 @@ test('several stages: COPY --from by name, number and image, --target, and what 
   assert.match((await engine.refused('build', '--target', 'unneeded', folder)).stderr, /non-zero code: 9/);
 });
 
-test('the cache: the same build is the same image, a changed file builds from its COPY on, --no-cache all (S128, S133)', {
+test('the cache: the same build is the same image, a changed file builds from its COPY on, --no-cache all (S128, S131, S133)', {
   skip,
 }, async () => {
   const folder = project({

@@ -44,7 +44,7 @@ function lastScreen(output: string): string {
   return rows.slice(0, row).join('\n');
 }
 
-test('quai build prints and makes what docker build does (S137)', { skip }, async () => {
+test('quai build prints and makes what docker build does (S107, S137)', { skip }, async () => {
   const folder = project({
     Dockerfile:
       'FROM busybox\nARG A\nRUN echo "<$A>" | tee /a; echo err >&2\nCOPY f /f\nLABEL l=1\nCMD ["cat","/f"]\n',
