@@ -12,7 +12,7 @@ import { BuildQuery } from '#spec/docker/build-query';
 import { queryFilters } from '#spec/docker/filters';
 import { queryFlag, queryInteger, queryList, queryText } from '#spec/docker/query';
 import { BUILD_CACHE_FILTERS, pruneBuildCache } from './build-cache-prune.ts';
-import { failureDetail, failureHint } from './build-failure.ts';
+import { failureDetail } from './build-failure.ts';
 import { askedBuild } from './build-request.ts';
 import { BuildSecrets } from './build-secrets.ts';
 import { buildEventToWire } from './build-wire.ts';
@@ -115,10 +115,6 @@ async function buildReply(
       const { context, dockerfile = { kind: 'path', path: query.dockerfile || DEFAULT_NAME } } = source;
       const request = { ...asked, ...extra, dockerfile, context };
       await builds.build(request, onEvent, { signal });
-    } catch (error) {
-      const hint = failureHint(error);
-      if (hint !== undefined) tell({ type: 'warning', message: hint });
-      throw error;
     } finally {
       ended();
     }

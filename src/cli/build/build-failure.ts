@@ -8,16 +8,10 @@ import type { CliContext } from '../context.ts';
 export class BuildFailure extends CliError {
   /** in the Dockerfile, from 1; 0 when it is not known */
   readonly line: number;
-  /** what probably helps, `''` when that is not known */
-  readonly hint: string;
 
-  constructor(
-    message: string,
-    { code, line, hint }: { readonly code: number; readonly line: number; readonly hint: string },
-  ) {
+  constructor(message: string, { code, line }: { readonly code: number; readonly line: number }) {
     super(message, code === 0 ? 1 : code);
     this.line = line;
-    this.hint = hint;
   }
 }
 
@@ -29,7 +23,6 @@ export function failureIn(message: Json): BuildFailure | undefined {
   return new BuildFailure(text, {
     code: numberAt(detail, 'code'),
     line: numberAt(detail, 'line'),
-    hint: textAt(detail, 'hint'),
   });
 }
 
@@ -50,7 +43,6 @@ export async function withExcerpt<T>(
   } catch (error) {
     const lines = file ? excerpt(file, lineOf(error)) : [];
     if (lines.length > 0) warn(lines.join('\n'));
-    if (error instanceof BuildFailure && error.hint !== '') warn(error.hint);
     throw error;
   }
 }

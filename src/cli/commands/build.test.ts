@@ -93,7 +93,6 @@ describe('build', () => {
     const detail = {
       code: 7,
       line: 2,
-      hint: 'install make',
       message: "The command 'make' returned a non-zero code: 7",
     };
     const failing = {
@@ -112,7 +111,6 @@ describe('build', () => {
         ' 4 |     CMD x',
         ' 5 |',
         '--------------------',
-        'install make',
         "The command 'make' returned a non-zero code: 7\n",
       ].join('\n'),
     );
