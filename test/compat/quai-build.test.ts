@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ProgramResult, runProgram } from '../support/programs.ts';
+import { screenOf } from '../support/screen.ts';
 import { buildProjects } from './build-project.ts';
 import { compatEngine, skip } from './compat-engine.ts';
 import { fileServer } from './file-server.ts';
@@ -30,18 +31,7 @@ async function onTerminal(...words: string[]): Promise<ProgramResult> {
 
 /** What stays on the screen: what was written over is gone. */
 function lastScreen(output: string): string {
-  const rows: string[] = [];
-  let row = 0;
-  for (const line of output
-    .replaceAll('\r', '')
-    .replaceAll(/\x1b\[(?:[\d;]*m|K|J)/g, '')
-    .split('\n')) {
-    const [, up = '0', text = ''] = /^(?:\x1b\[(\d+)A)?(.*)$/.exec(line) ?? [];
-    row -= Number(up);
-    rows[row] = text;
-    row += 1;
-  }
-  return rows.slice(0, row).join('\n');
+  return screenOf(output).join('\n');
 }
 
 test('quai build prints and makes what docker build does (S107, S137)', { skip }, async () => {
@@ -100,7 +90,10 @@ test('quai build shows the lines of the Dockerfile that failed, and ends with th
   for (const run of [() => engine.daemon.quai(['build', wrong]), () => onTerminal('build', wrong)]) {
     const { code, stdout, stderr } = await run();
     assert.equal(code, 1);
-    assert.match(lastScreen(stdout + stderr), / 3 \| >>> COPYY a b\n[\s\S]*unknown instruction: COPYY/i);
+    assert.match(
+      (stdout + stderr).replaceAll('\r', ''),
+      / 3 \| >>> COPYY a b\n[\s\S]*unknown instruction: COPYY/i,
+    );
   }
 });
 

@@ -1,6 +1,6 @@
 /**
  * What a terminal shows after `output`: enough of a terminal for progress lines (line feed, carriage return, cursor up and down,
- * erasing in the line). Colours are dropped, spaces at the ends of lines too.
+ * erasing in the line, and below it). Colours are dropped, spaces at the ends of lines too.
  */
 export function screenOf(output: string): string[] {
   const lines: string[][] = [[]];
@@ -16,6 +16,10 @@ export function screenOf(output: string): string[] {
     else if (command === 'A') row = Math.max(0, row - Number(number || 1));
     else if (command === 'B') row += Number(number || 1);
     else if (command === 'K') line.length = number === '2' ? 0 : Math.min(line.length, column);
+    else if (command === 'J') {
+      line.length = Math.min(line.length, column);
+      lines.length = Math.min(lines.length, row + 1);
+    }
   }
   return Array.from(lines, line =>
     Array.from(line ?? [], letter => letter ?? ' ')
