@@ -21,6 +21,8 @@ export interface GitServer extends AsyncDisposable {
   readonly url: string;
   /** `git://127.0.0.1:port`, the same by git's own protocol */
   readonly gitUrl: string;
+  /** folder of the repositories, each as `<name>.git` */
+  readonly served: string;
   /** A repository, as `<url>/<name>.git`. */
   readonly repository: (name: string) => TestRepository;
 }
@@ -44,6 +46,7 @@ export async function startGitServer(): Promise<GitServer> {
   return {
     url,
     gitUrl,
+    served,
     repository: name =>
       createRepository(join(folder, name), join(served, `${name}.git`), `${url}/${name}.git`),
     async [Symbol.asyncDispose]() {

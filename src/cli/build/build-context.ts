@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { isGitAddress, isRemoteAddress, parseGitAddress } from '#spec/dockerfile/git-address';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
+import { clonedContext } from './cloned-context.ts';
 import { ContextTally, wholeFolderNote } from './context-tally.ts';
 import { findDockerfile, realFolder } from './dockerfile-place.ts';
 import { folderContext } from './folder-context.ts';
@@ -17,6 +19,8 @@ export interface OpenedContext {
   readonly body?: AsyncIterable<Buffer>;
   /** for messages, where it is known on this side: what the user calls the Dockerfile, and what is in it */
   readonly shown?: { readonly name: string; readonly text: string };
+  /** to be called when it was sent, or will not be */
+  readonly close?: () => void;
 }
 
 /**
@@ -28,18 +32,26 @@ export interface OpenedContext {
 export async function openContext(context: CliContext, place: string, file: string): Promise<OpenedContext> {
   if (place === '-') return await fromStdin(context, file);
   if (existsSync(place)) return await fromFolder(context, place, file);
-  if (!isAddress(place))
+  if (!isRemoteAddress(place))
     throw new CliError(`unable to prepare context: path ${JSON.stringify(place)} not found`);
   if (file === '-')
     throw new CliError('not implemented: a Dockerfile from standard input for a context from elsewhere');
+  if (isGitAddress(place) && parseGitAddress(place).scheme === 'ssh')
+    return await fromClone(context, place, file);
   return { dockerfile: file, remote: place };
 }
 
-/** What Docker's command line takes for a git repository or a file to be fetched. */
-function isAddress(text: string): boolean {
-  return (
-    /^(https?|git|ssh):\/\//.test(text) || /^(github\.com\/|git@)/.test(text) || /\.git(#.*)?$/.test(text)
-  );
+/** By the user's keys, which the engine does not have. */
+async function fromClone(context: CliContext, address: string, file: string): Promise<OpenedContext> {
+  const cloned = await clonedContext(address, context.env);
+  const close = (): void => cloned[Symbol.dispose]();
+  try {
+    const name = file === '' || isAbsolute(file) ? file : join(cloned.folder, file);
+    return { ...(await fromFolder(context, cloned.folder, name)), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 async function fromStdin({ stdin, warn }: CliContext, file: string): Promise<OpenedContext> {

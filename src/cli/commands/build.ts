@@ -28,9 +28,12 @@ export const build = command({
     const query = buildQuery(flags, context.env);
     if (flags.iidfile !== '') rmSync(flags.iidfile, { force: true }); // none is left of an earlier build if this one fails
     const opened = await openContext(context, place, flags.file);
-    const imageId = await withExcerpt(context, opened.shown, () =>
-      send(context, flags, { opened, query, how }),
-    );
+    let imageId: string;
+    try {
+      imageId = await withExcerpt(context, opened.shown, () => send(context, flags, { opened, query, how }));
+    } finally {
+      opened.close?.();
+    }
     if (flags.iidfile === '') return 0;
     if (imageId === '')
       throw new CliError(`Server did not provide an image ID. Cannot write ${flags.iidfile}`); // Docker's words
