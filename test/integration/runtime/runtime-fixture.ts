@@ -231,13 +231,18 @@ export async function readAll(streams: AttachedStreams): Promise<{ stdout: strin
 }
 
 /** Waits until `condition` holds. @throws when nobody would wait any longer. */
-export async function eventually(condition: () => boolean, what: string): Promise<void> {
+export async function eventually(
+  condition: () => boolean,
+  what: string,
+  look: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`timed out: ${what}`);
     const { promise, resolve } = Promise.withResolvers<void>();
     setTimeout(resolve, 5);
     await promise;
+    await look();
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cgroupDirectories, detectCgroups } from '#sys/cgroup';
@@ -48,16 +48,23 @@ test('a control group is counted, frozen, killed with all its processes, and rem
   await removeCgroup(support, path);
 });
 
-/** A new v1 cpuset takes no process before it has CPUs and memory. */
+/** A new v1 cpuset takes no process before it has CPUs and memory; with version 2 a group gives its controllers to those in it. */
 function makeGroup(directory: string): void {
   for (const group of [join(directory, '..'), directory]) {
     mkdirSync(group, { recursive: true });
+    const given = join(group, '../cgroup.subtree_control');
+    if (existsSync(given) && existsSync(join(group, 'cgroup.events'))) giveAll(given);
     const clone = join(group, 'cgroup.clone_children');
     if (existsSync(join(group, 'cpuset.cpus')) && existsSync(clone)) {
       writeFileSync(join(group, 'cpuset.cpus'), '0');
       writeFileSync(join(group, 'cpuset.mems'), '0');
     }
   }
+}
+
+function giveAll(file: string): void {
+  const controllers = readFileSync(join(file, '../cgroup.controllers'), 'utf8').trim();
+  if (controllers !== '') writeFileSync(file, controllers.replace(/\w+/g, '+$&'));
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
