@@ -2,11 +2,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
+import type { Snapshotter } from '#snapshot/snapshotter';
 import { ignoreFiles } from '#spec/dockerfile/ignore-patterns';
 import type { JailPool } from '#store/jail-pool';
 import { readFileInRoot } from '#sys/openat2';
+import type { BuildDeps } from './build-deps.ts';
 import type { BuildContext, DockerfileSource } from './build-request.ts';
-import { type RootView, viewFolder } from './root-views.ts';
+import { type RootView, viewFolder, viewIndex } from './root-views.ts';
 
 /** The files of a build context, in a folder. */
 export interface OpenContext {
@@ -19,24 +21,36 @@ const MAX_DOCKERFILE_BYTES = 2 * 1024 * 1024;
 const MAX_IGNORE_BYTES = 1024 * 1024;
 const RESERVE_BYTES = 64 * 1024 * 1024;
 
-/** @param folder for what has to be unpacked; it must not exist */
+export interface ContextDeps extends Pick<BuildDeps, 'mounts' | 'folders'> {
+  readonly jail: Pick<JailPool, 'extract' | 'index'>;
+  readonly snapshots: Pick<Snapshotter, 'driver'>;
+}
+
+/**
+ * The caller disposes it. An archive is not unpacked where the kernel can mount an index over it.
+ *
+ * @param folder for what has to be unpacked; it must not exist
+ */
 export async function openFolder(
   context: BuildContext,
   folder: string,
-  jail: Pick<JailPool, 'extract'>,
+  deps: ContextDeps,
   options: Abortable,
 ): Promise<RootView> {
   if (context.kind === 'directory') return viewFolder(context.path);
   mkdirSync(folder, { mode: 0o755 });
-  if (context.kind === 'archive') {
-    const input = {
-      archive: context.path,
-      directory: folder,
-      whiteouts: 'none',
-      reserveBytes: RESERVE_BYTES,
-    } as const;
-    await jail.extract(input, options);
+  if (context.kind === 'none') return viewFolder(folder);
+  const whiteouts = 'none'; // names like others
+  const directory = folder;
+  if (deps.snapshots.driver === 'erofs') {
+    await deps.jail.index(
+      { archive: { path: context.path }, directory, whiteouts, isTemporary: true },
+      options,
+    );
+    return viewIndex(folder, deps);
   }
+  const input = { archive: context.path, directory, whiteouts, reserveBytes: RESERVE_BYTES } as const;
+  await deps.jail.extract(input, options);
   return viewFolder(folder);
 }
 

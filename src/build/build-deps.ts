@@ -17,7 +17,7 @@ import type { StepCache, StepResult } from './step-cache.ts';
 export interface BuildDeps {
   readonly images: ImageService;
   readonly snapshots: Snapshotter;
-  readonly jail: Pick<JailPool, 'run' | 'copy' | 'extract' | 'removeTree'>;
+  readonly jail: Pick<JailPool, 'run' | 'copy' | 'extract' | 'removeTree' | 'index'>;
   readonly mounts: Pick<Mounts, 'mount' | 'detach'>;
   readonly adds: Pick<AddSources, 'fetch' | 'unpack'>;
   readonly folders: BuildFolders;

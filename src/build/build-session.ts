@@ -67,6 +67,7 @@ export class BuildSession {
     mkdirSync(scratch, { mode: 0o700 });
     parts.defer(() => deps.jail.removeTree(scratch));
     const session = new BuildSession(deps, request, emit, { held, scratch, signal });
+    parts.defer(() => session.#closeContexts());
     parts.defer(() => session.#work[Symbol.asyncDispose]());
     return await session.#run(tags);
   }
@@ -143,11 +144,18 @@ export class BuildSession {
     return await progress.run(
       vertex,
       async () => {
-        const view = await openFolder(context, join(scratch, 'context'), this.#deps.jail, { signal });
+        const view = await openFolder(context, join(scratch, 'context'), this.#deps, { signal });
         return { view, ignores: readIgnores(dockerfile, view) };
       },
       () => ({ isCached: false }),
     );
+  }
+
+  async #closeContexts(): Promise<void> {
+    const opened = [this.#context?.then(({ view }) => view), ...this.#named.values()];
+    for (const result of await Promise.allSettled(opened)) {
+      if (result.status === 'fulfilled') await result.value?.[Symbol.asyncDispose]();
+    }
   }
 
   #namedContext(name: string): Promise<RootView> | undefined {
@@ -156,7 +164,7 @@ export class BuildSession {
     const { scratch, signal } = this.#work;
     const opened =
       this.#named.get(name) ??
-      openFolder(context, join(scratch, `n-${newId<string>()}`), this.#deps.jail, { signal });
+      openFolder(context, join(scratch, `n-${newId<string>()}`), this.#deps, { signal });
     this.#named.set(name, opened);
     return opened;
   }

@@ -1,6 +1,7 @@
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 
 import { newId } from '#base/ids';
+import { mountIndex } from '#snapshot/erofs-layers';
 import type { Snapshotter } from '#snapshot/snapshotter';
 import { O_PATH } from '#sys/descriptors';
 import type { Mounts } from '#sys/mount';
@@ -21,18 +22,30 @@ export interface RootViewDeps {
 }
 
 /** What a stack of layers shows, only to be read. A crash leaves a mount, which the next start finds by its place. */
-export function viewLayers(chain: string, { snapshots, mounts, folders }: RootViewDeps): RootView {
+export function viewLayers(chain: string, { snapshots, ...deps }: RootViewDeps): RootView {
+  const spec = snapshots.viewMounts(chain);
+  return mounted(path => deps.mounts.mount(path, { ...spec, options: [...spec.options, 'private'] }), deps);
+}
+
+/** An archive in a folder, with an index over it: no file is made for a name in it. */
+export function viewIndex(directory: string, deps: Omit<RootViewDeps, 'snapshots'>): RootView {
+  return mounted(path => mountIndex(deps.mounts, directory, path), deps);
+}
+
+function mounted(
+  mount: (path: string) => void,
+  { mounts, folders }: Omit<RootViewDeps, 'snapshots'>,
+): RootView {
   const id = `view-${newId<string>()}`;
   const path = folders.rootfs(id);
   mkdirSync(path, { recursive: true, mode: 0o700 });
-  const spec = snapshots.viewMounts(chain);
   const leave = async (): Promise<void> => {
     await mounts.detach(path);
     removeEmpty(path);
     removeEmpty(folders.bundle(id));
   };
   try {
-    mounts.mount(path, { ...spec, options: [...spec.options, 'private'] });
+    mount(path);
   } catch (error) {
     removeEmpty(path);
     removeEmpty(folders.bundle(id));

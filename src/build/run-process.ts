@@ -88,7 +88,8 @@ export class RunProcesses implements Disposable {
     take: (tar: Readable) => Promise<void>,
     { signal }: Required<Abortable>,
   ): Promise<number> {
-    const { snapshots, folders, faults, jail } = this.#deps;
+    const { runtime, snapshots, folders, faults, jail } = this.#deps;
+    runtime.expectStart();
     const id = newId<string>();
     const key = `${SNAPSHOT_PREFIX}${id}`;
     await using parts = new AsyncDisposableStack();

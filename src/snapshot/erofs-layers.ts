@@ -87,7 +87,7 @@ export function mountPacked(mounts: Mounts, packed: string, target: string): voi
 
 /** Mounts the index in `directory`, or another one there, over the tar beside it. @throws {SysError} */
 export function mountIndex(
-  mounts: Mounts,
+  mounts: Pick<Mounts, 'mount'>,
   directory: string,
   target: string,
   { index = LAYER_INDEX }: { readonly index?: string } = {},

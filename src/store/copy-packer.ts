@@ -197,6 +197,7 @@ class CopyPacker {
   /** What is in the image already stays of its kind: a link to a directory must not become a directory. */
   #check(path: string, isDirectory: boolean): void {
     const { base, fd: output } = this.#input;
+    if (output !== undefined) refuseDeletion(path);
     if (base === undefined || output === undefined || path === '' || this.#isBelowMissing(path)) return;
     const shown = `/${displayName(path)}`;
     const fd = openIf(base, shown, O_PATH | O_NOFOLLOW);
@@ -264,6 +265,16 @@ function resolvedIn(base: number, path: string): string {
     if (!isErrno(error, 'ELOOP', 'ENAMETOOLONG')) throw error;
     throw new EngineError('invalid', `cannot copy to ${path}: links of the image lead round in circles`);
   }
+}
+
+/** A file that is called like a deletion would be one, wherever the layer goes. */
+function refuseDeletion(path: string): void {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (!name.startsWith('.wh.')) return;
+  throw new EngineError(
+    'invalid',
+    `cannot copy to "/${displayName(path)}": in a layer a name that begins with .wh. deletes what is called like its rest; rename it, or leave it out (.dockerignore)`,
+  );
 }
 
 function parentOf(name: string): string {

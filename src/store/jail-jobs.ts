@@ -43,6 +43,10 @@ export interface IndexInput {
   readonly archive: ArchiveInput;
   /** an existing directory, for `layer.tar` and `layer.erofs` */
   readonly directory: string;
+  /** `overlay` (default): `.wh.` names of an OCI layer become what overlayfs understands. `none`: they are names like others. */
+  readonly whiteouts?: 'overlay' | 'none';
+  /** It need not survive a power cut: nobody waits for the disk. */
+  readonly isTemporary?: boolean;
   readonly limits?: Partial<TarLimits>;
   /** Fail when less than this many bytes would be left free on the file system. */
   readonly reserveBytes?: number;

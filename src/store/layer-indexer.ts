@@ -32,10 +32,17 @@ const COPY_BYTES = 1024 * 1024;
  * An archive that is not compressed is not copied but gets a second name.
  */
 export async function indexLayer(
-  { archive, directory, limits, reserveBytes = RESERVE_BYTES }: IndexInput,
+  {
+    archive,
+    directory,
+    whiteouts = 'overlay',
+    isTemporary = false,
+    limits,
+    reserveBytes = RESERVE_BYTES,
+  }: IndexInput,
   shouldStop: () => boolean,
 ): Promise<IndexResult> {
-  const tree = new LayerTree();
+  const tree = new LayerTree({ hasWhiteouts: whiteouts === 'overlay' });
   const parser = new TarParser(tree, limits);
   await using source = new ArchiveSource(archive, shouldStop);
   await using tar = new TarFile(join(directory, LAYER_TAR), reserveBytes);
@@ -46,7 +53,7 @@ export async function indexLayer(
   parser.end();
   const { facts } = source;
   if (facts.compression === 'none') tar.adopt(archive.path, facts.tarBytes);
-  await tar.finish(facts.tarBytes);
+  await tar.finish(facts.tarBytes, { isTemporary });
   const { implicit, bytes, inodes, contentBytes } = writeIndex(directory, tree, {
     tarBytes: facts.tarBytes,
     tar: tar.fd,
@@ -153,11 +160,11 @@ class TarFile implements AsyncDisposable {
   }
 
   /** The kernel reads whole blocks: a tar that ends without filling its last one (umoci makes them) is made to. */
-  async finish(tarBytes: number): Promise<void> {
+  async finish(tarBytes: number, { isTemporary }: { readonly isTemporary: boolean }): Promise<void> {
     await this.#syncing;
     const missing = (EROFS_BLOCK - (tarBytes % EROFS_BLOCK)) % EROFS_BLOCK;
     if (missing > 0) ftruncateSync(this.fd, tarBytes + missing);
-    await promisify(fdatasync)(this.fd);
+    if (!isTemporary) await promisify(fdatasync)(this.fd);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

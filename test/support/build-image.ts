@@ -73,6 +73,13 @@ export async function builtImage(
   return { ...answer, imageId };
 }
 
+/** Steps that were not done again, of those that change files. */
+export function cachedSteps(text: string): number {
+  const steps = text.split(/^Step /m).slice(1);
+  return steps.filter(step => /: (?:RUN|COPY|ADD|WORKDIR) /.test(step) && step.includes('Using cache'))
+    .length;
+}
+
 /** What a command prints in a container of an image. */
 export async function runIn(
   daemon: TestDaemon,

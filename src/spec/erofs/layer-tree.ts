@@ -35,6 +35,12 @@ export class LayerTree implements TarSink {
   readonly #implicit = new ImplicitCount();
   #xattrBytes = 0;
   #steps = 0;
+  readonly #hasWhiteouts: boolean;
+
+  /** @param options.hasWhiteouts whether `.wh.` names stand for removals (default), or for themselves */
+  constructor({ hasWhiteouts = true }: { readonly hasWhiteouts?: boolean } = {}) {
+    this.#hasWhiteouts = hasWhiteouts;
+  }
 
   entry(entry: TarEntry): void {
     this.entries += 1;
@@ -57,7 +63,7 @@ export class LayerTree implements TarSink {
 
   #add(entry: TarEntry, path: string): void {
     this.#noteTopLevel(path);
-    if (this.#whiteout(entry, path)) return;
+    if (this.#hasWhiteouts && this.#whiteout(entry, path)) return;
     if (path === '') return this.#describeRoot(entry);
     const slash = path.lastIndexOf('/');
     const parent = this.#directory(slash < 0 ? '' : path.slice(0, slash));

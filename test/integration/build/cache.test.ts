@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildImageWith, builtImage, runIn } from '../../support/build-image.ts';
+import { buildImageWith, builtImage, cachedSteps, runIn } from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 import { until } from '../../support/until.ts';
@@ -14,13 +14,6 @@ const DOCKERFILE = [
   'RUN echo two > /two',
 ].join('\n');
 const files = { 'a.txt': 'A' };
-
-/** Steps that were not done again, of those that change files. */
-function cached(text: string): number {
-  const steps = text.split(/^Step /m).slice(1);
-  return steps.filter(step => /: (?:RUN|COPY|ADD|WORKDIR) /.test(step) && step.includes('Using cache'))
-    .length;
-}
 
 async function entries(
   daemon: TestDaemon,
@@ -36,17 +29,17 @@ for (const driver of ['overlay2', 'auto'] as const) {
     const flags = ['--storage-driver', driver];
     await using daemon = await startBusyboxDaemon({ flags });
     const first = await builtImage(daemon, DOCKERFILE, { files, query: { t: 'made' } });
-    assert.equal(cached(first.text), 0);
+    assert.equal(cachedSteps(first.text), 0);
     assert.equal((await daemon.call('DELETE', '/images/made')).status, 200);
     assert.equal((await buildImageWith(daemon, 'FROM made')).imageId, undefined);
 
     const second = await builtImage(daemon, DOCKERFILE, { files });
-    assert.deepEqual([second.imageId, cached(second.text)], [first.imageId, 3]);
+    assert.deepEqual([second.imageId, cachedSteps(second.text)], [first.imageId, 3]);
     assert.equal((await daemon.call('DELETE', `/images/${second.imageId}`)).status, 200);
 
     await daemon.restart(flags);
     const third = await builtImage(daemon, DOCKERFILE, { files });
-    assert.deepEqual([third.imageId, cached(third.text)], [first.imageId, 3]);
+    assert.deepEqual([third.imageId, cachedSteps(third.text)], [first.imageId, 3]);
     assert.equal(await runIn(daemon, third.imageId, 'cat', '/one', '/a', '/two'), 'one\nAtwo\n');
   });
 }
@@ -55,15 +48,15 @@ test('what changes no file changes no later step; what does, all of them', { ski
   await using daemon = await startBusyboxDaemon();
   await builtImage(daemon, DOCKERFILE, { files });
   const label = await builtImage(daemon, DOCKERFILE.replace('a=1', 'a=2'), { files });
-  assert.equal(cached(label.text), 3);
+  assert.equal(cachedSteps(label.text), 3);
   const env = await builtImage(daemon, DOCKERFILE.replace('LABEL a=1', 'ENV a=1'), { files });
-  assert.equal(cached(env.text), 2); // the last RUN sees it
+  assert.equal(cachedSteps(env.text), 2); // the last RUN sees it
   const content = await builtImage(daemon, DOCKERFILE, { files: { 'a.txt': 'B' } });
-  assert.equal(cached(content.text), 1);
+  assert.equal(cachedSteps(content.text), 1);
   const none = await builtImage(daemon, DOCKERFILE, { files, query: { nocache: '1' } });
-  assert.equal(cached(none.text), 0);
+  assert.equal(cachedSteps(none.text), 0);
   const again = await builtImage(daemon, DOCKERFILE, { files });
-  assert.deepEqual([again.imageId, cached(again.text)], [none.imageId, 3]);
+  assert.deepEqual([again.imageId, cachedSteps(again.text)], [none.imageId, 3]);
 });
 
 test('a step that two builds want at once is done once', { skip }, async () => {
@@ -109,5 +102,5 @@ test('a client that leaves ends its build, and nothing is left of it', { skip },
   await until('nothing is in use', async () => (await entries(daemon)).every(({ InUse }) => !InUse));
   // What was done before stays; the leak check sees to the rest.
   const again = await builtImage(daemon, 'FROM busybox\nRUN echo begun > /begun');
-  assert.equal(cached(again.text), 1);
+  assert.equal(cachedSteps(again.text), 1);
 });
