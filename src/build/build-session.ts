@@ -152,9 +152,10 @@ export class BuildSession {
   }
 
   async #closeContexts(): Promise<void> {
-    const opened = [this.#context?.then(({ view }) => view), ...this.#named.values()];
+    const context = this.#context ? [this.#context.then(({ view }) => view)] : [];
+    const opened = [...context, ...this.#named.values()];
     for (const result of await Promise.allSettled(opened)) {
-      if (result.status === 'fulfilled') await result.value?.[Symbol.asyncDispose]();
+      if (result.status === 'fulfilled') await result.value[Symbol.asyncDispose]();
     }
   }
 
