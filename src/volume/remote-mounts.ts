@@ -8,10 +8,16 @@ import type { VolumeTable } from './volume-table.ts';
 
 /** A plugin that the host starts with us gets this long to come up. */
 const RESTORE_WAIT_MS = 30_000;
+/** Between tries to give back what a driver that was away still counts; twice as long each time. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+type Remote = Pick<Volume, 'name' | 'driver'>;
 
 /**
  * What containers have mounted of volumes of other drivers. The driver counts by the container's ID; we note each
- * mount before it is asked for, so that one whose container is gone is given back after a crash, too.
+ * mount before it is asked for, so that one whose container is gone is given back after a crash, too. What cannot be given back because
+ * the driver is away is given back when it is there again.
  */
 export class RemoteMounts {
   readonly #table: VolumeTable;
@@ -20,6 +26,10 @@ export class RemoteMounts {
   readonly #logger: Logger;
   /** `volume container` → host path, of what was mounted since the engine started */
   readonly #paths = new Map<string, string>();
+  /** `volume container` of what is to be given back */
+  readonly #owed = new Map<string, { readonly volume: Remote; readonly containerId: string }>();
+  #pauseMs = FIRST_PAUSE_MS;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: {
     readonly table: VolumeTable;
@@ -39,6 +49,8 @@ export class RemoteMounts {
     const key = `${name} ${containerId}`;
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
+    // Else the driver would take what is given back later for what it gives now.
+    if (this.#owed.has(key)) await this.#giveBack({ name, driver }, containerId);
     this.#table.addMounter(name, containerId);
     try {
       const path = await this.#plugins.mount(driver, name, containerId, abortable);
@@ -53,17 +65,58 @@ export class RemoteMounts {
     }
   }
 
-  /** Happy when nothing is noted. @throws what the driver says; the note stays, and the next start tries again. */
+  /** Happy when nothing is noted. @throws what the driver says; the note stays, and it is tried again: when it was away soon, else at the next start. */
   async unmount(
-    { name, driver }: Pick<Volume, 'name' | 'driver'>,
+    volume: Remote,
     containerId: string,
     options: { readonly waitMs?: number } = {},
   ): Promise<void> {
-    using _lock = await this.#locks.lock(name);
-    if (!this.#table.mountersOf(name).includes(containerId)) return;
-    this.#paths.delete(`${name} ${containerId}`);
-    await this.#plugins.unmount(driver, name, containerId, options);
+    using _lock = await this.#locks.lock(volume.name);
+    if (!this.#table.mountersOf(volume.name).includes(containerId)) return;
+    await this.#giveBack(volume, containerId, options);
+  }
+
+  async #giveBack(
+    volume: Remote,
+    containerId: string,
+    options: { readonly waitMs?: number } = {},
+  ): Promise<void> {
+    const { name, driver } = volume;
+    const key = `${name} ${containerId}`;
+    this.#paths.delete(key);
+    this.#owed.delete(key);
+    try {
+      await this.#plugins.unmount(driver, name, containerId, options);
+    } catch (error) {
+      if (isKind(error, 'unavailable') || isKind(error, 'notFound')) {
+        this.#owed.set(key, { volume, containerId });
+        this.#timer ??= setTimeout(() => void this.#payBack(), this.#pauseMs).unref();
+      }
+      throw error;
+    }
     this.#table.removeMounter(name, containerId);
+  }
+
+  /** One after the other: each may have to wait for a driver. */
+  async #payBack(): Promise<void> {
+    const owed = [...this.#owed.values()];
+    let isAnyDone = false;
+    for (const { volume, containerId } of owed) {
+      const isDone = await this.unmount(volume, containerId).then(
+        () => true,
+        () => false,
+      );
+      isAnyDone ||= isDone;
+      if (isDone)
+        this.#logger.info('gave a volume back to its driver', {
+          volume: volume.name,
+          container: containerId,
+        });
+    }
+    this.#timer = undefined;
+    this.#pauseMs = isAnyDone ? FIRST_PAUSE_MS : Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    if (this.#owed.size > 0) this.#timer = setTimeout(() => void this.#payBack(), this.#pauseMs).unref();
+    else this.#pauseMs = FIRST_PAUSE_MS;
   }
 
   /** At start-up: gives back what containers had that do not run. Goes on in the background, as drivers may come late. */

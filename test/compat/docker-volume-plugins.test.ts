@@ -148,6 +148,22 @@ describe('volumes of other drivers, by the Docker command line', { skip }, () =>
     await until('the driver has it back', () => driver.find('one')?.users.length === 0);
   });
 
+  test('a container that ended while its driver was away: the driver gets its volume back when it is there again', async () => {
+    for (const name of ['gone', 'again'])
+      await docker('run', '-d', '--name', name, '-v', 'one:/data', 'busybox', 'sleep', '1000');
+    const again = await docker('inspect', '--format', '{{.Id}}', 'again');
+    await driver[Symbol.asyncDispose]();
+    await docker('rm', '-f', 'gone');
+    await docker('kill', 'again');
+    assert.equal(driver.find('one')?.users.length, 2);
+    driver = await FakeVolumeDriver.start(socketOf('far'), dataOf('far'), { scope: 'global' });
+    await docker('start', 'again'); // what it had is given back first: drivers may count
+    await until('the driver has one back', () => driver.find('one')?.users.join() === again);
+    await docker('exec', 'again', 'ls', '/data/found');
+    await docker('rm', '-f', 'again');
+    await until('the driver has it back', () => driver.find('one')?.users.length === 0);
+  });
+
   test('mounts are counted over a crash of the engine: kept for what runs, given back for what ended', async () => {
     await docker('run', '-d', '--name', 'stays', '-v', 'one:/data', 'busybox', 'sleep', '1000');
     await docker('run', '-d', '--name', 'ends', '-v', 'one:/data', 'busybox', 'sleep', '1000');
