@@ -29,7 +29,7 @@ export class RemoteMounts {
   /** `volume container` of what is to be given back */
   readonly #owed = new Map<string, { readonly volume: Remote; readonly containerId: string }>();
   #pauseMs = FIRST_PAUSE_MS;
-  #timer: NodeJS.Timeout | undefined;
+  #isRetrying = false;
 
   constructor(deps: {
     readonly table: VolumeTable;
@@ -90,7 +90,7 @@ export class RemoteMounts {
     } catch (error) {
       if (isKind(error, 'unavailable') || isKind(error, 'notFound')) {
         this.#owed.set(key, { volume, containerId });
-        this.#timer ??= setTimeout(() => void this.#payBack(), this.#pauseMs).unref();
+        if (!this.#isRetrying) this.#tryLater();
       }
       throw error;
     }
@@ -113,10 +113,15 @@ export class RemoteMounts {
           container: containerId,
         });
     }
-    this.#timer = undefined;
+    this.#isRetrying = false;
     this.#pauseMs = isAnyDone ? FIRST_PAUSE_MS : Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
-    if (this.#owed.size > 0) this.#timer = setTimeout(() => void this.#payBack(), this.#pauseMs).unref();
+    if (this.#owed.size > 0) this.#tryLater();
     else this.#pauseMs = FIRST_PAUSE_MS;
+  }
+
+  #tryLater(): void {
+    this.#isRetrying = true;
+    setTimeout(() => void this.#payBack(), this.#pauseMs).unref();
   }
 
   /** At start-up: gives back what containers had that do not run. Goes on in the background, as drivers may come late. */
