@@ -47,11 +47,11 @@ const MAX_MESSAGE_BYTES = 4096;
  *
  * @throws {SysError} when it cannot be started.
  */
-export function startConmon(
+export async function startConmon(
   { conmon, ttyDir }: ConmonPrograms,
   args: readonly string[],
   { bundle, hasTerminal, gate }: ConmonPlace,
-): RunningConmon {
+): Promise<RunningConmon> {
   // conmon leaves its console socket behind when it is killed.
   const consoleDir = hasTerminal ? mkdtempSync(join(ttyDir, 'quai-')) : undefined;
   const { reader, writer } = createPipe();
@@ -72,16 +72,16 @@ export function startConmon(
     env['_OCI_STARTPIPE'] = `${START_FD}`;
     env['_OCI_ATTACHPIPE'] = `${ATTACH_FD}`;
   }
-  const child = spawnOrClose(reader, { file: conmon, args, env, cwd: bundle, fds });
+  const child = await spawnOrClose(reader, { file: conmon, args, env, cwd: bundle, fds });
   const report = readReport(reader, new OwnedFd(messages.take())).finally(() => {
     if (consoleDir !== undefined) rmSync(consoleDir, { recursive: true, force: true });
   });
   return { ...child, report };
 }
 
-function spawnOrClose(reader: OwnedFd, options: SpawnOptions): SpawnedProcess {
+async function spawnOrClose(reader: OwnedFd, options: SpawnOptions): Promise<SpawnedProcess> {
   try {
-    return spawn(options);
+    return await spawn(options);
   } catch (error) {
     reader[Symbol.dispose]();
     throw error;

@@ -9,7 +9,7 @@ import { isFrozen, liftCpuQuota, liftPidsLimit, setFrozen } from '#sys/cgroup-co
 import { countOomKills, isInCgroup } from '#sys/cgroup-facts';
 import { CgroupMoveWait } from '#sys/cgroup-move-wait';
 import { adoptOrphans } from '#sys/orphans';
-import { findParent, findProcess, isAlive, signalProcess } from '#sys/process-handle';
+import { findProcess, isAlive, signalProcess } from '#sys/process-handle';
 import { runTool } from '#sys/run-tool';
 import { SealedPrograms } from '#sys/sealed-programs';
 import { Clients } from './clients.ts';
@@ -210,8 +210,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
     const pid = readPidFile(record.bundle);
     const process = pid === undefined ? undefined : findProcess(pid);
     if (!process || !isInCgroup(process.pid, record.cgroupsPath)) return record;
-    const supervisor = record.supervisor ?? findParent(process.pid);
-    const known = { ...record, process, ...(supervisor && { supervisor }) };
+    const known = { ...record, process };
     this.#context.records.put(known);
     return known;
   }

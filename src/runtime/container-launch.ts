@@ -51,7 +51,7 @@ export async function launchContainer(
   context.records.put(record);
   context.exits.remove(id);
   writeBundle(paths.bundle, JSON.stringify(spec));
-  const conmon = startConmon(context.programs, args, {
+  const conmon = await startConmon(context.programs, args, {
     bundle: paths.bundle,
     hasTerminal: options.hasTerminal,
   });

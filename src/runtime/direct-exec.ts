@@ -51,7 +51,7 @@ export async function launchDirectExec(
 ): Promise<DirectExec> {
   writeFileSync(join(bundle, DIRECT_FILE), '', { mode: 0o600 });
   context.faults.reach('exec.1-files');
-  const { child, streams, pidReader } = startRuntime(context, options, bundle);
+  const { child, streams, pidReader } = await startRuntime(context, options, bundle);
   try {
     context.faults.reach('exec.2-started');
     void context.supervisorGroup.take(child.pid);
@@ -67,11 +67,11 @@ export async function launchDirectExec(
   }
 }
 
-function startRuntime(
+async function startRuntime(
   context: RuntimeContext,
   { containerId, runtime, hasStdin }: ExecOptions,
   bundle: string,
-): { child: SpawnedProcess; streams: DirectStreams; pidReader: OwnedFd } {
+): Promise<{ child: SpawnedProcess; streams: DirectStreams; pidReader: OwnedFd }> {
   using stack = new DisposableStack();
   const pipe = (): ReturnType<typeof createPipe> => {
     const { reader, writer } = createPipe();
@@ -93,7 +93,7 @@ function startRuntime(
   const root = ['--root', context.layout.stateRoot(runtime)];
   // The runtime writes the pid when everything but the command itself has worked.
   const exec = ['exec', '--pid-file', `/proc/self/fd/${PID_FD}`, '--process', join(bundle, 'process.json')];
-  const child = spawn({
+  const child = await spawn({
     file: runtimeProgram(context, runtime),
     name: context.layout.program(runtime).path,
     args: [...root, ...exec, containerId],

@@ -74,8 +74,8 @@ async function startExec(
 ): Promise<{ readonly conmon: RunningConmon; readonly pid: number; readonly streams?: AttachedStreams }> {
   const { signal } = options;
   const { conmon, connect } = options.isAttached
-    ? startGated(context, options, bundle)
-    : startAlone(context, options, bundle);
+    ? await startGated(context, options, bundle)
+    : await startAlone(context, options, bundle);
   // Killed half-way, the runtime may leave a process behind that nobody knows: it gets time to finish.
   using _end = endOnAbort(conmon.pid, signal, ABORT_GRACE_MS);
   let streams: AttachedStreams | undefined;
@@ -90,9 +90,13 @@ async function startExec(
   }
 }
 
-function startAlone(context: RuntimeContext, options: ExecOptions, bundle: string): ConmonForExec {
+async function startAlone(
+  context: RuntimeContext,
+  options: ExecOptions,
+  bundle: string,
+): Promise<ConmonForExec> {
   const { hasTerminal } = options;
-  const conmon = startConmon(context.programs, execArguments(context, options, bundle), {
+  const conmon = await startConmon(context.programs, execArguments(context, options, bundle), {
     bundle,
     hasTerminal,
   });
@@ -101,7 +105,11 @@ function startAlone(context: RuntimeContext, options: ExecOptions, bundle: strin
   return { conmon, connect: () => Promise.resolve(undefined) };
 }
 
-function startGated(context: RuntimeContext, options: ExecOptions, bundle: string): ConmonForExec {
+async function startGated(
+  context: RuntimeContext,
+  options: ExecOptions,
+  bundle: string,
+): Promise<ConmonForExec> {
   const { hasTerminal, signal } = options;
   const start = createPipe();
   const attach = createPipe();
@@ -110,7 +118,7 @@ function startGated(context: RuntimeContext, options: ExecOptions, bundle: strin
     // conmon reads this one before anything else, and the one after the connection before it runs the process.
     writeSync(start.writer.number, '+');
     const args = [...execArguments(context, options, bundle), '--exec-attach'];
-    const conmon = startConmon(context.programs, args, { bundle, hasTerminal, gate });
+    const conmon = await startConmon(context.programs, args, { bundle, hasTerminal, gate });
     void context.supervisorGroup.take(conmon.pid);
     const connect = async (): Promise<AttachedStreams | undefined> => {
       using door = start.writer;

@@ -43,7 +43,7 @@ export function sweepExecs(
 }
 
 /** Such as what the runtime has just forked, which is on its way into the container. */
-function isChildOf({ pid }: ProcessHandle, others: readonly ProcessHandle[]): boolean {
+export function isChildOf({ pid }: ProcessHandle, others: readonly ProcessHandle[]): boolean {
   const parent = findParent(pid)?.pid;
   return others.some(other => other.pid === parent);
 }

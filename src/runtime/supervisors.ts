@@ -1,7 +1,7 @@
 import { signalProcess, watchProcess } from '#sys/process-handle';
 import { WorkingDirectories } from '#sys/working-directories';
 import type { ContainerRecord } from './container-records.ts';
-import { sweepExecs } from './exec-sweep.ts';
+import { isChildOf, sweepExecs } from './exec-sweep.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 
 const SIGKILL = 9;
@@ -27,7 +27,7 @@ export class Supervisors implements Disposable {
 
   /** The conmons of a container of the engine before us. */
   adopt(record: ContainerRecord): void {
-    const { id, supervisor } = record;
+    const { id, supervisor } = this.#identified(record);
     this.#watches.push(...sweepExecs(record, this.#directories));
     if (supervisor) this.#watches.push(watchProcess(supervisor, () => this.#ended(id)));
   }
@@ -35,6 +35,17 @@ export class Supervisors implements Disposable {
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     for (const watch of this.#watches) watch[Symbol.dispose]();
+  }
+
+  /** The engine before us may have been killed after it had started a conmon, and before it had noted down which. */
+  #identified(record: ContainerRecord): ContainerRecord {
+    if (record.supervisor || record.isOver) return record;
+    const found = this.#directories.processesIn(record.bundle);
+    const supervisor = found.find(each => !isChildOf(each, found));
+    if (!supervisor) return record;
+    const known = { ...record, supervisor };
+    this.#context.records.put(known);
+    return known;
   }
 
   #ended(id: string): void {

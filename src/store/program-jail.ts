@@ -91,7 +91,7 @@ export class ProgramJail {
         [2, pipe.number],
       ]);
       const [first, rest] = existsSync(NICE) ? [NICE, ['-n', '19', ...args]] : [args[0] ?? '', args.slice(1)];
-      const child = spawn({ file: first, args: rest, env: TOOL_ENVIRONMENT, fds, hasOwnSession: true });
+      const child = await spawn({ file: first, args: rest, env: TOOL_ENVIRONMENT, fds, hasOwnSession: true });
       const said = tail(output);
       const timeout = AbortSignal.timeout(timeoutMs);
       const status = await this.#untilEnd(id, child, AbortSignal.any([signal, timeout]));

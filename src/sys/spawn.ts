@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dupAbove } from './descriptors.ts';
-import { check, declare } from './libc.ts';
+import { check, declare, declareAsync } from './libc.ts';
 import { SysError } from './sys-error.ts';
 
 export interface SpawnOptions {
@@ -36,11 +36,15 @@ export interface SpawnedProcess {
 /**
  * Starts a program by posix_spawn(3): 0.1 ms, however large this process is, where `node:child_process` forks.
  *
- * Signals are back to their defaults and unblocked in the child; it has exactly the descriptors of `fds`.
+ * Signals are back to their defaults and unblocked in the child; it has exactly the descriptors of `fds`, which must stay open
+ * until this has resolved.
+ *
+ * The caller of posix_spawn waits until the child runs the program, for which that needs a processor: 200 ms on a busy machine.
+ * So it is called on a thread of the pool.
  *
  * @throws {SysError} when the program cannot be started.
  */
-export function spawn({
+export async function spawn({
   file,
   args,
   name = file,
@@ -48,17 +52,16 @@ export function spawn({
   cwd,
   fds = new Map(),
   hasOwnSession = false,
-}: SpawnOptions): SpawnedProcess {
+}: SpawnOptions): Promise<SpawnedProcess> {
   const pidOut = [0];
   const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  // Taken before the start, so that no exit can be missed.
   watchChildren();
   const actions = new FileActions();
   try {
     actions.setDescriptors(fds);
     if (cwd !== undefined) actions.changeDirectory(cwd);
     const argv = [name, ...args, null];
-    const errno = posixSpawn(pidOut, file, actions.memory, attributes(hasOwnSession), argv, [
+    const errno = await posixSpawn(pidOut, file, actions.memory, attributes(hasOwnSession), argv, [
       ...environment,
       null,
     ]);
@@ -69,6 +72,7 @@ export function spawn({
   const pid = pidOut[0] ?? 0;
   const { promise, resolve } = Promise.withResolvers<ProcessStatus>();
   children.set(pid, resolve);
+  reap(pid, resolve); // it may have ended before we knew its number
   return {
     pid,
     exited: promise,
@@ -76,7 +80,7 @@ export function spawn({
   };
 }
 
-const posixSpawn = declare(
+const posixSpawn = declareAsync(
   'int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attr, const char **argv, const char **envp)',
 );
 const actionsInit = declare('int posix_spawn_file_actions_init(void *actions)');
@@ -184,14 +188,17 @@ function watchChildren(): void {
 }
 
 function reapChildren(): void {
+  for (const [pid, resolve] of children) reap(pid, resolve);
+}
+
+/** Does nothing while it runs. */
+function reap(pid: number, resolve: (status: ProcessStatus) => void): void {
   const status = [0];
-  for (const [pid, resolve] of children) {
-    const reaped = waitpid(pid, status, WNOHANG);
-    if (reaped === 0) continue;
-    children.delete(pid);
-    // -1: someone else reaped it, which nobody should; its status is lost.
-    resolve(reaped === pid ? decodeStatus(status[0] ?? 0) : { signal: constants.signals.SIGKILL });
-  }
+  const reaped = waitpid(pid, status, WNOHANG);
+  if (reaped === 0) return;
+  children.delete(pid);
+  // -1: someone else reaped it, which nobody should; its status is lost.
+  resolve(reaped === pid ? decodeStatus(status[0] ?? 0) : { signal: constants.signals.SIGKILL });
 }
 
 /** wait(2): the low seven bits are the signal, or zero and the next byte is the exit code. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { cgroupDirectory, detectCgroups } from '#sys/cgroup';
 import { findProcess } from '#sys/process-handle';
+import { spawn } from '#sys/spawn';
 import { eventually, RuntimeFixture, readAll, type TestContainer, whyNot } from './runtime-fixture.ts';
 
 const SIGTERM = 15;
@@ -161,6 +162,43 @@ test('a container whose creation the engine did not see the end of is found and 
   assert.equal(fixture.runtime.state(container.id).status, 'created');
   await fixture.delete(container);
   assert.deepEqual(fixture.exitEvents, []);
+});
+
+test('a container whose supervisor died with the engine that started it is deleted, and whoever adopted it is left alone', {
+  skip,
+}, async () => {
+  await using fixture = new RuntimeFixture();
+  const { options } = fixture.prepare({ args: ['sleep', '100'] });
+  const { pid, supervisorPid } = await fixture.runtime.create(options);
+  const file = join(fixture.runDir, 'records', options.id);
+  const early = readFileSync(file, 'utf8').split('\n').find(Boolean) ?? '';
+  process.kill(supervisorPid, 'SIGKILL');
+  await eventually(() => findProcess(supervisorPid) === undefined, 'the supervisor ends');
+  writeFileSync(file, `${early}\n`);
+  fixture.restart();
+  assert.deepEqual(fixture.runtime.state(options.id), { status: 'created', pid });
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /"supervisor"/);
+  await fixture.runtime.delete(options.id, 'crun');
+  await eventually(() => findProcess(pid) === undefined, 'the process ends');
+});
+
+test('a supervisor that had only just been started when the engine was killed is ended with its container', {
+  skip,
+}, async () => {
+  await using fixture = new RuntimeFixture();
+  const { options } = fixture.prepare({ args: ['sleep', '100'] });
+  const { supervisorPid } = await fixture.runtime.create(options);
+  const file = join(fixture.runDir, 'records', options.id);
+  const early = readFileSync(file, 'utf8').split('\n').find(Boolean) ?? '';
+  process.kill(supervisorPid, 'SIGKILL');
+  await eventually(() => findProcess(supervisorPid) === undefined, 'the supervisor ends');
+  writeFileSync(file, `${early}\n`);
+  rmSync(join(options.paths.bundle, 'pidfile'));
+  // Stands for a conmon that has not got as far as to start the runtime.
+  const supervisor = await spawn({ file: '/bin/sleep', args: ['100'], cwd: options.paths.bundle });
+  fixture.restart();
+  await fixture.runtime.delete(options.id, 'crun');
+  assert.deepEqual(await supervisor.exited, { signal: SIGKILL });
 });
 
 test('a container that loses its supervisor is ended and reported, also after a restart of the engine', {

@@ -152,7 +152,7 @@ test('the files of an exec that outlives its engine are removed when it ends', {
   await using fixture = new RuntimeFixture();
   const container = await fixture.run({ args: ['sleep', '100'] });
   const execs = join(container.paths.bundle, 'exec');
-  const outlived = spawn({ file: '/bin/sleep', args: ['100'] });
+  const outlived = await spawn({ file: '/bin/sleep', args: ['100'] });
   for (const [name, pid] of Object.entries({ ended: 2 ** 22 + 1, outlived: outlived.pid })) {
     mkdirSync(join(execs, name), { recursive: true });
     writeFileSync(join(execs, name, 'pidfile'), `${pid}`);

@@ -11,7 +11,7 @@ const skip = existsSync('/bin/sh') ? false : 'needs /bin/sh';
 async function runScript(script: string, changes: Partial<Parameters<typeof spawn>[0]> = {}) {
   using output = createMemoryFile('output');
   const fds = new Map([[1, output.number], [2, output.number], ...(changes.fds ?? [])]);
-  const { exited } = spawn({ file: '/bin/sh', args: ['-c', script], ...changes, fds });
+  const { exited } = await spawn({ file: '/bin/sh', args: ['-c', script], ...changes, fds });
   const keepAlive = setInterval(() => undefined, 1000);
   const status = await exited;
   clearInterval(keepAlive);
@@ -55,12 +55,12 @@ test('spawn() starts with no signal blocked or ignored', { skip }, async () => {
   assert.equal(BigInt(`0x${ignored}`) & ~0x180000000n, 0n);
 });
 
-test('spawn() refuses a program that is not there', { skip }, () => {
-  assert.throws(() => spawn({ file: '/bin/nosuch', args: [] }), { code: 'ENOENT', syscall: 'posix_spawn' });
+test('spawn() refuses a program that is not there', { skip }, async () => {
+  await assert.rejects(spawn({ file: '/bin/nosuch', args: [] }), { code: 'ENOENT', syscall: 'posix_spawn' });
 });
 
 test('kill() does nothing once the process was reaped', { skip }, async () => {
-  const child = spawn({ file: '/bin/sleep', args: ['100'] });
+  const child = await spawn({ file: '/bin/sleep', args: ['100'] });
   child.kill('SIGKILL');
   const keepAlive = setInterval(() => undefined, 1000);
   assert.deepEqual(await child.exited, { signal: 9 });
@@ -71,7 +71,7 @@ test('kill() does nothing once the process was reaped', { skip }, async () => {
 test('watchProcess() tells when a process ends, also one that is no child', { skip }, async () => {
   using output = createMemoryFile('pid');
   // The shell ends at once and leaves its child to somebody else.
-  const shell = spawn({
+  const shell = await spawn({
     file: '/bin/sh',
     args: ['-c', 'sleep 1000 & echo $!'],
     fds: new Map([[1, output.number]]),

@@ -20,7 +20,7 @@ test('orphans of another session are reaped, children of our own are left to the
   const pidFile = join(folder, 'pid');
   try {
     adoptOrphans();
-    const parent = spawn({
+    const parent = await spawn({
       file: '/bin/sh',
       args: ['-c', `/bin/sh -c 'exit 0' & echo $! > ${pidFile}; exit 0`],
       hasOwnSession: true,
@@ -49,7 +49,7 @@ test('an orphan that runs is left alone, and reaped when it ends, without being 
   try {
     adoptOrphans();
     const args = ['-c', `sleep 100 & echo $! > ${pidFile}; exit 0`];
-    await spawn({ file: '/bin/sh', args, hasOwnSession: true }).exited;
+    await (await spawn({ file: '/bin/sh', args, hasOwnSession: true })).exited;
     const orphan = readFileSync(pidFile, 'utf8').trim();
     reapOrphans();
     assert.notEqual(stateOf(orphan), '');
