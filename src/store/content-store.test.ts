@@ -85,7 +85,7 @@ test('pieces larger and smaller than the buffer arrive in order', async () => {
 test('bytes that somebody reads along are hashed by him, and told as soon as they can be read', async () => {
   using subject = store();
   const told: number[] = [];
-  const piece = Buffer.alloc(512 * 1024, 'a');
+  const piece = Buffer.alloc(2 * 1024 * 1024, 'a');
   await using writer = await subject.content.writer({
     onWritten: bytes => void told.push(Math.min(bytes, statSync(writer.path).size)),
   });

@@ -202,6 +202,8 @@ interface BlobWriterDeps extends WriterOptions {
 /** Small pieces are put together before they are written. */
 const WRITE_BYTES = 512 * 1024;
 const SYNC_BYTES = 32 * 1024 * 1024;
+/** Whoever reads along is not woken for less. */
+const TELL_BYTES = 2 * 1024 * 1024;
 
 class BlobWriter implements ContentWriter {
   readonly #deps: BlobWriterDeps;
@@ -211,6 +213,7 @@ class BlobWriter implements ContentWriter {
   #digest: Digest | undefined;
   #size = 0;
   #written = 0;
+  #told = 0;
   #hasEnded = false;
   #unsynced = 0;
   #isSyncing = false;
@@ -300,8 +303,13 @@ class BlobWriter implements ContentWriter {
       this.#written += bytesWritten;
       this.#unsynced += bytesWritten;
     }
-    this.#deps.onWritten?.(this.#written);
+    if (this.#written - this.#told >= TELL_BYTES || this.#hasEnded) this.#tell();
     if (this.#unsynced >= SYNC_BYTES && !this.#isSyncing) this.#syncAhead();
+  }
+
+  #tell(): void {
+    this.#told = this.#written;
+    this.#deps.onWritten?.(this.#written);
   }
 
   /** The disk works while more comes in; the last sync then has little left to wait for. */

@@ -10,6 +10,9 @@ import { systemMessage } from '../system-message.ts';
 import { showProgress } from '../terminal/progress.ts';
 import { copyRaw } from '../terminal/session.ts';
 
+/** Each piece is a request of its own to the disk, and a chunk on the way. */
+const READ_BYTES = 256 * 1024;
+
 export const load = command({
   usage: 'load [OPTIONS]',
   summary: 'Load an image from a tar archive or STDIN',
@@ -46,7 +49,7 @@ async function openArchive({ stdin }: CliContext, path: string): Promise<Readabl
 export async function openFile(path: string): Promise<Readable> {
   try {
     const handle = await open(path);
-    return createReadStream('', { fd: handle });
+    return createReadStream('', { fd: handle, highWaterMark: READ_BYTES });
   } catch (error) {
     throw new CliError(`open ${path}: ${systemMessage(error)}`);
   }
