@@ -16,7 +16,7 @@ import {
   type PublishedTo,
   plainHost,
 } from './plain-host.ts';
-import { summarize } from './statistics.ts';
+import { medianInterval, summarize } from './statistics.ts';
 
 /**
  * What our published ports give of what the kernel's bare rewriting gives: two hosts, each a network name space, with the
@@ -176,11 +176,11 @@ async function compare(row: Row): Promise<void> {
   }
 }
 
-/** Medians of what was measured next to each other, and the extremes. */
+/** Median of what was measured next to each other, and where it lies with 95 % confidence. */
 function ratio(own: readonly Measured[], other: readonly Measured[], of: keyof Measured): string {
   const shares = own.map((each, index) => (100 * each[of]) / (other[index]?.[of] ?? 0));
-  const [least, most] = [Math.min(...shares), Math.max(...shares)].map(share => share.toFixed(0));
-  return `${summarize(shares).median.toFixed(1)} % (${least} to ${most})`;
+  const [low, high] = medianInterval(shares).map(share => share.toFixed(1));
+  return `${summarize(shares).median.toFixed(1)} % (${low} to ${high})`;
 }
 
 /** What others on this machine do falls on the rate, but hardly on the processor time that a request takes. */

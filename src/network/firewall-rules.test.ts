@@ -114,14 +114,14 @@ test('renderTable() replaces the table in one go, guards the loopback, and chang
   for (const rule of [
     'ip daddr 127.0.0.0/8 drop',
     'ip saddr 127.0.0.0/8 drop',
-    'ip daddr @containers4 goto entrance4',
-    'ip6 daddr @containers6 goto entrance6',
+    'ip daddr @containers4 jump entrance4',
+    'ip6 daddr @containers6 jump entrance6',
     'ip6 daddr ::1 return',
   ]) {
     assert.ok(text.includes(`    ${rule}\n`), rule);
   }
   for (const family of [4, 6]) {
-    assert.match(text, new RegExp(`chain entrance${family} \\{[^}]* accept\n {4}drop\n {2}\\}`));
+    assert.match(text, new RegExp(`chain entrance${family} \\{[^}]* return\n {4}drop\n {2}\\}`));
   }
   assert.doesNotMatch(text, /policy drop|flush/);
   assert.match(text, /add element inet quai bridges \{ "br-1" \}/);

@@ -54,14 +54,16 @@ export interface FirewallEndpoint {
  * rules of the other.
  *
  * - guard: nobody reaches the host's loopback from outside (we allow routing to it on our bridges, which answers to
- *   127.0.0.1 need: CVE-2020-8558), and nobody reaches a container but through its bridge or from the host, unless
- *   its network is routed, unprotected, or trusts the interface (entrance). Before connection tracking: what is
- *   dropped leaves no trace there, and what somebody opened while our rules were away does not count.
+ *   127.0.0.1 need: CVE-2020-8558). Before connection tracking: what is dropped leaves no trace there.
  * - bridge: our bridges may be told from other links by their kind, which costs less than a look-up of their name.
  * - origin: a container sends as itself (home), or as what the host would reach through it (a router in a container).
  * - publish: destination rewriting. ::1 cannot be routed, so the engine forwards it. Where the host's own firewall is
  *   to decide, what comes from outside is not rewritten: it goes to the engine's socket, past the host's input rules.
  * - shut: from an internal network nobody opens anything towards the host; neighbours must still find each other.
+ * - forward: a connection that was rewritten passed the rules below when it began. Others are looked at with every packet,
+ *   so that what somebody opened while our rules were away does not count.
+ * - entrance: nobody reaches a container at its own address but through its bridge or from the host, unless its network is
+ *   routed, unprotected, or trusts the interface.
  * - inward: into a bridge go answers and what was published; the rest of the world is kept out.
  * - postrouting: what leaves carries the host's address. So does what turns round on its bridge after rewriting,
  *   else the answer would go straight back and not be recognised.
@@ -69,36 +71,23 @@ export interface FirewallEndpoint {
 const CHAINS = `
   chain guard {
     type filter hook prerouting priority raw; policy accept;
-    iifname "lo" accept
+    iif "lo" accept
     meta nfproto ipv6 goto guard6
+    ip daddr 127.0.0.0/8 drop
     meta iifkind "bridge" goto guard_bridge4
-    goto guard_outside4
+    ip saddr 127.0.0.0/8 drop
+  }
+  chain guard_bridge4 {
+    ip saddr . iifname @home4 accept
+    iifname @bridges jump origin4
+    ip saddr 127.0.0.0/8 drop
   }
   chain guard6 {
     meta iifkind "bridge" goto guard_bridge6
-    ip6 daddr @containers6 goto entrance6
-  }
-  chain guard_outside4 {
-    ip daddr 127.0.0.0/8 drop
-    ip saddr 127.0.0.0/8 drop
-    ip daddr @containers4 goto entrance4
-  }
-  chain guard_bridge4 {
-    ip saddr . iifname @home4 goto guard_home4
-    iifname @bridges jump origin4
-    goto guard_outside4
   }
   chain guard_bridge6 {
-    ip6 saddr . iifname @home6 goto guard_home6
+    ip6 saddr . iifname @home6 accept
     iifname @bridges jump origin6
-    ip6 daddr @containers6 goto entrance6
-  }
-  chain guard_home4 {
-    ip daddr 127.0.0.0/8 drop
-    ip daddr @containers4 goto entrance4
-  }
-  chain guard_home6 {
-    ip6 daddr @containers6 goto entrance6
   }
   chain origin4 {
     ip saddr 0.0.0.0 return
@@ -107,20 +96,6 @@ const CHAINS = `
   chain origin6 {
     ip6 saddr { ::, fe80::/10 } return
     meta nfproto ipv6 fib saddr . iif oif missing drop
-  }
-  chain entrance4 {
-    ip daddr . iifname @home4 accept
-    ip daddr @routed4 accept
-    ip daddr @unprotected4 accept
-    ip daddr . iifname @trusted4 accept
-    drop
-  }
-  chain entrance6 {
-    ip6 daddr . iifname @home6 accept
-    ip6 daddr @routed6 accept
-    ip6 daddr @unprotected6 accept
-    ip6 daddr . iifname @trusted6 accept
-    drop
   }
   chain publish {
     dnat ip to ip daddr . meta l4proto . th dport map @publish4
@@ -144,11 +119,30 @@ const CHAINS = `
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    ct status snat,dnat ct state established,related accept
+    ip daddr @containers4 jump entrance4
+    ip6 daddr @containers6 jump entrance6
     ct state established,related accept
     iifname . oifname @intra accept
     iifname @internal drop
     oifname @internal drop
     oifname @bridges jump inward
+  }
+  chain entrance4 {
+    ct status dnat return
+    ip daddr . iifname @home4 return
+    ip daddr @routed4 return
+    ip daddr @unprotected4 return
+    ip daddr . iifname @trusted4 return
+    drop
+  }
+  chain entrance6 {
+    ct status dnat return
+    ip6 daddr . iifname @home6 return
+    ip6 daddr @routed6 return
+    ip6 daddr @unprotected6 return
+    ip6 daddr . iifname @trusted6 return
+    drop
   }
   chain inward {
     ct status dnat accept
