@@ -19,6 +19,7 @@ import type { Container } from './container.ts';
 import type { ContainerIndex } from './container-index.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
+import { HostPaths } from './host-paths.ts';
 import { PauseCount } from './pause-count.ts';
 import { QuietVolumes } from './quiet-volumes.ts';
 import { MOST_LOOKS } from './slow-files.ts';
@@ -68,6 +69,7 @@ export interface ContainerContext extends ContainerDeps {
   readonly views: Set<string>;
   /** of threads that look at files of a container, by its ID */
   readonly looks: KeyedLimit;
+  readonly hostPaths: HostPaths;
   readonly waiters: Waiters;
   readonly quietVolumes: QuietVolumes;
   readonly pauseCount: PauseCount;
@@ -83,6 +85,7 @@ export function createContext(deps: ContainerDeps): ContainerContext {
     turns: new Turnstile(),
     views: new Set(),
     looks: new KeyedLimit(MOST_LOOKS),
+    hostPaths: new HostPaths(deps.streams),
     waiters: new Waiters(),
     quietVolumes: new QuietVolumes(),
     pauseCount: new PauseCount(),

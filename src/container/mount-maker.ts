@@ -1,13 +1,13 @@
-import { stat } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
-import { isErrno } from '#sys/sys-error';
 import type { VolumeService } from '#volume/volume-service';
 import type { MountPoint } from './container.ts';
+import type { HostPaths } from './host-paths.ts';
 import type { MountSpec } from './mount-spec.ts';
 
 export interface MountMakerDeps {
   readonly volumes: Pick<VolumeService, 'create' | 'remove' | 'releaseAll' | 'anonymousOf'>;
+  readonly hostPaths: HostPaths;
   /** refuse a missing source of `-v` as `--mount` does, instead of making a directory of it at start */
   readonly refusesMissingSources?: boolean;
 }
@@ -34,7 +34,7 @@ export async function makeMounts(
   const mounts: MountPoint[] = [];
   try {
     for (const spec of plan) {
-      if (spec.bind) warnings.push(...(await sourceWarnings(spec.bind, deps)));
+      if (spec.bind) warnings.push(...(await sourceWarnings(spec.bind, deps, options)));
       mounts.push(await makeMount(spec, containerId, deps, options));
     }
     return { mounts, warnings };
@@ -105,9 +105,10 @@ async function makeVolume(
 
 async function sourceWarnings(
   { source, createsSource }: NonNullable<MountSpec['bind']>,
-  { refusesMissingSources = false }: MountMakerDeps,
+  { hostPaths, refusesMissingSources = false }: MountMakerDeps,
+  options: Abortable,
 ): Promise<string[]> {
-  if (await exists(source)) return [];
+  if (await exists(source, hostPaths, options)) return [];
   if (!createsSource || refusesMissingSources) throw missingSource(source);
   return [
     `bind source path does not exist: ${source}: a directory will be made there when the container starts. ` +
@@ -123,12 +124,11 @@ export function missingSource(source: string): EngineError {
   );
 }
 
-async function exists(path: string): Promise<boolean> {
+async function exists(path: string, hostPaths: HostPaths, options: Abortable): Promise<boolean> {
   try {
-    await stat(path);
-    return true;
+    return (await hostPaths.kindOf(path, options)) !== 'missing';
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
+    if (error instanceof EngineError) throw error;
     throw new EngineError(
       'invalid',
       `invalid mount config for type "bind": cannot look at ${path}: ${String(error)}`,

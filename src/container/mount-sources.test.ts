@@ -8,14 +8,17 @@ import { EngineError } from '#base/errors';
 import type { ContainerId } from '#base/ids';
 import { silentLogger } from '#base/logger';
 import { HostConfig } from '#spec/docker/host-config';
+import { lookAt } from '#store/look-at';
 import type { MountPoint } from './container.ts';
 import { NEW_STATE } from './container-machine.ts';
+import { HostPaths } from './host-paths.ts';
 import { type MountMakerDeps, makeMounts } from './mount-maker.ts';
 import { planMounts } from './mount-plan.ts';
 import { type MountSourceDeps, prepareMounts } from './mount-sources.ts';
 
 const ID = 'c1' as ContainerId;
 
+const hostPaths = new HostPaths({ lookAt: async input => lookAt(input) });
 const noJail = { run: () => Promise.reject(new TypeError('not in this test')) };
 
 let folder: string;
@@ -67,7 +70,7 @@ describe('mount sources', () => {
       volumes: image,
       mountsOf: () => [],
     });
-    return await makeMounts(plan, ID, { volumes, ...deps });
+    return await makeMounts(plan, ID, { volumes, hostPaths, ...deps });
   }
 
   async function prepare(hostConfig: object, image: string[] = [], state = NEW_STATE): Promise<MountPoint[]> {
@@ -81,6 +84,7 @@ describe('mount sources', () => {
         logger: silentLogger,
         host: {},
         jail: noJail,
+        hostPaths,
       },
     );
   }
@@ -187,7 +191,7 @@ describe('mount sources', () => {
       prepareMounts(
         { id: ID, mounts: mount ? [mount] : [], hostConfig, state: NEW_STATE },
         { rootfs: join(folder, 'rootfs') },
-        { volumes, logger: silentLogger, host: {}, jail: noJail },
+        { volumes, logger: silentLogger, host: {}, jail: noJail, hostPaths },
       );
     await assert.rejects(
       start(made.find(({ destination }) => destination === '/m')),

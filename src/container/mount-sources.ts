@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { Abortable } from '#base/abortable';
 import { EngineError, messageOf } from '#base/errors';
 import { O_PATH } from '#sys/descriptors';
@@ -7,6 +7,7 @@ import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import type { VolumeService } from '#volume/volume-service';
 import type { Container, MountPoint } from './container.ts';
+import type { HostPaths, PathKind } from './host-paths.ts';
 import { labelSource, type MountLabelDeps } from './mount-label.ts';
 import { missingSource } from './mount-maker.ts';
 import { shallowFirst } from './mount-plan.ts';
@@ -15,6 +16,7 @@ import { checkProcMount } from './proc-mounts.ts';
 
 export interface MountSourceDeps extends MountLabelDeps {
   readonly volumes: Pick<VolumeService, 'mount' | 'copyUp'>;
+  readonly hostPaths: HostPaths;
 }
 
 export interface MountPlace {
@@ -22,7 +24,6 @@ export interface MountPlace {
   readonly rootfs: string;
 }
 
-type Kind = 'directory' | 'file' | 'missing';
 type Mounted = Pick<Container, 'id' | 'mounts' | 'hostConfig' | 'state'>;
 
 /** Nothing can be mounted below a file: what is recursive is the same as what is not, and crun 1.8 fails at it. */
@@ -52,10 +53,11 @@ export async function prepareMounts(
       prepared.push({ ...mount, source });
       continue;
     }
-    const kind = await kindOf(source);
+    const kind = await kindOf(source, deps, options);
     checkKind(kind, { ...mount, source }, { place, covered: prepared });
     await labelSource(container, { ...mount, source }, deps, options);
-    const isWritable = mount.isWritable && !(await isReadOnly(source));
+    // crun makes a bind writable that is not said to be read-only, also when what it binds is mounted so on the host.
+    const isWritable = mount.isWritable && !(await deps.hostPaths.isReadOnly(source, options));
     prepared.push({ ...mount, ...(kind === 'file' ? FILE_TRAITS : {}), source, isWritable });
   }
   return prepared;
@@ -76,7 +78,7 @@ async function prepareSource(
     case 'tmpfs':
       return '';
     case 'bind':
-      return bindSource(container, mount, deps);
+      return bindSource(container, mount, deps, options);
     case 'volume':
       return volumeSource(container, { mount, place }, deps, options);
   }
@@ -85,9 +87,10 @@ async function prepareSource(
 async function bindSource(
   container: Mounted,
   { source, destination }: MountPoint,
-  { logger }: MountSourceDeps,
+  deps: MountSourceDeps,
+  options: Abortable,
 ): Promise<string> {
-  if ((await kindOf(source)) !== 'missing') return source;
+  if ((await kindOf(source, deps, options)) !== 'missing') return source;
   if (!createsSource(container, destination)) throw missingSource(source);
   try {
     await mkdir(source, { recursive: true, mode: 0o755 });
@@ -98,7 +101,7 @@ async function bindSource(
       { cause: error },
     );
   }
-  logger.warn('a missing bind source was made a directory', { container: container.id, path: source });
+  deps.logger.warn('a missing bind source was made a directory', { container: container.id, path: source });
   return source;
 }
 
@@ -147,7 +150,7 @@ interface Surroundings {
   readonly covered: readonly MountPoint[];
 }
 
-function checkKind(outside: Kind, { source, destination }: MountPoint, around: Surroundings): void {
+function checkKind(outside: PathKind, { source, destination }: MountPoint, around: Surroundings): void {
   const isBelowAnother = around.covered.some(mount => destination.startsWith(`${mount.destination}/`));
   if (isBelowAnother) return; // what is there is that mount's, not the image's
   const inside = kindInRoot(around.place.rootfs, destination);
@@ -161,21 +164,15 @@ function checkKind(outside: Kind, { source, destination }: MountPoint, around: S
   );
 }
 
-/** crun makes a bind writable that is not said to be read-only, also when what it binds is mounted so on the host. */
-async function isReadOnly(path: string): Promise<boolean> {
+async function kindOf(
+  path: string,
+  { hostPaths }: Pick<MountSourceDeps, 'hostPaths'>,
+  options: Abortable,
+): Promise<PathKind> {
   try {
-    await access(path, constants.W_OK);
-    return false;
+    return await hostPaths.kindOf(path, options);
   } catch (error) {
-    return isErrno(error, 'EROFS');
-  }
-}
-
-async function kindOf(path: string): Promise<Kind> {
-  try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file';
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return 'missing';
+    if (error instanceof EngineError) throw error;
     throw new EngineError(
       'invalid',
       `invalid mount config for type "bind": cannot look at ${path}: ${reasonOf(error)}`,
@@ -197,7 +194,7 @@ function placeOf(rootfs: string, destination: string): string {
 }
 
 /** As the container sees it: links of the image stay inside. */
-function kindInRoot(rootfs: string, path: string): Kind {
+function kindInRoot(rootfs: string, path: string): PathKind {
   let fd: number;
   try {
     fd = openInRoot(rootfs, path, O_PATH);
