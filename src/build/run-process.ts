@@ -32,7 +32,7 @@ export interface RunProcessDeps {
   readonly networks: NetworkService;
   readonly host: HostFacts;
   readonly seccomp: SeccompFilters;
-  readonly jail: Pick<JailPool, 'packLayers'>;
+  readonly jail: Pick<JailPool, 'packLayers' | 'removeTree'>;
   readonly mounts: Pick<Mounts, 'mount' | 'unmount' | 'detach'>;
   readonly folders: BuildFolders;
   readonly faults: FaultSwitch;
@@ -88,7 +88,7 @@ export class RunProcesses implements Disposable {
     take: (tar: Readable) => Promise<void>,
     { signal }: Required<Abortable>,
   ): Promise<number> {
-    const { runtime, snapshots, folders, faults, jail } = this.#deps;
+    const { runtime, snapshots, networks, folders, faults, jail } = this.#deps;
     runtime.expectStart();
     const id = newId<string>();
     const key = `${SNAPSHOT_PREFIX}${id}`;
@@ -99,6 +99,12 @@ export class RunProcesses implements Disposable {
     parts.defer(() => void this.#snapshots.delete(key));
     snapshots.prepare(key, request.below);
     parts.defer(() => snapshots.remove(key));
+    parts.defer(() => networks.release(id));
+    let isTaken = false;
+    // Before any row changes: a command that failed may have filled the disk, and nothing can be written to the database.
+    parts.defer(async () => {
+      if (!isTaken) await jail.removeTree(snapshots.directories(key).upper);
+    });
     let stubs: readonly string[] = [];
     {
       await using running = new AsyncDisposableStack();
@@ -115,6 +121,7 @@ export class RunProcesses implements Disposable {
     if (layer === undefined) throw new TypeError('a snapshot has a directory');
     const input = { layers: [layer], below, form: 'changes', stubs } as const;
     await take(jail.packLayers(input, { signal, onEnd: () => opened[Symbol.dispose]() }));
+    isTaken = true;
     return 0;
   }
 
@@ -147,8 +154,7 @@ export class RunProcesses implements Disposable {
     { onOutput, signal }: { readonly onOutput: OnOutput; readonly signal: AbortSignal },
     running: AsyncDisposableStack,
   ): Promise<number> {
-    const { runtime, networks, folders, defaults, faults } = this.#deps;
-    running.defer(() => networks.release(id));
+    const { runtime, folders, defaults, faults } = this.#deps;
     const network = prepareRunNetwork(
       id,
       { mode: request.network, extraHosts: request.extraHosts },
