@@ -61,6 +61,7 @@ const ConfigFile = v.strictObject({
   firewall: v.optional(v.picklist(['quai', 'host'])),
   'default-pids-limit': v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1))),
   'favor-cgroup-moves': v.optional(v.boolean()),
+  'favor-engine': v.optional(v.boolean()),
   'log-opts': v.optional(v.record(v.string(), v.string())),
   labels: v.optional(v.array(v.string())),
   'plugin-sockets': v.optional(v.array(absolutePath)),
@@ -89,6 +90,8 @@ export interface DaemonConfig {
   readonly defaultPidsLimit: number | undefined;
   /** whether moves between control groups wait for nobody while the engine runs, on the whole host */
   readonly favorsCgroupMoves: boolean;
+  /** whether the thread that answers everybody gets a processor before others */
+  readonly favorsEngine: boolean;
   readonly logOptions: Readonly<Record<string, string>>;
   readonly labels: readonly string[];
   /** folders where plugins are looked for */
@@ -136,6 +139,8 @@ Only in the file:
       default-pids-limit     Processes a container may have that sets no limit (default ${DEFAULT_PIDS_LIMIT}, -1: no limit)
       favor-cgroup-moves     Whether the kernel moves processes between control groups without waiting while the engine runs: starts
                              and execs save some 10 ms, and a named hierarchy shows in /proc/PID/cgroup (default true)
+      favor-engine           Whether the engine's main thread gets a processor before others, nice -10; containers and what the engine
+                             starts have none of it (default true; also not where the service has a Nice= of its own)
       log-opts               Options of every container's log: max-size (default 10m), max-file (default 5), …
       labels                 Labels that \`docker info\` shows
       default-address-pools  Ranges for networks that name none: [{"base": "10.10.0.0/16", "size": 24}]
@@ -277,6 +282,7 @@ function withDefaults(
     instanceKey,
     publishDefault: given['publish-default'] ?? 'any',
     favorsCgroupMoves: given['favor-cgroup-moves'] ?? true,
+    favorsEngine: given['favor-engine'] ?? true,
     firewall: given.firewall ?? 'quai',
     bridgeName: given.bridge ?? (instanceKey === '' ? 'quai0' : `q${instanceKey}0`),
   };

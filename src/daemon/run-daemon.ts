@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { leaveProcess } from '#sys/leave-process';
+import { favorThisThread } from '#sys/thread-priority';
 import { type DaemonConfig, DEFAULT_CONFIG, type LogFormat, loadDaemonConfig } from './daemon-config.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { createLogger } from './log-writer.ts';
@@ -12,6 +13,8 @@ import type { StopSignals } from './stop-signals.ts';
 
 /** How long running clean-up may take before the engine leaves anyway; the next start finishes it. */
 const SHUTDOWN_MS = 8_000;
+/** One turn of the event loop is a few milliseconds, and everybody waits for it. */
+const ENGINE_NICE = -10;
 
 /** Exit statuses as sysexits.h names them: service managers show the name, and need not try again what cannot work. */
 const EXIT = { failed: 1, softwareBug: 70, tryLater: 75, wrongConfig: 78 } as const;
@@ -57,6 +60,7 @@ async function run(config: DaemonConfig, { logger, manager, signals }: Surroundi
   });
   process.umask(0o022);
   nameThisProcess();
+  if (config.favorsEngine) favorEngine(logger);
   signals.begin();
   let engine: Engine;
   try {
@@ -126,6 +130,14 @@ function leaveAfter(limitMs: number, logger: Logger): Disposable {
 /** What `ps` and `systemctl status` call it; the arguments stay as they are. See proc_pid_comm(5). */
 function nameThisProcess(): void {
   writeFileSync('/proc/self/comm', 'quai');
+}
+
+function favorEngine(logger: Logger): void {
+  try {
+    favorThisThread(ENGINE_NICE);
+  } catch (error) {
+    logger.debug('the engine waits its turn for processors like others', { error });
+  }
 }
 
 function defaultLogFormat(): LogFormat {
