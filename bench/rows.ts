@@ -1,4 +1,5 @@
 import { textAt } from '#client/json';
+import { holdWhileManyStart } from './many-starts.ts';
 import { memoryOf, ownMemoryOf } from './memory.ts';
 import { docker, dockerCounted, type Target } from './target.ts';
 
@@ -44,6 +45,17 @@ export const ROWS: readonly Row[] = [
   }),
   timed('stop -t0', { measure: on => started(on, () => docker(on, ['stop', '-t', '0', nameOn(on)])) }),
   timed('rm -f of a running one', { measure: on => started(on, () => docker(on, ['rm', '-f', nameOn(on)])) }),
+  timed('longest wait of others while 50 start', {
+    share: 0.25,
+    measure: async on => (await holdWhileManyStart(on)).longestMs,
+  }),
+  timed('most processor time in one such wait', {
+    share: 0.25,
+    measure: async on => {
+      if (on.pids.length === 0) throw new Error(`${on.name}: this needs --pid ${on.name}=PID`);
+      return (await holdWhileManyStart(on)).ownMs;
+    },
+  }),
   timed('ps -a, 1 container', {
     prepare: on => createMany(on, 1),
     measure: on => docker(on, ['ps', '-a']),

@@ -97,6 +97,11 @@ export async function loadImage(on: Target): Promise<void> {
   });
 }
 
+/** The Docker command line, and what leads it to the target. */
+export function clientCommand(on: Target): { readonly file: string; readonly env: NodeJS.ProcessEnv } {
+  return { file: DOCKER, env: environment(on) };
+}
+
 function environment(on: Target): NodeJS.ProcessEnv {
   return { ...process.env, DOCKER_HOST: `unix://${on.socketPath}`, DOCKER_CONFIG: '/nonexistent' };
 }
