@@ -203,7 +203,11 @@ export class BuildSession {
     const vertices = build.vertices.get(stage);
     if (!vertices) throw new TypeError('a stage that is built is planned');
     const start = await this.#from(stage, build, vertices.from);
-    const builder = new StageBuilder(this.#work, stage, { ...start, vertices });
+    const builder = new StageBuilder(this.#work, stage, {
+      ...start,
+      vertices,
+      directives: build.dockerfile.directives,
+    });
     return { state: await builder.build(), scope: start.scope };
   }
 

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { EngineError, notImplemented } from '#base/errors';
+import { EngineError } from '#base/errors';
+import { type FileMode, parseFileMode } from '#spec/dockerfile/file-mode';
 import { isRemoteAddress } from '#spec/dockerfile/git-address';
 import type { AddInstruction, CopyInstruction } from '#spec/dockerfile/instructions';
 import type { StageScope } from './stage-scope.ts';
@@ -13,7 +14,7 @@ export interface CopyPlan {
   /** absolute */
   readonly destination: string;
   readonly chown?: string;
-  readonly mode?: number;
+  readonly mode?: FileMode;
   readonly exclude: readonly string[];
   readonly keepsParents: boolean;
   /** archives that are sources */
@@ -72,13 +73,11 @@ function destinationIn(workingDir: string, destination: string): string {
   return /(?:^|\/)\.{0,2}$/.test(destination) && path !== '/' ? `${path}/` : path;
 }
 
-function modeOf(text: string): number {
-  if (/^[0-7]{1,5}$/.test(text)) return Number.parseInt(text, 8) & 0o7777;
-  if (/^[ugoa]*[-+=]/.test(text)) throw notImplemented(`--chmod=${text} (octal modes work: --chmod=755)`);
-  throw new EngineError(
-    'invalid',
-    `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`,
-  );
+function modeOf(text: string): FileMode {
+  const mode = parseFileMode(text);
+  if (mode !== undefined) return mode;
+  const hint = 'it should be octal string and between 0 and 07777, or a change such as u+x,go-w';
+  throw new EngineError('invalid', `invalid chmod parameter: '${text}'. ${hint}`);
 }
 
 function addOptions(

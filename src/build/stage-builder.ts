@@ -1,7 +1,9 @@
 import { EngineError, messageOf } from '#base/errors';
 import { type Digest, digestOf } from '#base/ids';
-import type { Stage, StageInstruction } from '#spec/dockerfile/instructions';
+import { wantedWarnings } from '#spec/dockerfile/check-directive';
+import type { Directives, Stage, StageInstruction } from '#spec/dockerfile/instructions';
 import { parseTrigger } from '#spec/dockerfile/parse-dockerfile';
+import { undefinedVariable, variablesIn } from '#spec/dockerfile/stage-checks';
 import { BuildStepError } from './build-error.ts';
 import type { BuildVertex } from './build-event.ts';
 import { type StageVertices, triggerVertex } from './build-vertices.ts';
@@ -30,6 +32,7 @@ export class StageBuilder {
   readonly #scope: StageScope;
   /** nothing had to be done yet, or not since the last step that changes files */
   #isCached = true;
+  readonly #directives: Directives;
   readonly #seen = { hasCommand: false };
   #state: StageState;
 
@@ -40,6 +43,7 @@ export class StageBuilder {
       readonly state: StageState;
       readonly scope: StageScope;
       readonly vertices: StageVertices;
+      readonly directives: Directives;
     },
   ) {
     this.#work = work;
@@ -47,6 +51,7 @@ export class StageBuilder {
     this.#vertices = start.vertices;
     this.#names = start.vertices.names;
     this.#scope = start.scope;
+    this.#directives = start.directives;
     this.#state = start.state;
   }
 
@@ -80,6 +85,7 @@ export class StageBuilder {
 
   async #do(instruction: StageInstruction, vertex: BuildVertex): Promise<void> {
     try {
+      await this.#warnOfVariables(instruction);
       const end = await this.#work.progress.run(
         vertex,
         () => this.#one(instruction, vertex),
@@ -91,6 +97,16 @@ export class StageBuilder {
     } catch (error) {
       throw stepError(error, instruction, vertex);
     }
+  }
+
+  /** Only here all variables are known. */
+  async #warnOfVariables(instruction: StageInstruction): Promise<void> {
+    const unknown = variablesIn(instruction).filter(name => !this.#scope.knows(name));
+    const warnings = unknown.map(name =>
+      undefinedVariable(name, this.#scope.names(), instruction.lines.first),
+    );
+    for (const { message, line } of wantedWarnings(warnings, this.#directives))
+      await this.#work.progress.tell({ type: 'warning', message, line });
   }
 
   async #one(instruction: StageInstruction, vertex: BuildVertex): Promise<StepEnd> {

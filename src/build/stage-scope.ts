@@ -81,6 +81,16 @@ export class StageScope {
     return set === undefined ? this.#declared.get(name) : set.slice(name.length + 1);
   };
 
+  /** Whether there is one of that name, be it without a value. */
+  knows(name: string): boolean {
+    return this.#declared.has(name) || this.variables(name) !== undefined;
+  }
+
+  /** Of all that there are. */
+  names(): string[] {
+    return [...this.#declared.keys(), ...this.#env.map(pair => pair.split('=', 1)[0] ?? '')];
+  }
+
   expand(word: Word): string {
     return expandWord(word, this.variables, { escape: this.#escape });
   }

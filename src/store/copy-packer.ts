@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
+import { changedMode, type FileMode } from '#spec/dockerfile/file-mode';
 import { IgnorePatterns } from '#spec/dockerfile/ignore-patterns';
 import { byteString, displayName } from '#spec/tar/byte-string';
 import { TAR_END, type TarEntryInit, tarHeader } from '#spec/tar/tar-writer';
@@ -167,7 +168,7 @@ class CopyPacker {
       adapt: entry => ({
         ...entry,
         ...owner,
-        ...(mode !== undefined && entry.type !== 'symlink' ? { mode } : {}),
+        ...(mode !== undefined && entry.type !== 'symlink' ? { mode: newMode(mode, entry) } : {}),
         ...(isKey ? { mtimeSeconds: 0 } : {}),
       }),
       choose: (path, { isDirectory }) => this.#choose(source, path.slice(name.length), { path, isDirectory }),
@@ -283,4 +284,9 @@ function parentOf(name: string): string {
 
 function sorted(fd: number): Buffer[] {
   return [...readDirectory(fd)].map(({ name }) => name).toSorted((one, other) => one.compare(other));
+}
+
+function newMode(change: FileMode, { mode, type }: Pick<TarEntryInit, 'mode' | 'type'>): number {
+  const isDirectory = type === 'directory';
+  return changedMode(change, mode ?? (isDirectory ? 0o755 : 0o644), { isDirectory });
 }

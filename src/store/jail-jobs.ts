@@ -1,4 +1,5 @@
 import type { Digest } from '#base/ids';
+import type { FileMode } from '#spec/dockerfile/file-mode';
 import type { ErofsIndex } from '#spec/erofs/erofs-writer';
 import type { TarLimits } from '#spec/tar/tar-parser';
 import type { MountSource } from '#sys/mount';
@@ -132,7 +133,7 @@ export interface CopyInput {
   /** whose directories are that have to be made */
   readonly owner: { readonly uid: number; readonly gid: number };
   /** of all files and directories; absent: as they are */
-  readonly mode?: number;
+  readonly mode?: FileMode;
   /** each source keeps its path */
   readonly keepsParents: boolean;
   /** of directories that are made */

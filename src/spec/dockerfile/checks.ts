@@ -1,4 +1,4 @@
-import { EngineError } from '#base/errors';
+import { wantedWarnings } from './check-directive.ts';
 import { checkInstruction } from './instruction-checks.ts';
 import type { ArgInstruction, Directives, Instruction, Stage, Warning } from './instructions.ts';
 import type { LogicalLine } from './logical-lines.ts';
@@ -21,7 +21,6 @@ const MOST_WARNINGS = 200;
  * @throws {EngineError} `invalid`, where the file wants warnings to be errors.
  */
 export function checkDockerfile(file: Checked): Warning[] {
-  const { skipped, isError } = checkDirective(file.directives.check);
   const warnings = [
     ...file.lines.flatMap(({ emptyLines }) =>
       emptyLines.map(line => ({ rule: 'NoEmptyContinuation', message: 'Empty continuation line', line })),
@@ -29,24 +28,10 @@ export function checkDockerfile(file: Checked): Warning[] {
     ...casing(file),
     ...file.instructions.flatMap(instruction => checkInstruction(instruction, file.directives.escape)),
     ...checkStages(file.stages, file.globalArgs),
-  ].filter(({ rule }) => !skipped.has('all') && !skipped.has(rule.toLowerCase()));
-  if (isError && warnings.length > 0) {
-    const rules = [...new Set(warnings.map(({ rule }) => rule))].join(', ');
-    throw new EngineError('invalid', `lint violation found for rules: ${rules}`); // Docker's wording
-  }
-  return warnings.toSorted((a, b) => a.line - b.line).slice(0, MOST_WARNINGS);
-}
-
-/** `skip=RuleA,RuleB;error=true`; `skip=all`. */
-function checkDirective(text = ''): { readonly skipped: ReadonlySet<string>; readonly isError: boolean } {
-  const options = new Map(
-    text.split(';').map(option => {
-      const [name = '', value = ''] = option.split('=', 2);
-      return [name.trim().toLowerCase(), value.trim().toLowerCase()];
-    }),
-  );
-  const skipped = new Set((options.get('skip') ?? '').split(',').map(rule => rule.trim()));
-  return { skipped, isError: options.get('error') === 'true' };
+  ];
+  return wantedWarnings(warnings, file.directives)
+    .toSorted((a, b) => a.line - b.line)
+    .slice(0, MOST_WARNINGS);
 }
 
 /** Either case is fine, one for all. */

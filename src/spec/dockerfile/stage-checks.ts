@@ -12,7 +12,6 @@ export function checkStages(stages: readonly Stage[], globalArgs: readonly ArgIn
       ...fromVariables(stage, globals),
       ...repeated(stage),
       ...relativeWorkdir(stage, stages),
-      ...undefinedVariables(stage),
     ]),
   ];
 }
@@ -72,32 +71,23 @@ function relativeWorkdir({ from, instructions }: Stage, stages: readonly Stage[]
   return [{ rule: 'WorkdirRelativePath', message, line: first.lines.first }];
 }
 
-/** Only where no base image brings variables; elsewhere the builder sees them. */
-function undefinedVariables({ from, instructions }: Stage): Warning[] {
-  if (from.image !== 'scratch') return [];
-  const known = new Set(PROXY_ARGUMENTS).add('PATH');
-  return instructions.flatMap(instruction => {
-    const warnings = variablesOf(...wordsOf(instruction))
-      .filter(name => !known.has(name))
-      .map(name => undefinedVariable(name, known, instruction.lines.first));
-    if (instruction.keyword === 'ENV') for (const { key } of instruction.pairs) known.add(key);
-    if (instruction.keyword === 'ARG') for (const { key } of instruction.args) known.add(key);
-    return warnings;
-  });
+/** Variables that an instruction needs. */
+export function variablesIn(instruction: StageInstruction): string[] {
+  return variablesOf(...wordsOf(instruction));
 }
 
-/** For who knows all the variables that there are. */
+/** For the builder, who knows all the variables that there are: a base image brings some. */
 export function undefinedVariable(name: string, known: Iterable<string>, line: number): Warning {
-  const message = `Usage of undefined variable '$${name}'${meant(name, known)}`;
+  const message = `Usage of undefined variable '$${name}'${meant(name, known, '$')}`;
   return { rule: 'UndefinedVar', message, line };
 }
 
 /** Looking for what was meant among more takes longer than it is worth. */
 const MOST_CANDIDATES = 200;
 
-function meant(name: string, known: Iterable<string>): string {
+function meant(name: string, known: Iterable<string>, sign = ''): string {
   const found = nearest(name, Iterator.from(known).take(MOST_CANDIDATES));
-  return found === undefined ? '' : ` (did you mean ${found}?)`;
+  return found === undefined ? '' : ` (did you mean ${sign}${found}?)`;
 }
 
 /** What of an instruction is expanded. */

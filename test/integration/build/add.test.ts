@@ -74,6 +74,37 @@ ADD --unpack $AT/x.tar.gz /unpacked/
   }
 });
 
+test('--chmod takes changes of modes, each file from what it has', { skip }, async () => {
+  await using daemon = await startBusyboxDaemon();
+  const { imageId } = await builtImage(
+    daemon,
+    'FROM busybox\nARG M=u+x\nCOPY --chmod=$M,go-r plain /one\nCOPY --chmod=a=rX dir /dir/\nADD --chmod=g=u,o= run /two\n',
+    {
+      entries: [
+        { path: 'plain', content: 'a', mode: 0o644 },
+        { path: 'dir/f', content: 'b', mode: 0o600 },
+        { path: 'dir/sub/x', content: 'c', mode: 0o700 },
+        { path: 'run', content: 'd', mode: 0o755 },
+      ],
+    },
+  );
+  const shown = await runIn(
+    daemon,
+    imageId,
+    'stat',
+    '-c',
+    '%n %a',
+    '/one',
+    '/dir/f',
+    '/dir/sub',
+    '/dir/sub/x',
+    '/two',
+  );
+  assert.equal(shown, '/one 700\n/dir/f 444\n/dir/sub 555\n/dir/sub/x 555\n/two 770\n');
+  const { error } = await buildImageWith(daemon, 'FROM busybox\nCOPY --chmod=rwx Dockerfile /x\n');
+  assert.match(error ?? '', /invalid chmod parameter: 'rwx'\. it should be octal string/);
+});
+
 test('what is downloaded counts by content: the step is done again when that changes', { skip }, async () => {
   let content = 'one';
   await using server = await startFileServer({ '/file': response => void response.end(content) });

@@ -1,0 +1,23 @@
+import { EngineError } from '#base/errors';
+import type { Directives, Warning } from './instructions.ts';
+
+/**
+ * What of these is to be told, as `# check=skip=RuleA,RuleB;error=true` or `skip=all` has it.
+ *
+ * @throws {EngineError} `invalid`, where the file wants warnings to be errors.
+ */
+export function wantedWarnings(warnings: readonly Warning[], { check = '' }: Directives): Warning[] {
+  const options = new Map(
+    check.split(';').map(option => {
+      const [name = '', value = ''] = option.split('=', 2);
+      return [name.trim().toLowerCase(), value.trim().toLowerCase()];
+    }),
+  );
+  const skipped = new Set((options.get('skip') ?? '').split(',').map(rule => rule.trim()));
+  const wanted = warnings.filter(({ rule }) => !skipped.has('all') && !skipped.has(rule.toLowerCase()));
+  if (options.get('error') === 'true' && wanted.length > 0) {
+    const rules = [...new Set(wanted.map(({ rule }) => rule))].join(', ');
+    throw new EngineError('invalid', `lint violation found for rules: ${rules}`); // Docker's wording
+  }
+  return wanted;
+}
