@@ -25,6 +25,8 @@ const SERVER_MTU = 1500;
 export interface PublishedTo {
   readonly hostPort: number;
   readonly serverPort: number;
+  /** `tcp` unless given */
+  readonly protocol?: 'udp';
 }
 
 /** This process's name space becomes the host, with the engine's own network part on it. */
@@ -40,8 +42,8 @@ export async function ourHost(ports: readonly PublishedTo[]): Promise<Host> {
   const [endpoint] = await service.attach(
     owner,
     [{ network: 'bridge', aliases: [], links: [], driverOptions: {}, gatewayPriority: 0 }],
-    ports.map(({ hostPort, serverPort }) => ({
-      protocol: 'tcp' as const,
+    ports.map(({ hostPort, serverPort, protocol = 'tcp' as const }) => ({
+      protocol,
       containerPort: serverPort,
       hostIp: '',
       hostPortFirst: hostPort,
@@ -104,8 +106,8 @@ export async function plainHost(
 /** @param isForLoopback connections to 127.0.0.1 are rewritten, too */
 function plainTable(address: string, ports: readonly PublishedTo[], isForLoopback: boolean): string {
   const rules = ports.map(
-    ({ hostPort, serverPort }) =>
-      `fib daddr type local tcp dport ${hostPort} dnat to ${address}:${serverPort}`,
+    ({ hostPort, serverPort, protocol = 'tcp' }) =>
+      `fib daddr type local ${protocol} dport ${hostPort} dnat to ${address}:${serverPort}`,
   );
   return `table ip plain {
     chain prerouting { type nat hook prerouting priority dstnat; ${rules.join('; ')}; }
