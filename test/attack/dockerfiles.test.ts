@@ -4,7 +4,7 @@ import { EngineError, messageOf } from '#base/errors';
 import { parseDockerfile } from '#spec/dockerfile/parse-dockerfile';
 
 /** What hostile text may take; a parser that looks at something twice takes minutes. */
-const MOST_MS = 3000;
+const MOST_MS = 10_000;
 
 const KIB = 1024;
 const many = (count: number, line: (index: number) => string): string =>

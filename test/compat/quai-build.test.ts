@@ -54,7 +54,7 @@ test('quai build prints and makes what docker build does (S107, S137)', { skip }
 test('quai build on a terminal shows every step with its time, and what it is at', { skip }, async () => {
   const folder = project({
     Dockerfile:
-      'FROM busybox AS one\nRUN for i in 1 2 3; do echo "line $i"; sleep 0.2; done\nFROM busybox\nCOPY --from=one /bin/busybox /copied\n',
+      'FROM busybox AS one\nRUN for i in 1 2 3; do echo "line $i"; sleep 1; done\nFROM busybox\nCOPY --from=one /bin/busybox /copied\n',
   });
   const first = await onTerminal('build', '-t', 'shown:1', folder);
   assert.equal(first.code, 0, first.stdout);

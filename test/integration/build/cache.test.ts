@@ -61,8 +61,8 @@ test('what changes no file changes no later step; what does, all of them', { ski
 
 test('a step that two builds want at once is done once', { skip }, async () => {
   await using daemon = await startBusyboxDaemon();
-  // Nothing else makes the names of two runs differ.
-  const dockerfile = 'FROM busybox\nRUN sleep 1; cat /proc/sys/kernel/random/uuid > /name; cat /name';
+  // Nothing else makes the names of two runs differ. It takes long enough for all three to come before it is over.
+  const dockerfile = 'FROM busybox\nRUN sleep 5; cat /proc/sys/kernel/random/uuid > /name; cat /name';
   const builds = await Promise.all([1, 2, 3].map(() => builtImage(daemon, dockerfile)));
   const names = await Promise.all(builds.map(({ imageId }) => runIn(daemon, imageId, 'cat', '/name')));
   assert.equal(new Set(names).size, 1);

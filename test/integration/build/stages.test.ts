@@ -47,9 +47,9 @@ test('independent stages are built at the same time', { skip }, async () => {
   const mount = 'RUN --mount=type=cache,id=meet,target=/m';
   const lines = [
     'FROM busybox AS one',
-    `${mount} touch /m/one; i=0; while [ ! -e /m/two ]; do i=$((i+1)); [ $i -gt 200 ] && exit 1; sleep 0.1; done`,
+    `${mount} touch /m/one; i=0; while [ ! -e /m/two ]; do i=$((i+1)); [ $i -gt 600 ] && exit 1; sleep 0.1; done`,
     'FROM busybox AS two',
-    `${mount} touch /m/two; i=0; while [ ! -e /m/one ]; do i=$((i+1)); [ $i -gt 200 ] && exit 1; sleep 0.1; done`,
+    `${mount} touch /m/two; i=0; while [ ! -e /m/one ]; do i=$((i+1)); [ $i -gt 600 ] && exit 1; sleep 0.1; done`,
     'FROM busybox',
     'COPY --from=one /etc/passwd /one',
     'COPY --from=two /etc/passwd /two',
