@@ -27,6 +27,8 @@ export const IFLA_LINKINFO = 18;
 export const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
+const IFLA_NUM_TX_QUEUES = 31;
+const IFLA_NUM_RX_QUEUES = 32;
 export const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
@@ -62,6 +64,15 @@ export interface VethOptions {
   readonly peerMac: Buffer;
 }
 
+/**
+ * One queue each way, which is what a pair uses anyway: unasked, the kernel makes one for each processor and takes them away
+ * again at once, and waits for a grace period of RCU for that (veth_init_queues() of drivers/net/veth.c).
+ */
+const ONE_QUEUE = Buffer.concat([
+  attribute(IFLA_NUM_TX_QUEUES, u32(1)),
+  attribute(IFLA_NUM_RX_QUEUES, u32(1)),
+]);
+
 /** A veth pair, near end in a bridge and still down, far end in another network name space. */
 export function createVeth(options: VethOptions): NetlinkRequest {
   const peer = Buffer.concat([
@@ -70,6 +81,7 @@ export function createVeth(options: VethOptions): NetlinkRequest {
     attribute(IFLA_ADDRESS, options.peerMac),
     attribute(IFLA_MTU, u32(options.mtu)),
     attribute(IFLA_NET_NS_FD, u32(options.peerNetns)),
+    ONE_QUEUE,
   ]);
   return {
     what: `create veth ${options.name}`,
@@ -80,6 +92,7 @@ export function createVeth(options: VethOptions): NetlinkRequest {
       attribute(IFLA_IFNAME, text(options.name)),
       attribute(IFLA_MTU, u32(options.mtu)),
       attribute(IFLA_MASTER, u32(options.bridgeIndex)),
+      ONE_QUEUE,
       nested(
         IFLA_LINKINFO,
         attribute(IFLA_INFO_KIND, text('veth')),
