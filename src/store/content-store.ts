@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { isErrno } from '#sys/sys-error';
+import { withoutSpace } from './disk-space.ts';
 
 export interface ContentWriter extends AsyncDisposable {
   /** bytes written so far */
@@ -298,7 +299,9 @@ class BlobWriter implements ContentWriter {
     this.#pending = [];
     this.#pendingBytes = 0;
     while (buffers.length > 0) {
-      const { bytesWritten } = await this.#deps.handle.writev(buffers);
+      const { bytesWritten } = await this.#deps.handle.writev(buffers).catch((error: unknown) => {
+        throw withoutSpace(error);
+      });
       buffers = after(buffers, bytesWritten);
       this.#written += bytesWritten;
       this.#unsynced += bytesWritten;

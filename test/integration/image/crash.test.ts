@@ -12,13 +12,13 @@ import { filesOf, NOTHING } from './leftovers.ts';
 const skip = rootMissing();
 const LOADER = new URL('./crash-loader.ts', import.meta.url).pathname;
 
-/** Layers of many files, so that a kill meets every stage of their unpacking. */
+/** Layers of many files, so that a kill meets every stage of their unpacking; half of them large enough to be read while they come. */
 const IMAGES: readonly TestImage[] = ['one', 'two', 'three'].map(name => ({
   tags: [`${name}:1`],
   layers: [0, 1].map(layer =>
     Array.from({ length: 150 }, (_, index) => ({
       path: `${name}/${layer}/${index}`,
-      content: Buffer.alloc(2000, name),
+      content: Buffer.alloc(layer === 0 ? 2000 : 8000, name),
     })),
   ),
 }));
