@@ -94,6 +94,11 @@ for (const [text, expected] of [
     ],
   ],
   ['# check=skip=JSONArgsRecommended,Other\nFROM a\nCMD x', []],
+  ['# syntax=docker/dockerfile:1.7\nFROM a', []],
+  [
+    '# syntax=example.com/frontend\nFROM a',
+    ['1 UnknownSyntax: syntax "example.com/frontend" is not followed: the file is read as a Dockerfile'],
+  ],
   ['# check=skip=all\nFROM a\nCMD x\nMAINTAINER y', []],
 ] as const) {
   test(`warnings of ${JSON.stringify(text)}`, () => {

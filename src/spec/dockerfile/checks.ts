@@ -25,6 +25,7 @@ export function checkDockerfile(file: Checked): Warning[] {
     ...file.lines.flatMap(({ emptyLines }) =>
       emptyLines.map(line => ({ rule: 'NoEmptyContinuation', message: 'Empty continuation line', line })),
     ),
+    ...otherSyntax(file.directives),
     ...casing(file),
     ...file.instructions.flatMap(instruction => checkInstruction(instruction, file.directives.escape)),
     ...checkStages(file.stages, file.globalArgs),
@@ -32,6 +33,14 @@ export function checkDockerfile(file: Checked): Warning[] {
   return wantedWarnings(warnings, file.directives)
     .toSorted((a, b) => a.line - b.line)
     .slice(0, MOST_WARNINGS);
+}
+
+/** Versions of the language are all read alike; a program of somebody's that reads another is not run. */
+function otherSyntax({ syntax }: Directives): Warning[] {
+  if (syntax === undefined || /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/.test(syntax))
+    return [];
+  const message = `syntax ${JSON.stringify(syntax)} is not followed: the file is read as a Dockerfile`;
+  return [{ rule: 'UnknownSyntax', message, line: 1 }];
 }
 
 /** Either case is fine, one for all. */
