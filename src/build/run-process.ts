@@ -187,9 +187,11 @@ export class RunProcesses implements Disposable {
     await runtime.start(id, defaults.runtime, { signal });
     faults.reach('build.3-running');
     try {
-      const code = await orAborted(exited, signal);
-      // What it left running ends with it, and so does the output.
-      await Promise.all([runtime.delete(id, defaults.runtime), orAborted(reading, signal)]);
+      // Nobody can be told what it writes any more: then it ends.
+      const code = await orAborted(Promise.race([exited, reading.then(() => exited)]), signal);
+      // What it left running ended with it, as it is process 1; so does the output, when whoever reads it has got all.
+      await orAborted(reading, signal);
+      await runtime.delete(id, defaults.runtime);
       return code;
     } catch (error) {
       runtime.kill(id, SIGKILL);

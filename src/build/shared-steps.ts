@@ -10,6 +10,8 @@ interface Audience {
 
 /** What whoever comes later is told of what was written before. */
 const MOST_MISSED_BYTES = 256 * 1024;
+/** With one who takes longer than this to take a piece of output the others do not wait: it misses the rest. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Equal steps that several builds, or stages of one, want at the same time: done once, what it writes goes to all of them, and it is
@@ -56,5 +58,24 @@ async function tellAll(audience: Audience, stream: 'stdout' | 'stderr', data: Bu
   while (audience.missedBytes > MOST_MISSED_BYTES) {
     audience.missedBytes -= audience.missed.shift()?.data.length ?? audience.missedBytes;
   }
-  await Promise.all([...audience.listeners].map(async listener => await listener(stream, data)));
+  const { listeners } = audience;
+  const isAlone = listeners.size === 1;
+  await Promise.all(
+    [...listeners].map(async listener => {
+      const told = Promise.resolve(listener(stream, data));
+      // Who is alone sets the pace of the step. One of several who does not read must not hold up the others.
+      if (isAlone || (await isSoon(told))) await told;
+      else listeners.delete(listener);
+    }),
+  );
+}
+
+async function isSoon(told: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), PATIENCE_MS);
+  try {
+    return await Promise.race([told.then(() => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
