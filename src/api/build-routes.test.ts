@@ -269,3 +269,14 @@ test('POST /build/prune turns each filter into what it removes', async () => {
   assert.equal((await prune('filters={"colour":["x"]}')).status, 400);
   assert.equal((await prune('min-free-space=1')).status, 501);
 });
+
+test('POST /quai/build/secrets takes so much, and so many, and no more', async () => {
+  await using probe = await probeOf({});
+  const send = (bytes: number) =>
+    probe.call('POST', '/quai/build/secrets', {
+      body: JSON.stringify({ key: Buffer.alloc(bytes).toString('base64') }),
+    });
+  assert.equal((await send(500 * 1024 + 1)).status, 400);
+  for (let count = 0; count < 100; count++) assert.equal((await send(1)).status, 201);
+  assert.equal((await send(1)).status, 503);
+});

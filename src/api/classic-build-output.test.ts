@@ -58,11 +58,11 @@ test('letters that were cut in two are put together', () => {
 });
 
 test('a step that waits keeps the end of what it says, and a bounded part of it', () => {
-  const many = Array.from({ length: 5_000 }, (_, index) => log(second, `${index}\n`));
+  const many = Array.from({ length: 5_000 }, (_, index) => log(second, `${index}${'.'.repeat(1_000)}\n`));
   const text = told([planned, started(first), started(second), ...many, done(second), done(first)]);
   assert.match(text, /^Step 1\/2 : FROM a\nStep 2\/2 : RUN b/);
-  assert.match(text, /\n4999\n$/);
-  assert.ok(text.length < 15_000, `${text.length}`);
+  assert.match(text, /\n4999\.+\n$/);
+  assert.ok(text.length > 400_000 && text.length < 1_100_000, `${text.length}`);
 });
 
 test('what was found done is said of RUN and COPY, and of what follows them and only changes the configuration', () => {

@@ -1,10 +1,11 @@
 import { StringDecoder } from 'node:string_decoder';
 import { shortId } from '#base/ids';
 import type { BuildEvent, BuildVertex } from '#build/build-event';
+import { LineTail } from './line-tail.ts';
 import type { Emit } from './progress-reply.ts';
 
-/** What a step says while another one is shown; of more than that the beginning is dropped. */
-const MOST_WAITING = 2_000;
+/** What is kept of what a step says while another one is shown, and of what a quiet build says. */
+const MOST_CHARACTERS = 1024 * 1024;
 
 /**
  * A build as Docker's classic builder tells of it, which clients look into: `Step 1/3 : FROM busybox`, ` ---> 1d2c…`,
@@ -20,7 +21,7 @@ export class ClassicBuildOutput {
   /** by stage, once a step in it was looked up */
   readonly #found = new Map<string, boolean>();
   /** what a quiet build said: told when it fails */
-  #unsaid: object[] = [];
+  readonly #unsaid = new LineTail({ maxCharacters: MOST_CHARACTERS });
 
   constructor(emit: Emit, { isQuiet }: { readonly isQuiet: boolean }) {
     this.#emit = emit;
@@ -105,13 +106,11 @@ export class ClassicBuildOutput {
 
   #send(lines: readonly object[]): void {
     if (!this.#isQuiet) return lines.forEach(line => this.#emit(line));
-    this.#unsaid.push(...lines);
-    if (this.#unsaid.length > MOST_WAITING) this.#unsaid = this.#unsaid.slice(-MOST_WAITING / 2);
+    this.#unsaid.push(lines);
   }
 
   #tellUnsaid(): void {
-    for (const line of this.#unsaid) this.#emit(line);
-    this.#unsaid = [];
+    for (const line of this.#unsaid.take()) this.#emit(line);
   }
 }
 
@@ -121,7 +120,7 @@ type StepEvent = Extract<BuildEvent, { readonly vertex: BuildVertex }>;
 class StepOutput {
   readonly #vertex: BuildVertex;
   readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
-  #waiting: object[] = [];
+  readonly #waiting = new LineTail({ maxCharacters: MOST_CHARACTERS });
   #hasBegun = false;
   #isOver = false;
 
@@ -135,7 +134,7 @@ class StepOutput {
 
   /** over, and all of it shown */
   get isTold(): boolean {
-    return this.#isOver && this.#waiting.length === 0;
+    return this.#isOver && this.#waiting.isEmpty;
   }
 
   /** `isFound`: what this step, and all before it in its stage, would do was found done. */
@@ -165,14 +164,11 @@ class StepOutput {
   }
 
   keep(lines: readonly object[]): void {
-    this.#waiting.push(...lines);
-    if (this.#waiting.length > MOST_WAITING) this.#waiting.splice(1, this.#waiting.length - MOST_WAITING);
+    this.#waiting.push(lines);
   }
 
-  take(): object[] {
-    const taken = this.#waiting;
-    this.#waiting = [];
-    return taken;
+  take(): readonly object[] {
+    return this.#waiting.take();
   }
 
   /** In two lines, as Docker sends it. */
