@@ -1,7 +1,8 @@
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
+import type { Plugin } from '#plugin/plugin';
 import type { Plugins } from '#plugin/plugins';
-import type { OwedCall, OwedCallTable } from '../owed-call-table.ts';
+import type { OwedCall, OwedCallRecord, OwedCallTable } from '../owed-call-table.ts';
 import { Nothing } from './remote-protocol.ts';
 
 export interface OwedCallsDeps {
@@ -64,35 +65,52 @@ export class OwedCalls implements Disposable {
   }
 
   async #payNow(name: string): Promise<void> {
-    const { plugins, table, timeoutMs, logger } = this.#deps;
-    for (const { id, capability, method, request } of table.of(name)) {
+    const { table } = this.#deps;
+    for (const owed of table.of(name)) {
       if (this.#isOver) return;
-      try {
-        const plugin = await plugins.get(name, capability, { timeoutMs });
-        await plugin.call(method, request, Nothing, { timeoutMs, patienceMs: 0 });
-      } catch (error) {
-        if (this.#isOver) return;
-        const isAway = isKind(error, 'unavailable') || isKind(error, 'notFound');
-        logger[isAway && this.#away.has(name) ? 'debug' : 'warn'](
-          'a network plugin could not be told of an end',
-          {
-            plugin: name,
-            method,
-            error: messageOf(error),
-            isTriedAgain: isAway,
-          },
-        );
-        if (isAway) return this.#tryLater(name);
-        if (isKind(error, 'deadline')) {
-          table.delete(id); // it was told; the rest waits, so that nobody waits for many of these
-          return this.#tryLater(name);
-        }
-      }
+      const outcome = await this.#tell(owed);
       if (this.#isOver) return;
-      table.delete(id);
+      if (outcome !== 'away') table.delete(owed.id);
+      // Nobody waits for many calls that hang.
+      if (outcome !== 'told') return this.#tryLater(name);
       this.#away.delete(name);
       this.#pauseMs = FIRST_PAUSE_MS;
     }
+  }
+
+  /** @returns whether it was told: also when it refused; `slow` when it did not answer in time, and may have understood. */
+  async #tell({
+    plugin: name,
+    capability,
+    method,
+    request,
+  }: OwedCallRecord): Promise<'told' | 'slow' | 'away'> {
+    const { plugins, timeoutMs } = this.#deps;
+    let plugin: Plugin;
+    try {
+      plugin = await plugins.get(name, capability, { timeoutMs });
+    } catch (error) {
+      this.#warn(name, method, error);
+      return 'away';
+    }
+    try {
+      await plugin.call(method, request, Nothing, { timeoutMs, patienceMs: 0 });
+      return 'told';
+    } catch (error) {
+      this.#warn(name, method, error);
+      if (isKind(error, 'unavailable')) return 'away';
+      return isKind(error, 'deadline') ? 'slow' : 'told';
+    }
+  }
+
+  #warn(plugin: string, method: string, error: unknown): void {
+    if (this.#isOver) return;
+    const level = this.#away.has(plugin) ? 'debug' : 'warn'; // it is said once
+    this.#deps.logger[level]('a network plugin could not be told of an end', {
+      plugin,
+      method,
+      error: messageOf(error),
+    });
   }
 
   #tryLater(plugin: string): void {

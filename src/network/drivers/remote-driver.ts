@@ -188,13 +188,10 @@ export class RemoteDriver implements NetworkDriver {
       inNetns(netns, () => {
         using socket = new NetlinkSocket(NETLINK_ROUTE);
         for (const { interfaceName, foreign } of own) {
-          const requests = [
-            setLink(interfaceName, { isUp: false }),
-            setLink(interfaceName, { netns: home, newName: foreign?.sourceLink ?? interfaceName }),
-          ];
-          for (const { error } of requests.flatMap(request => socket.outcomes([request]))) {
-            if (error && !isErrno(error, 'ENODEV')) throw error;
-          }
+          const link = findLink(socket, interfaceName);
+          if (!link) continue; // the plugin has taken it away itself
+          socket.run(setLink(link.index, { isUp: false }));
+          socket.run(setLink(link.index, { netns: home, newName: foreign?.sourceLink ?? interfaceName }));
         }
       });
     } catch (error) {

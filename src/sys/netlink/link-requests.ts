@@ -240,7 +240,12 @@ export interface LinkChange {
   readonly alias?: string;
 }
 
-/** Changes an interface given by name or index. */
+/** Changes an interface given by name or index; what gets another name is known by its index only. */
+export function setLink(link: number, change: LinkChange): NetlinkRequest;
+export function setLink(
+  link: string | number,
+  change: LinkChange & { readonly newName?: never },
+): NetlinkRequest;
 export function setLink(link: string | number, change: LinkChange): NetlinkRequest {
   const parts = [
     linkHeader(

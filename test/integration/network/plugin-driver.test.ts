@@ -269,7 +269,7 @@ test('what ends while a plugin is away is told to it once, when it is back: by t
       await fixture.stop(early);
     }
     assert.deepEqual(fixture.service.endpointsOn(fixture.service.get('far').id), []);
-    assert.match(own(), /pe-/, 'the plugin has its link back');
+    assert.match(own(), /pe-\w{8}c@/, 'the plugin has its link back, under its name');
     if (isKilled) await fixture.crashAndRestore(new Set());
     await using plugin = await wires(fixture, addresses);
     const late = await fixture.run('late', { networks: [{ network: 'far' }] });

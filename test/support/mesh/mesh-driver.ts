@@ -157,6 +157,9 @@ const server = createServer((request, response) => {
   );
 });
 
+// Who started it is gone. Node's own exit would wait for the thread that waits for a frame.
+process.stdin.on('close', () => process.kill(process.pid, 'SIGKILL')).resume();
+
 lan.restore();
 for (const { gateway } of state.networks) await serveNames(gateway);
 await transport.open();

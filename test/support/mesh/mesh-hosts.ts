@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -141,10 +150,11 @@ export class MeshHost implements AsyncDisposable {
     const log = openSync(join(this.#folder, 'driver.log'), 'a');
     this.#driver = inNetns(this.netns, () =>
       spawn(process.execPath, [DRIVER, join(this.#folder, 'settings.json')], {
-        stdio: ['ignore', log, log],
+        stdio: ['pipe', log, log], // it ends with us
         env: { ...process.env, UV_THREADPOOL_SIZE: THREADS },
       }),
     );
+    closeSync(log);
     await until('the driver answers', async () => {
       if (this.#driver?.exitCode !== null) throw new Error(`the driver ended: ${this.driverLog}`);
       return (await this.status().catch(() => undefined)) !== undefined;
