@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
+import { writtenHealthcheck } from '#image/healthcheck-change';
 import type { WrittenConfig, WrittenHealthcheck } from '#image/written-config';
-import type { Command, HealthcheckInstruction, StageInstruction } from '#spec/dockerfile/instructions';
+import type { Command, StageInstruction } from '#spec/dockerfile/instructions';
 import { portKeys } from './exposed-ports.ts';
 import type { StageScope } from './stage-scope.ts';
 
@@ -124,7 +125,7 @@ function changeCommand(
       return { config: { ...rest, ...kept, Entrypoint }, createdBy };
     }
     case 'HEALTHCHECK': {
-      const Healthcheck = healthcheck(instruction, config);
+      const Healthcheck = writtenHealthcheck(instruction, config);
       return { config: { ...config, Healthcheck }, createdBy: `HEALTHCHECK ${goHealthcheck(Healthcheck)}` };
     }
   }
@@ -156,25 +157,6 @@ export function workingDirectory(before: string | undefined, path: string): stri
 function words(command: Command, { Shell }: WrittenConfig): string[] {
   if (command.form === 'exec') return [...command.args];
   return [...(Shell ?? DEFAULT_SHELL), command.text];
-}
-
-function healthcheck({ check }: HealthcheckInstruction, { Shell }: WrittenConfig): WrittenHealthcheck {
-  if (check === 'none') return { Test: ['NONE'] };
-  const { command, intervalNanos, timeoutNanos, startPeriodNanos, startIntervalNanos, retries } = check;
-  const Test =
-    command.form === 'exec'
-      ? ['CMD', ...command.args]
-      : Shell
-        ? ['CMD', ...Shell, command.text]
-        : ['CMD-SHELL', command.text];
-  return {
-    Test,
-    ...(intervalNanos ? { Interval: intervalNanos } : {}),
-    ...(timeoutNanos ? { Timeout: timeoutNanos } : {}),
-    ...(startPeriodNanos ? { StartPeriod: startPeriodNanos } : {}),
-    ...(startIntervalNanos ? { StartInterval: startIntervalNanos } : {}),
-    ...(retries ? { Retries: retries } : {}),
-  };
 }
 
 function setOf(keys: readonly string[]): Record<string, object> {

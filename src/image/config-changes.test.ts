@@ -78,7 +78,6 @@ test('applyChanges() reads a health check with its options', () => {
     Interval: 5e9,
     Timeout: 90e9,
     Retries: 3,
-    StartPeriod: 0,
   });
   assert.deepEqual(applyChanges(['healthcheck cmd a || b']).Healthcheck, { Test: ['CMD-SHELL', 'a || b'] });
 });
@@ -95,10 +94,13 @@ for (const [change, message] of [
   ['HEALTHCHECK NONE x', 'HEALTHCHECK NONE takes no arguments'],
   ['HEALTHCHECK CMD', 'Missing command after HEALTHCHECK CMD'],
   ['HEALTHCHECK curl x', 'Unknown type "curl" in HEALTHCHECK (try CMD)'],
-  ['HEALTHCHECK --interval=5 CMD x', /must be a duration such as 30s/],
-  ['HEALTHCHECK --interval=-5s CMD x', 'Interval "-5s" cannot be less than 1ms'],
-  ['HEALTHCHECK --retries=x CMD x', /must be a whole number/],
-  ['HEALTHCHECK --often=1s CMD x', /there are interval, timeout, start-period, start-interval, retries/],
+  ['HEALTHCHECK --interval=5 CMD x', /invalid duration "5" of --interval: write it like 30s/],
+  ['HEALTHCHECK --interval=-5s CMD x', 'Interval "interval" cannot be less than 1ms'],
+  ['HEALTHCHECK --retries=x CMD x', /--retries wants a number of 0 or more/],
+  [
+    'HEALTHCHECK --often=1s CMD x',
+    /it takes --interval, --timeout, --start-period, --start-interval, --retries/,
+  ],
   [
     'ENV A="x',
     'failed to process "A=\\"x": unexpected end of statement while looking for matching double-quote',

@@ -1,7 +1,8 @@
 import { EngineError } from '#base/errors';
 import { expandWord, expandWords, type Variables } from '#spec/dockerfile/expand-word';
+import { parseTrigger } from '#spec/dockerfile/parse-dockerfile';
 import { splitWords } from '#spec/dockerfile/split-words';
-import { healthcheckOf } from './healthcheck-change.ts';
+import { writtenHealthcheck } from './healthcheck-change.ts';
 import type { WrittenConfig } from './written-config.ts';
 
 type Change = (config: WrittenConfig, rest: string) => void;
@@ -45,7 +46,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
       : `${(config.WorkingDir ?? '/').replace(/\/$/, '')}/${path}`;
   },
   HEALTHCHECK: (config, rest) => {
-    config.Healthcheck = healthcheckOf(rest, line => listOf(line));
+    const instruction = parseTrigger(`HEALTHCHECK ${rest}`);
+    if (instruction.keyword === 'HEALTHCHECK') config.Healthcheck = writtenHealthcheck(instruction, config);
   },
 };
 
