@@ -184,6 +184,7 @@ export class RunProcesses implements Disposable {
     if (created.status === 'rejected') throw created.reason;
     using streams = runtime.attach(paths, { hasInput: false });
     const reading = readAll(streams, onOutput);
+    reading.catch(() => undefined); // looked at below, perhaps later than it fails
     await runtime.start(id, defaults.runtime, { signal });
     faults.reach('build.3-running');
     try {

@@ -109,3 +109,17 @@ test('a command that reads finds nothing to read, and what it leaves running is 
   );
   assert.equal(await runIn(daemon, imageId, 'cat', '/said'), 'read [] 1\n');
 });
+
+test('a stage that fails ends the others, and is the one that is told of', { skip }, async () => {
+  const { error } = await buildImageWith(
+    daemon,
+    `FROM busybox AS slow
+RUN --mount=type=cache,id=ends,target=/m touch /m/begun; sleep 1000
+FROM busybox AS bad
+RUN --mount=type=cache,id=ends,target=/m while [ ! -e /m/begun ]; do sleep 0.1; done; exit 7
+FROM busybox
+COPY --from=slow /etc/passwd /1
+COPY --from=bad /etc/passwd /2`,
+  );
+  assert.match(error ?? '', /exit 7' returned a non-zero code: 7$/);
+});
