@@ -1,4 +1,3 @@
-import { Semaphore } from '#base/semaphore';
 import type { LayerDraft, Snapshotter } from '#snapshot/snapshotter';
 import { GrowingFile } from '#store/growing-file';
 
@@ -13,24 +12,38 @@ export interface ReadingAhead {
   readonly draft: LayerDraft;
 }
 
+/** Leave to read one. Disposed before {@link begin}, somebody else has it. */
+export interface ReadingPlace extends Disposable {
+  /** At once, from a file that is there. The place is free again when all was read, or no more will be. */
+  begin(path: string): ReadingAhead;
+}
+
 /** Has files of archives read as layers while they come, though what they are is said last: most of them are. */
 export class ReadAhead {
   readonly #snapshots: Pick<Snapshotter, 'readAhead'>;
-  readonly #places = new Semaphore(PLACES);
+  #free = PLACES;
 
   constructor(snapshots: Pick<Snapshotter, 'readAhead'>) {
     this.#snapshots = snapshots;
   }
 
-  /** `false` for what is not worth it, and where others have all places: nobody waits for an archive that may never end. */
-  hasRoomFor(sizeBytes: number): boolean {
-    return sizeBytes >= MIN_BYTES && this.#places.hasRoom;
-  }
-
-  begin(path: string): ReadingAhead {
-    const growth = new GrowingFile(path);
-    const draft = this.#snapshots.readAhead(growth);
-    void this.#places.run(async () => void (await Promise.allSettled([draft.facts()])));
-    return { growth, draft };
+  /** @returns `undefined` for what is not worth it, and where others have all places: nobody waits for an archive that may never end. */
+  take(sizeBytes: number): ReadingPlace | undefined {
+    if (sizeBytes < MIN_BYTES || this.#free === 0) return undefined;
+    this.#free -= 1;
+    const giveBack = (): void => void (this.#free += 1);
+    let hasBegun = false;
+    return {
+      begin: path => {
+        const growth = new GrowingFile(path);
+        const draft = this.#snapshots.readAhead(growth);
+        hasBegun = true;
+        draft.facts().then(giveBack, giveBack);
+        return { growth, draft };
+      },
+      [Symbol.dispose]: () => {
+        if (!hasBegun) giveBack();
+      },
+    };
   }
 }

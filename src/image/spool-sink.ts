@@ -95,9 +95,9 @@ export class SpoolSink implements TarSink {
 
   async #begin(sizeBytes: number): Promise<void> {
     const onWritten = (bytes: number): void => this.#reading?.growth.advance(bytes);
-    const mayRead = this.#readAhead?.hasRoomFor(sizeBytes) === true;
-    this.#writer = await this.#content.writer(mayRead ? { onWritten } : {});
-    if (mayRead) this.#reading = this.#readAhead?.begin(this.#writer.path);
+    using place = this.#readAhead?.take(sizeBytes);
+    this.#writer = await this.#content.writer(place ? { onWritten } : {});
+    this.#reading = place?.begin(this.#writer.path);
   }
 
   async #finish(): Promise<StagedFile> {

@@ -89,3 +89,23 @@ test('load() of an archive that ends in the middle of a large layer leaves nothi
   await assert.rejects(loading);
   assert.deepEqual(await filesOf(engine), NOTHING);
 });
+
+test('a load goes on beside others whose clients have stopped in the middle of a layer', {
+  skip,
+}, async () => {
+  await using engine = startImageEngine();
+  const image: TestImage = { tags: ['large:1'], layers: [LARGE] };
+  const clients = Array.from({ length: 3 }, () => new PassThrough());
+  const stalled = clients.map(client => {
+    client.write(dockerArchive([image]).subarray(0, 1_500_000)); // and no more
+    return engine.images.load(client, () => undefined);
+  });
+  const unpacking = (): number => readdirSync(join(engine.root, 'snapshots/new')).length;
+  await until('two are read, which is all that may be', () => unpacking() === 2);
+  await load(engine, dockerArchive([image]));
+  assert.equal(engine.images.list().length, 1);
+  assert.equal(unpacking(), 2);
+  for (const client of clients) client.destroy(new Error('the client has gone'));
+  for (const each of await Promise.allSettled(stalled)) assert.equal(each.status, 'rejected');
+  assert.deepEqual(await filesOf(engine), { ...NOTHING, blobs: 1, snapshots: 1 });
+});
