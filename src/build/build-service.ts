@@ -78,7 +78,7 @@ export class BuildService {
       faults,
       cache: new StepCache({ table: new StepTable(db), layers: images.layers, logger }),
       runs: new RunProcesses({ ...deps, folders, faults }),
-      runMounts: new RunMounts({ folders, mounts, cache: this.#cacheMounts }),
+      runMounts: new RunMounts({ folders, mounts, cache: this.#cacheMounts, jail }),
       shared: new SharedSteps(),
       platform: hostPlatform(process.arch),
     };

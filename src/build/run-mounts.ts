@@ -12,8 +12,9 @@ import { join, posix } from 'node:path';
 import type { Abortable } from '#base/abortable';
 import { EngineError, notImplemented } from '#base/errors';
 import type { ResolvedMount } from '#runtime/oci-spec/mounts';
-import type { ResolvedRunMount } from '#spec/dockerfile/run-mount';
+import type { CacheRunMount, ResolvedRunMount } from '#spec/dockerfile/run-mount';
 import { byteString } from '#spec/tar/byte-string';
+import type { JailPool } from '#store/jail-pool';
 import { O_PATH } from '#sys/descriptors';
 import type { Mounts } from '#sys/mount';
 import { openInRoot, resolveInRoot } from '#sys/openat2';
@@ -35,6 +36,7 @@ export interface RunMountsDeps {
   readonly folders: BuildFolders;
   readonly mounts: Pick<Mounts, 'mount' | 'detach'>;
   readonly cache: CacheMounts;
+  readonly jail: Pick<JailPool, 'copyTree'>;
 }
 
 /** Where the mounts of one step come from. */
@@ -120,12 +122,11 @@ export class RunMounts {
         return { mount: bound(copy, target, { isWritable: true }), env: [] };
       }
       case 'cache': {
-        if (mount.from !== undefined) throw notImplemented('RUN --mount=type=cache with from=');
         const cache = placing.parts.use(await this.#deps.cache.acquire(mount, options));
-        const source = this.#bind(cache.path, mount.source || '/', {
-          ...placing,
-          isReadOnly: mount.isReadOnly,
-        });
+        if (mount.from !== undefined) await this.#fill(cache.path, mount, sources, options);
+        // What it is filled with lies at its root.
+        const path = mount.from === undefined ? mount.source || '/' : '/';
+        const source = this.#bind(cache.path, path, { ...placing, isReadOnly: mount.isReadOnly });
         return { mount: bound(source, target, { isWritable: !mount.isReadOnly }), env: [] };
       }
       case 'tmpfs': {
@@ -142,6 +143,19 @@ export class RunMounts {
       case 'ssh':
         throw notImplemented('RUN --mount=type=ssh');
     }
+  }
+
+  /** Only while it is empty: what steps have put there stays. */
+  async #fill(
+    path: string,
+    { from, source }: CacheRunMount,
+    sources: MountSources,
+    options: Abortable,
+  ): Promise<void> {
+    const view = await sources.open(from);
+    const isThere = await this.#deps.jail.copyTree({ root: view.path, path: source || '/' }, path, options);
+    if (!isThere)
+      throw new EngineError('notFound', `failed to find the source of a mount: "${source}": not found`);
   }
 
   #secret(

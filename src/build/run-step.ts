@@ -122,9 +122,10 @@ function checkRights({ security, devices }: RunInstruction): void {
   if (devices.length > 0) throw notImplemented('RUN --device');
 }
 
-/** What a mount brings counts by its content; what a cache holds, and secrets, do not count. */
+/** What a mount brings counts by its content; what a cache begins with, too. What it holds, and secrets, do not count. */
 async function contentOf(mount: ResolvedRunMount, { work, stage }: StepContext): Promise<Digest | undefined> {
-  if (mount.type !== 'bind') return undefined;
+  const isFilled = mount.type === 'cache' && mount.from !== undefined;
+  if (mount.type !== 'bind' && !isFilled) return undefined;
   const { from, source } = mount;
   const { signal, scratch } = work;
   const chain = await work.sources.chainOf(from, stage.index);

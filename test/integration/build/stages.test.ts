@@ -207,13 +207,15 @@ test('RUN --mount: bind, cache, tmpfs and secrets leave nothing in the layer', {
     'RUN --mount=type=cache,target=/cache/deep cat /cache/deep/log >> /said',
     'RUN --mount=type=tmpfs,target=/scratch,size=1m touch /scratch/x && df /scratch | grep -q tmpfs',
     'RUN --mount=type=secret,id=none,env=NONE echo "none: [$NONE]" >> /said',
+    'RUN --mount=type=cache,id=filled,from=src,source=/src,target=/f cat /f/file >> /said && echo own > /f/file',
+    'RUN --mount=type=cache,id=filled,from=src,source=/src,target=/f cat /f/file >> /said # again',
     'RUN echo end',
   ];
   assert.equal(
-    await said(lines, 'cat /said; ls -d /in /ctx /w /cache /scratch 2>/dev/null', {
+    await said(lines, 'cat /said; ls -d /in /ctx /w /cache /scratch /f 2>/dev/null', {
       files: { 'a.txt': 'A\n' },
     }),
-    'from-stage\nA\nkept\nnone: []',
+    'from-stage\nA\nkept\nnone: []\nfrom-stage\nown',
   );
 });
 
