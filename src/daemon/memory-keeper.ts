@@ -6,10 +6,12 @@ import { trimMemory } from '#sys/trim-memory';
 
 const INTERVAL_MS = 5_000;
 const MB = 1024 * 1024;
-/** More than this above what was left the last time is worth going through what is not in use. */
-const WORTH_TRIMMING_BYTES = 4 * MB;
+/** More than this above what was left the last time is worth going through what is not in use: some 5 are in use again at once. */
+const WORTH_TRIMMING_BYTES = 8 * MB;
 /** More than this above what was left by the last collection is worth another, which holds everything up for 20 to 40 ms; */
 const WORTH_COLLECTING_BYTES = 16 * MB;
+/** or so much when nothing has gone on for long: then nobody is held up; */
+const WORTH_COLLECTING_LATE_BYTES = 4 * MB;
 /** and so much also while a little goes on. */
 const MUCH_BYTES = 64 * MB;
 /** What was in use is let go of bit by bit: threads end, connections time out, V8 frees what it has collected. */
@@ -60,13 +62,14 @@ export class MemoryKeeper implements Disposable {
     this.#collected = Math.min(this.#collected, rss);
     const isMuch = rss - this.#collected >= MUCH_BYTES;
     const isBusy = spent >= (isMuch || !this.#isStartOver ? QUIET_CPU_MICROS : IDLE_CPU_MICROS);
-    if (isBusy || rss - this.#trimmed >= WORTH_TRIMMING_BYTES) this.#trimsLeft = TRIMS_AFTER_WORK;
-    if (isBusy || this.#trimsLeft === 0) return;
-    this.#trimsLeft -= 1;
+    if (isBusy) this.#trimsLeft = TRIMS_AFTER_WORK;
+    if (isBusy || (this.#trimsLeft === 0 && rss - this.#trimmed < WORTH_TRIMMING_BYTES)) return;
+    const worthCollecting = this.#trimsLeft === 1 ? WORTH_COLLECTING_LATE_BYTES : WORTH_COLLECTING_BYTES;
+    this.#trimsLeft = Math.max(0, this.#trimsLeft - 1);
     await this.#facts.trim();
     if (!this.#isStartOver) {
       this.#collected = this.#facts.rss();
-    } else if (this.#facts.rss() - this.#collected >= this.#worthCollecting()) {
+    } else if (this.#facts.rss() - this.#collected >= worthCollecting) {
       this.#facts.collect();
       await this.#facts.trim();
       this.#collected = this.#facts.rss();
@@ -74,11 +77,6 @@ export class MemoryKeeper implements Disposable {
     this.#isStartOver = true;
     this.#trimmed = this.#facts.rss();
     this.#lastCpu = this.#facts.cpuMicros();
-  }
-
-  /** When nothing has gone on for long, nobody is held up. */
-  #worthCollecting(): number {
-    return this.#trimsLeft === 0 ? WORTH_TRIMMING_BYTES : WORTH_COLLECTING_BYTES;
   }
 
   [Symbol.dispose](): void {
