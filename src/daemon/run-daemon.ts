@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { leaveProcess } from '#sys/leave-process';
@@ -115,6 +116,7 @@ async function stop(
 function leave(status: number): never {
   const isMeasured = process.execArgv.some(word => word.includes('-prof')) || process.env['NODE_V8_COVERAGE'];
   if (isMeasured) process.exit(status);
+  flushCompileCache(); // modules that this start had to compile, for the next one: by itself Node writes them in `process.exit` only
   leaveProcess(status);
 }
 
