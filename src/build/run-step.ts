@@ -3,6 +3,7 @@ import type { Digest } from '#base/ids';
 import type { RunInstruction } from '#spec/dockerfile/instructions';
 import { type ResolvedRunMount, resolveRunMount } from '#spec/dockerfile/run-mount';
 import type { BuildVertex } from './build-event.ts';
+import type { BuildRequest } from './build-request.ts';
 import type { StepTools } from './build-work.ts';
 import { digestOfCopy } from './copy-step.ts';
 import { commandOf } from './run-command.ts';
@@ -30,8 +31,8 @@ export async function runStep(
   vertex: BuildVertex,
   context: StepContext,
 ): Promise<MadeStep> {
-  checkRights(instruction);
   const { work, scope, state } = context;
+  checkRights(instruction, work.request);
   const pairs = scope.argumentPairs();
   const mounts = instruction.mounts.map(mount => resolveRunMount(mount, word => scope.expand(word)));
   const parts = runParts(instruction, pairs, context);
@@ -112,11 +113,21 @@ async function execute(
 }
 
 /** The one gate for rights that no container has by itself. */
-function checkRights({ security, devices }: RunInstruction): void {
+function checkRights(
+  { security, devices, network }: RunInstruction,
+  { networkMode }: Pick<BuildRequest, 'networkMode'>,
+): void {
   if (security === 'insecure') {
     throw new EngineError(
       'forbidden',
       'RUN --security=insecure is not allowed: a build gets no more rights than a container has',
+    );
+  }
+  // A Dockerfile is a stranger's: what listens on this machine alone is opened by who builds.
+  if (network === 'host' && networkMode !== 'host') {
+    throw new EngineError(
+      'forbidden',
+      'RUN --network=host is not allowed: the build was not given the network of the host; build with --network host',
     );
   }
   if (devices.length > 0) throw notImplemented('RUN --device');
