@@ -1,13 +1,5 @@
-import {
-  chownSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  fstatSync,
-  mkdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, closeSync, constants, fstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Abortable } from '#base/abortable';
 import { EngineError, notImplemented } from '#base/errors';
@@ -20,7 +12,7 @@ import type { Mounts } from '#sys/mount';
 import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
 import { type BuildFolders, removeEmpty } from './build-folders.ts';
-import type { CacheMounts } from './cache-mounts.ts';
+import type { CacheMount, CacheMountRequest, CacheMounts } from './cache-mounts.ts';
 import type { RootView } from './root-views.ts';
 
 /** What a step finds mounted, and what it must not leave in its layer. */
@@ -61,7 +53,7 @@ interface Placing {
   readonly parts: AsyncDisposableStack;
 }
 
-const { S_IFDIR, S_IFMT } = constants;
+const { S_IFDIR, S_IFMT, S_IFREG } = constants;
 
 /** An executable that `RUN <<EOF` with `#!` makes. */
 export interface RunScript {
@@ -94,9 +86,10 @@ export class RunMounts {
     const mounts: ResolvedMount[] = [];
     const env: string[] = [];
     const stubs: string[] = [];
+    const caches = await this.#caches(wanted, parts, options);
     for (const [index, mount] of wanted.entries()) {
       const target = targetOf(mount, sources.workingDir, place.rootfs);
-      const made = await this.#one(mount, target ?? '', sources, { place, index, parts }, options);
+      const made = await this.#one(mount, target ?? '', sources, { place, index, parts, caches }, options);
       env.push(...made.env);
       if (!made.mount) continue;
       mounts.push(made.mount);
@@ -106,11 +99,29 @@ export class RunMounts {
     return { mounts, env, stubs };
   }
 
+  /**
+   * Takes the caches of a step: each once, and all steps in the same order. Two that want the same locked ones never wait for each other,
+   * and none for itself.
+   */
+  async #caches(
+    wanted: readonly ResolvedRunMount[],
+    parts: AsyncDisposableStack,
+    options: Abortable,
+  ): Promise<ReadonlyMap<string, CacheMount>> {
+    const mounts = wanted.filter(mount => mount.type === 'cache');
+    const caches = new Map<string, CacheMount>();
+    for (const mount of mounts.toSorted((one, other) => (one.id < other.id ? -1 : 1))) {
+      const key = cacheKey(mount);
+      if (!caches.has(key)) caches.set(key, parts.use(await this.#deps.cache.acquire(mount, options)));
+    }
+    return caches;
+  }
+
   async #one(
     mount: ResolvedRunMount,
     target: string,
     sources: MountSources,
-    placing: Placing,
+    placing: Placing & { readonly caches: ReadonlyMap<string, CacheMount> },
     options: Abortable,
   ): Promise<{ readonly mount?: ResolvedMount; readonly env: readonly string[] }> {
     switch (mount.type) {
@@ -118,11 +129,12 @@ export class RunMounts {
         const view = await sources.open(mount.from);
         const source = this.#bind(view.fd, mount.source, { ...placing, isReadOnly: true });
         if (!mount.isWritable) return { mount: bound(source, target, { isWritable: false }), env: [] };
-        const copy = this.#writable(source, sources.scratch, placing);
+        const copy = await this.#writable({ path: source, shown: mount.source }, sources.scratch, placing);
         return { mount: bound(copy, target, { isWritable: true }), env: [] };
       }
       case 'cache': {
-        const cache = placing.parts.use(await this.#deps.cache.acquire(mount, options));
+        const cache = placing.caches.get(cacheKey(mount));
+        if (!cache) throw new TypeError('all caches of a step are taken before');
         if (mount.from !== undefined) await this.#fill(cache.path, mount, sources, options);
         // What it is filled with lies at its root.
         const path = mount.from === undefined ? mount.source || '/' : '/';
@@ -212,13 +224,24 @@ export class RunMounts {
   }
 
   /** What is written to it is gone with the step. */
-  #writable(source: string, scratch: string, { place, index, parts }: Placing): string {
+  async #writable(
+    { path: source, shown }: { readonly path: string; readonly shown: string },
+    scratch: string,
+    { place, index, parts }: Placing,
+  ): Promise<string> {
     const { mounts, folders } = this.#deps;
+    const kind = kindOf(source);
+    // Opening a pipe would wait for ever, and opening a device would read the host's.
+    if (kind !== S_IFDIR && kind !== S_IFREG)
+      throw new EngineError(
+        'invalid',
+        `"${shown}" is neither a file nor a directory: it cannot be mounted to be written to (rw)`,
+      );
     const changes = join(scratch, `w-${place.id}-${index}`);
     mkdirSync(changes, { mode: 0o700 });
-    if (!isDirectory(source)) {
+    if (kind === S_IFREG) {
       const copy = join(changes, 'file');
-      copyFileSync(source, copy);
+      await copyFile(source, copy);
       return copy;
     }
     const [upper, work] = [join(changes, 'upper'), join(changes, 'work')];
@@ -240,10 +263,14 @@ export class RunMounts {
   }
 }
 
-function isDirectory(path: string): boolean {
+function cacheKey({ sharing, id }: Pick<CacheMountRequest, 'sharing' | 'id'>): string {
+  return `${sharing} ${id}`;
+}
+
+function kindOf(path: string): number {
   const handle = openInRoot('/', path, O_PATH);
   try {
-    return (fstatSync(handle).mode & S_IFMT) === S_IFDIR;
+    return fstatSync(handle).mode & S_IFMT;
   } finally {
     closeSync(handle);
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -217,3 +217,50 @@ async function filesWith(folder: string, text: string): Promise<string[]> {
   const { stdout } = await runProgram('grep', ['-rla', '--', text, folder]);
   return stdout.split('\n').filter(Boolean);
 }
+
+test('RUN --mount=type=bind,rw: a pipe holds nobody up, and a device is not read for anybody', {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  for (const [type, kind] of [
+    ['fifo', 'fifo'],
+    ['character', 'device'],
+  ] as const) {
+    const { error } = await buildImageWith(
+      daemon,
+      'FROM busybox\nRUN --mount=type=bind,source=special,target=/x,rw cat /x',
+      {
+        entries: [
+          { path: 'special', type, ...(kind === 'device' ? { deviceMajor: 1, deviceMinor: 9 } : {}) },
+        ],
+      },
+    );
+    assert.match(error ?? '', /"\/?special" is neither a file nor a directory/, kind);
+    assert.equal((await daemon.call('GET', '/_ping')).status, 200);
+  }
+});
+
+test('RUN --network=host is only for builds that were asked for with the network of the host', {
+  skip,
+}, async () => {
+  const dockerfile = 'FROM busybox\nRUN --network=host readlink /proc/self/ns/net';
+  const { error, text } = await buildImageWith(daemon, dockerfile);
+  assert.match(error ?? '', /RUN --network=host is not allowed/);
+  const own = readlinkSync('/proc/self/ns/net');
+  assert.ok(!text.includes(own));
+  const asked = await builtImage(daemon, dockerfile, { query: { networkmode: 'host' } });
+  assert.ok(asked.text.includes('net:['));
+});
+
+test('RUN: locked caches are taken in one order, and one that is named twice once', {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const mount = (id: string, target: string): string =>
+    `--mount=type=cache,id=${id},target=${target},sharing=locked`;
+  const { imageId } = await builtImage(
+    daemon,
+    `FROM busybox\nRUN ${mount('twice', '/one')} ${mount('twice', '/other')} touch /one/f && ls /other > /seen`,
+  );
+  assert.equal(await runIn(daemon, imageId, 'cat', '/seen'), 'f\n');
+});
