@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import type { Digest } from '#base/ids';
 import type { ImageService } from '#image/image-service';
 import type { LayerRecord } from '#image/image-table';
 import type { PullLine } from '#image/pull-progress';
@@ -7,6 +8,7 @@ import { parseReference } from '#spec/reference';
 import type { BuildRequest } from './build-request.ts';
 
 export interface BaseImage {
+  readonly id: Digest;
   readonly config: Buffer;
   readonly layers: readonly LayerRecord[];
 }
@@ -60,6 +62,6 @@ export class BaseImages {
       throw new EngineError('conflict', `image ${name} was removed while the build began: build again`);
     held.use(images.layers.hold(record.layers));
     images.noteUse(image.id);
-    return { config: record.config, layers: record.layers };
+    return { id: image.id, config: record.config, layers: record.layers };
   }
 }

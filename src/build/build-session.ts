@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { abortError } from '#base/abortable';
 import { EngineError, notImplemented } from '#base/errors';
-import { newId } from '#base/ids';
+import { type Digest, newId } from '#base/ids';
 import type { PullLine } from '#image/pull-progress';
 import { taggable } from '#image/taggable';
 import { PROXY_ARGUMENTS, platformArguments } from '#spec/dockerfile/build-arguments';
@@ -217,19 +217,24 @@ export class BuildSession {
     vertex: BuildVertex,
   ): Promise<BuiltStage> {
     const base = build.expand(from.image);
-    const work = async (): Promise<BuiltStage> => {
+    const work = async (): Promise<BuiltStage & { readonly id?: Digest }> => {
       if (base === '') throw new EngineError('invalid', `base name (${from.image}) should not be blank`);
       const earlier = findNamed(build.dockerfile.stages, base, index);
       if (earlier) {
         const { state, scope } = await this.#stage(earlier, build);
         return { state, scope: scope.inherited(state.config.Env ?? []) };
       }
-      const state = await this.#baseState({ from, index, ...stage }, build, base, vertex);
+      const { id, state } = await this.#baseState({ from, index, ...stage }, build, base, vertex);
       const { escape } = build.dockerfile.directives;
-      return { state, scope: new StageScope(build.args, escape, state.config.Env ?? []) };
+      const scope = new StageScope(build.args, escape, state.config.Env ?? []);
+      return { state, scope, ...(id ? { id } : {}) };
     };
     try {
-      const ended = ({ state }: BuiltStage) => ({ isCached: true, stateId: stateId(state) });
+      // An image is called as everywhere else, not as the one would be that is made of it.
+      const ended = ({ state, id = stateId(state) }: BuiltStage & { readonly id?: Digest }) => ({
+        isCached: true,
+        stateId: id,
+      });
       return await this.#work.progress.run(vertex, work, ended);
     } catch (error) {
       if (error instanceof BuildStepError || !(error instanceof EngineError) || error.kind === 'cancelled')
@@ -244,14 +249,16 @@ export class BuildSession {
     build: PreparedBuild,
     base: string,
     vertex: BuildVertex,
-  ): Promise<StageState> {
+  ): Promise<{ readonly state: StageState; readonly id?: Digest }> {
     const asked =
       stage.from.platform === undefined ? (this.#request.platform ?? '') : build.expand(stage.from.platform);
     const platform = asked === '' ? undefined : parsePlatform(asked);
-    if (base === 'scratch') return emptyState(platform ?? build.target);
+    if (base === 'scratch') return { state: emptyState(platform ?? build.target) };
     if (this.#request.namedContexts?.has(base)) throw notImplemented(`FROM the named context ${base}`);
-    const { config, layers } = await this.#bases.get(base, platform, line => this.#tellPull(vertex, line));
-    return stateOf(config, layers);
+    const { id, config, layers } = await this.#bases.get(base, platform, line =>
+      this.#tellPull(vertex, line),
+    );
+    return { id, state: stateOf(config, layers) };
   }
 
   #tellPull(vertex: BuildVertex, line: PullLine): void {

@@ -25,6 +25,9 @@ CMD ["cat", "/app/said"]
     );
     assert.match(text, /hello world from world/);
     assert.match(text, /Successfully tagged made:1/);
+    const base = (await daemon.call('GET', '/images/busybox/json')).body as { readonly Id: string };
+    const shown = ` ---> ${base.Id.slice('sha256:'.length, 'sha256:'.length + 12)}`;
+    assert.match(text, new RegExp(`^Step 1/\\d+ : FROM .*\n${shown}\nStep 2/`, 'm'));
     assert.equal(
       await runIn(daemon, 'made:1', 'sh', '-c', 'cat /app/said; find /app | sort; pwd'),
       [
