@@ -83,8 +83,10 @@ export class CacheMounts {
 
   /** At start: folders that no row knows. */
   async sweep(): Promise<void> {
+    // In this order: a build that goes on may make one at any time, folder and row at once.
+    const names = await readdir(this.#deps.folders.mounts);
     const known = new Set(this.list().map(({ id }) => id));
-    for (const name of await readdir(this.#deps.folders.mounts)) {
+    for (const name of names) {
       if (!known.has(name)) await this.#deps.jail.removeTree(this.#path(name));
     }
   }
