@@ -27,6 +27,8 @@ export interface StepRequest {
   /** What it is found by, the cheapest first; only asked for when those before led to nothing. */
   readonly keys: readonly (() => Digest | Promise<Digest>)[];
   readonly description: string;
+  /** What no key has and only builds that have it in common do together: their secrets, proxies and limits. */
+  readonly common?: string;
   /** what it is done over */
   readonly state: StageState;
   readonly stage: StageNames;
@@ -112,7 +114,8 @@ export class BuildWork implements AsyncDisposable {
 
   async #make(request: StepRequest, keys: readonly Digest[], isForced: boolean): Promise<StepResult> {
     const last = keys.at(-1) ?? '';
-    const flight = isForced ? `${last} ${newId<string>()}` : last;
+    const shared = `${last} ${request.common ?? ''}`;
+    const flight = isForced ? `${shared} ${newId<string>()}` : shared;
     const onOutput = request.onOutput ?? (() => undefined);
     const result = await this.#deps.shared.run(
       flight,

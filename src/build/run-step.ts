@@ -1,5 +1,5 @@
 import { EngineError, notImplemented } from '#base/errors';
-import type { Digest } from '#base/ids';
+import { type Digest, digestOf } from '#base/ids';
 import type { RunInstruction } from '#spec/dockerfile/instructions';
 import { type ResolvedRunMount, resolveRunMount } from '#spec/dockerfile/run-mount';
 import type { BuildVertex } from './build-event.ts';
@@ -45,6 +45,7 @@ export async function runStep(
     const made = await work.step({
       keys: [() => stepKey('run', { ...parts, mounts, contents })],
       description: createdBy,
+      common: commonOf(mounts, context),
       state,
       stage: context.names,
       onOutput: async (stream, data) => {
@@ -76,6 +77,17 @@ function runParts(
     network: instruction.network ?? work.request.networkMode ?? 'default',
     extraHosts: work.request.extraHosts ?? [],
   };
+}
+
+/** One build's step must neither fail for what another lacks, nor print another's secrets. Only ever in memory. */
+function commonOf(mounts: readonly ResolvedRunMount[], { work, scope }: StepContext): Digest {
+  const { secrets, limits, securityOpt } = work.request;
+  const used = mounts.flatMap(mount => {
+    if (mount.type !== 'secret') return [];
+    const content = secrets?.get(mount.id);
+    return [[mount.id, content ? digestOf(content) : null]];
+  });
+  return digestOf(JSON.stringify([used, scope.proxyPairs(), limits ?? {}, securityOpt ?? []]));
 }
 
 async function execute(

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { buildImageWith, builtImage, cachedSteps, runIn } from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
+import { tarOf } from '../../support/image-archive.ts';
 import { until } from '../../support/until.ts';
 
 const skip = cannotRunContainers;
@@ -67,6 +68,31 @@ test('a step that two builds want at once is done once', { skip }, async () => {
   const names = await Promise.all(builds.map(({ imageId }) => runIn(daemon, imageId, 'cat', '/name')));
   assert.equal(new Set(names).size, 1);
   for (const { text } of builds) assert.ok(text.includes(names[0] ?? '?'), 'everyone sees what it writes');
+});
+
+test('builds with other secrets do not do a step together: each has its own, or fails for itself', {
+  skip,
+}, async () => {
+  await using daemon = await startBusyboxDaemon();
+  const hold = '--mount=type=cache,id=hold,target=/hold';
+  const wait = 'until [ -e /hold/go ]; do sleep 0.1; done';
+  const dockerfile = `FROM busybox\nRUN ${hold} --mount=type=secret,id=token,required=true cat /run/secrets/token; ${wait}`;
+  const token = Buffer.from('of the first').toString('base64');
+  const { body } = await daemon.call('POST', '/quai/build/secrets', { token });
+  const { Id } = body as { Id: string };
+  const context = tarOf([{ path: 'Dockerfile', content: dockerfile }]);
+  const first = daemon.call('POST', `/quai/build?progress=plain&secrets=${Id}`, context);
+  await until('the first has begun', async () =>
+    (await entries(daemon)).some(({ InUse, Type }) => InUse && Type === 'exec.cachemount'),
+  );
+  try {
+    const other = await buildImageWith(daemon, dockerfile, { signal: AbortSignal.timeout(20_000) });
+    assert.match(other.error ?? '', /secret token: not found/);
+    assert.ok(!other.text.includes('of the first'));
+  } finally {
+    await builtImage(daemon, `FROM busybox\nRUN ${hold} touch /hold/go`);
+    assert.match(JSON.stringify((await first).body), /of the first.*Successfully built/);
+  }
 });
 
 test('POST /build/prune: frees what no image has, then all', { skip }, async () => {
