@@ -13,6 +13,7 @@ import { gitProblem, mayBeFoundOtherwise } from './git-problem.ts';
 import { GitProgram } from './git-program.ts';
 import { hostOf, submoduleAddress, submoduleUrls } from './git-submodules.ts';
 import { plainFolder } from './plain-folder.ts';
+import type { UrlFetcher } from './url-fetcher.ts';
 
 export interface GitFetcherDeps {
   /** absent where the host has no crun, which makes it */
@@ -20,6 +21,8 @@ export interface GitFetcherDeps {
   readonly proxies: ProxySettings;
   /** belongs to this object alone; what is there is removed */
   readonly folder: string;
+  /** follows redirects, not to where a server must not lead; git follows none */
+  readonly redirects: Pick<UrlFetcher, 'lastAddress'>;
   /** adds up what was fetched */
   readonly trees: Pick<JailPool, 'usage'>;
   readonly maxBytes?: number;
@@ -47,6 +50,8 @@ const MOST_SUBMODULES = 200;
 const DEEPEST_SUBMODULE = 10;
 const LIST_BYTES = 256 * 1024 ** 2;
 const SHORT_BYTES = 1024 * 1024;
+/** what git asks a server first */
+const QUESTION = '/info/refs?service=git-upload-pack';
 
 /**
  * Fetches git repositories for builds.
@@ -85,6 +90,7 @@ export class GitFetcher {
     });
     const fetching = new Fetching(this.#git, folder, {
       keepsGitDir: keepGitDir ?? address.keepGitDir ?? false,
+      redirects: this.#deps.redirects,
       hasProxy: this.#deps.proxies.httpProxy !== undefined || this.#deps.proxies.httpsProxy !== undefined,
       signal: AbortSignal.any([signal, watch.signal]),
     });
@@ -98,6 +104,7 @@ export class GitFetcher {
 
 interface FetchingOptions {
   readonly keepsGitDir: boolean;
+  readonly redirects: GitFetcherDeps['redirects'];
   /** then names are not ours to look up */
   readonly hasProxy: boolean;
   readonly signal: AbortSignal;
@@ -142,7 +149,7 @@ class Fetching {
   }
 
   /** As little as the server lets; all of it where that is not enough. @returns what to check out. */
-  async #fetch(address: GitAddress, tree: string): Promise<string> {
+  async #fetch(address: GitAddress, tree: string, isLast = false): Promise<string> {
     const { ref = 'HEAD', remote } = address;
     const fetch = [...at(tree), 'fetch', '--quiet', '--no-recurse-submodules', '--force'];
     const little = await this.#run(address, [
@@ -154,12 +161,36 @@ class Fetching {
       ref,
     ]);
     if (little.status === 0) return 'FETCH_HEAD';
+    if (!isLast && /returned error: 30[12378]/.test(little.complaint))
+      return await this.#fetch(await this.#redirected(address), tree, true);
     const isCommit = /^[0-9a-f]{7,64}$/i.test(ref);
     if (!mayBeFoundOtherwise(little.complaint) || (!isCommit && !/shallow/.test(little.complaint)))
       throw gitProblem(address, little.complaint);
     const all = ['--tags', '--end-of-options', remote, '+refs/heads/*:refs/remotes/origin/*'];
     await this.#must(address, [...fetch, ...all, ...(isCommit ? [] : [ref])]);
     return isCommit ? `${ref}^{commit}` : 'FETCH_HEAD';
+  }
+
+  /** Where the server sends who asks for the repository. */
+  async #redirected(address: GitAddress): Promise<GitAddress> {
+    const { redirects, signal } = this.#options;
+    const first = address.remote.replace(/\/*$/, QUESTION);
+    const last = await redirects.lastAddress(first, { signal });
+    const { href } = last;
+    if (!href.endsWith(QUESTION))
+      throw new EngineError(
+        'invalid',
+        `${shownAddress(address.remote)} redirects to ${shownAddress(`${last.origin}${last.pathname}`)}, which is no git repository`,
+      );
+    const remote = href.slice(0, -QUESTION.length);
+    const isSame = last.origin === new URL(address.remote).origin;
+    const user = /^[a-z]+:\/\/([^/@]*@)/i.exec(address.remote)?.[1] ?? '';
+    return {
+      ...address,
+      scheme: last.protocol === 'https:' ? 'https' : 'http',
+      // Its password is for the server that it was given for.
+      remote: isSame ? withoutUser(remote).replace('://', () => `://${user}`) : withoutUser(remote),
+    };
   }
 
   async #checkOutSubmodules(address: GitAddress, tree: string, depth: number): Promise<void> {

@@ -55,7 +55,8 @@ const CONFIGURATION: Readonly<Record<string, string>> = {
   'fetch.fsck.missingSpaceBeforeDate': 'ignore',
   'fetch.fsck.badTimezone': 'ignore',
   'gc.auto': '0',
-  'http.followRedirects': 'initial',
+  // It would follow them to anywhere, this machine too: they are followed by us.
+  'http.followRedirects': 'false',
   'http.lowSpeedLimit': '1000',
   'http.lowSpeedTime': '60',
   'init.defaultBranch': 'main',

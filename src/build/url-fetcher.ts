@@ -85,7 +85,24 @@ export class UrlFetcher {
     };
   }
 
+  /** Where the redirects end that begin at an address, whatever is there. @throws {EngineError} as {@link fetch}. */
+  async lastAddress(address: string, { signal }: { readonly signal: AbortSignal }): Promise<URL> {
+    const { response, url } = await this.#follow(addressOf(address), signal);
+    response.discard();
+    return url;
+  }
+
   async #get(first: URL, signal: AbortSignal): Promise<HttpResponse> {
+    const { response } = await this.#follow(first, signal);
+    if (response.status === 200) return response;
+    response.discard();
+    throw badAnswer(first, response.status);
+  }
+
+  async #follow(
+    first: URL,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: HttpResponse; readonly url: URL }> {
     let url = first;
     let namedBy: AddressClass | undefined;
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
@@ -97,9 +114,8 @@ export class UrlFetcher {
       );
       const { location } = response.headers;
       const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== undefined;
-      if (!isRedirect && response.status === 200) return response;
+      if (!isRedirect) return { response, url };
       response.discard();
-      if (!isRedirect) throw badAnswer(first, response.status);
       namedBy = response.address;
       url = redirected(url, location);
     }

@@ -34,11 +34,17 @@ export function createBuildSources(
   const fetched = join(root, 'fetched');
   const jail = crun === undefined ? undefined : new ProgramJail({ crun, folder: join(fetched, 'jails') });
   const http = new HttpClient({ proxies, userAgent: `quai/${ENGINE_BUILD.version} (linux)`, http2 });
-  const git = new GitFetcher({ ...(jail && { jail }), proxies, trees: pool, folder: join(fetched, 'git') });
   const urls = new UrlFetcher({
     http,
     tls: new TlsSettingsSource(certificateFolders),
     folder: join(fetched, 'urls'),
+  });
+  const git = new GitFetcher({
+    ...(jail && { jail }),
+    proxies,
+    redirects: urls,
+    trees: pool,
+    folder: join(fetched, 'git'),
   });
   const spool = new ContextSpool({ folder: join(root, 'contexts') });
   const contexts = new BuildContexts({ spool, git, urls, ...(jail && { jail }) });

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { GitFetcher, type GitFetchOptions } from '#build/git-fetcher';
+import { UrlFetcher } from '#build/url-fetcher';
+import { HttpClient } from '#distribution/http-client';
+import { TlsSettingsSource } from '#distribution/tls-settings';
 import { parseGitAddress } from '#spec/dockerfile/git-address';
 import { JailPool } from '#store/jail-pool';
 import { ProgramJail } from '#store/program-jail';
@@ -29,7 +34,9 @@ async function prepare(limits: { readonly maxBytes?: number } = {}) {
   const fetched = join(folder, 'fetched');
   const jail = new ProgramJail({ crun: CRUN, folder: join(folder, 'jails') });
   const trees = new JailPool({ size: 1 });
-  const fetcher = new GitFetcher({ jail, proxies: {}, trees, folder: fetched, ...limits });
+  const http = new HttpClient({ proxies: {}, userAgent: 'test', http2: false });
+  const redirects = new UrlFetcher({ http, tls: new TlsSettingsSource([]), folder: join(folder, 'urls') });
+  const fetcher = new GitFetcher({ jail, proxies: {}, redirects, trees, folder: fetched, ...limits });
   const withTree = async <T>(
     address: string,
     look: (tree: Fetched) => T,
@@ -47,10 +54,12 @@ async function prepare(limits: { readonly maxBytes?: number } = {}) {
     server,
     folder,
     trees,
+    redirects,
     withTree,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await trees[Symbol.asyncDispose]();
+      http[Symbol.dispose]();
       assert.deepEqual(existsSync(fetched) ? readdirSync(fetched) : [], []);
       assert.deepEqual(readdirSync(join(folder, 'jails')), ['state']);
       rmSync(folder, { recursive: true });
@@ -103,6 +112,7 @@ test('files have the modes that git keeps, and links stay links', { skip }, asyn
   const fetcher = new GitFetcher({
     jail: new ProgramJail({ crun: CRUN, folder: join(it.folder, 'jails') }),
     proxies: {},
+    redirects: it.redirects,
     trees: it.trees,
     folder: join(it.folder, 'other'),
   });
@@ -186,6 +196,35 @@ test('what is not there is told in words', { skip }, async () => {
       { kind, message },
       address,
     );
+  }
+});
+
+test('redirects are followed to repositories, and not to where their server must not lead', {
+  skip,
+}, async () => {
+  await using it = await prepare();
+  const repository = it.server.repository('here');
+  repository.commit({ a: '1' });
+  const targets: Readonly<Record<string, string>> = {
+    '/moved.git/': repository.url,
+    '/inside.git/': 'http://169.254.169.254/x.git',
+  };
+  const moved = createHttpServer(({ url = '' }, response) => {
+    const [from = '', to = ''] = Object.entries(targets).find(([path]) => url.startsWith(path)) ?? [];
+    response.writeHead(302, { location: `${to}${url.slice(from.length - 1)}` }).end();
+  });
+  moved.listen(0, '127.0.0.1');
+  await once(moved, 'listening');
+  const own = `http://127.0.0.1:${(moved.address() as AddressInfo).port}`;
+  try {
+    await it.withTree(`${own}/moved.git`, ({ read }) => assert.equal(read('a'), '1'));
+    await assert.rejects(
+      it.withTree(`${own}/inside.git`, () => undefined),
+      /169\.254\.169\.254.*not a public address/,
+    );
+  } finally {
+    moved.close();
+    moved.closeAllConnections();
   }
 });
 
