@@ -75,3 +75,21 @@ test('what was found done is said of RUN and COPY, and of what follows them and 
   const found = [...text.matchAll(/: (.*)\n ---> Using cache/g)].map(([, step]) => step);
   assert.deepEqual(found, ['run 3', 'metadata 4']);
 });
+
+test('what ONBUILD brings is told where it is done: after its FROM', () => {
+  const trigger = { ...fakeVertex(1, 'RUN trigger'), id: 9 };
+  const text = told([
+    planned,
+    started(first),
+    done(first),
+    started(trigger),
+    log(trigger, 'now\n'),
+    done(trigger),
+    started(second),
+  ]);
+  assert.equal(text, 'Step 1/2 : FROM a\nStep 1/2 : RUN trigger\nnow\nStep 2/2 : RUN b\n');
+  assert.equal(
+    told([planned, started(first), done(first), started(trigger), log(trigger, 'now\n')]),
+    'Step 1/2 : FROM a\nStep 1/2 : RUN trigger\nnow\n',
+  );
+});

@@ -17,7 +17,7 @@ export class ClassicBuildOutput {
   readonly #isQuiet: boolean;
   readonly #steps = new Map<number, StepOutput>();
   /** all that will come, in their order */
-  #plan: number[] = [];
+  #plan: PlannedStep[] = [];
   /** by stage, once a step in it was looked up */
   readonly #found = new Map<string, boolean>();
   /** what a quiet build said: told when it fails */
@@ -31,7 +31,7 @@ export class ClassicBuildOutput {
   tell(event: BuildEvent): void {
     switch (event.type) {
       case 'planned':
-        this.#plan = event.vertices.filter(({ step }) => step).map(({ id }) => id);
+        this.#plan = event.vertices.flatMap(({ id, step }) => (step ? { id, number: step.number } : []));
         return;
       case 'warning':
         return this.#send([{ stream: `[Warning] ${event.message}\n` }]);
@@ -72,20 +72,27 @@ export class ClassicBuildOutput {
   #outputOf(vertex: BuildVertex): StepOutput {
     const known = this.#steps.get(vertex.id);
     if (known) return known;
-    if (!this.#plan.includes(vertex.id)) this.#plan.push(vertex.id);
+    if (!this.#plan.some(({ id }) => id === vertex.id)) this.#insert(vertex);
     const output = new StepOutput(vertex);
     this.#steps.set(vertex.id, output);
     return output;
   }
 
+  /** A trigger of ONBUILD has the number of its FROM, and comes before what follows that. */
+  #insert({ id, step }: BuildVertex): void {
+    const number = step?.number ?? 0;
+    const next = this.#plan.findIndex(planned => planned.number > number);
+    this.#plan.splice(next < 0 ? this.#plan.length : next, 0, { id, number });
+  }
+
   /** The first step that is not over is the one that is shown. */
   #isShown(id: number): boolean {
-    return this.#plan.find(planned => !this.#steps.get(planned)?.isTold) === id;
+    return this.#plan.find(planned => !this.#steps.get(planned.id)?.isTold)?.id === id;
   }
 
   /** What waited for the step that is over now. */
   #sendWaiting(): void {
-    for (const id of this.#plan) {
+    for (const { id } of this.#plan) {
       const output = this.#steps.get(id);
       if (output?.isTold) continue;
       if (!output) return;
@@ -96,7 +103,7 @@ export class ClassicBuildOutput {
 
   #finish({ imageId, tags }: Extract<BuildEvent, { readonly type: 'image' }>): void {
     if (this.#isQuiet) return this.#emit({ stream: `${imageId}\n` });
-    for (const id of this.#plan) this.#send(this.#steps.get(id)?.take() ?? []);
+    for (const { id } of this.#plan) this.#send(this.#steps.get(id)?.take() ?? []);
     this.#send([
       { aux: { ID: imageId } },
       { stream: `Successfully built ${shortId(imageId)}\n` },
@@ -112,6 +119,11 @@ export class ClassicBuildOutput {
   #tellUnsaid(): void {
     for (const line of this.#unsaid.take()) this.#emit(line);
   }
+}
+
+interface PlannedStep {
+  readonly id: number;
+  readonly number: number;
 }
 
 type StepEvent = Extract<BuildEvent, { readonly vertex: BuildVertex }>;
