@@ -85,3 +85,30 @@ test('one of several who does not read holds the others up for a moment only', a
   assert.equal(await stuck, 'done');
   assert.deepEqual(heard, ['a', 'b']);
 });
+
+test('a step that ends while somebody still hears what was missed is not done again', async () => {
+  const steps = new SharedSteps<string>();
+  const end = Promise.withResolvers<string>();
+  const slow = Promise.withResolvers<void>();
+  let begun = 0;
+  const work = async (tell: (stream: 'stdout', data: Buffer) => void | Promise<void>): Promise<string> => {
+    begun += 1;
+    await tell('stdout', Buffer.from('first'));
+    await tell('stdout', Buffer.from('second'));
+    return await end.promise;
+  };
+  const one = steps.run('key', () => undefined, work, {});
+  await turns();
+  const heard: string[] = [];
+  const listen = async (_stream: string, data: Buffer): Promise<void> => {
+    heard.push(data.toString());
+    await slow.promise;
+  };
+  const other = steps.run('key', listen, work, {});
+  await turns();
+  end.resolve('done');
+  assert.equal(await one, 'done');
+  slow.resolve();
+  assert.equal(await other, 'done');
+  assert.deepEqual([begun, heard], [1, ['first', 'second']]);
+});

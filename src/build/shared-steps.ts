@@ -1,4 +1,4 @@
-import type { Abortable } from '#base/abortable';
+import { type Abortable, orAborted } from '#base/abortable';
 import { SingleFlight } from '#base/single-flight';
 import type { OnOutput } from './run-process.ts';
 
@@ -29,12 +29,24 @@ export class SharedSteps<T> {
   ): Promise<T> {
     const audience = this.#audiences.get(key) ?? { listeners: new Set(), missed: [], missedBytes: 0 };
     this.#audiences.set(key, audience);
-    for (const { stream, data } of audience.missed) await onOutput(stream, data);
-    audience.listeners.add(onOutput);
+    // The flight is joined first: whoever takes its time to hear what was missed must not find it over, and do it again.
+    const missed = replay([...audience.missed], onOutput);
+    missed.catch(() => undefined); // looked at below
+    const listener: OnOutput = async (stream, data) => {
+      await missed;
+      await onOutput(stream, data);
+    };
+    audience.listeners.add(listener);
     try {
-      return await this.#flights.run(key, signal => this.#begin(key, audience, work, signal), options);
+      const result = await this.#flights.run(
+        key,
+        signal => this.#begin(key, audience, work, signal),
+        options,
+      );
+      await orAborted(missed, options.signal);
+      return result;
     } finally {
-      audience.listeners.delete(onOutput);
+      audience.listeners.delete(listener);
     }
   }
 
@@ -50,6 +62,10 @@ export class SharedSteps<T> {
       if (this.#audiences.get(key) === audience) this.#audiences.delete(key);
     }
   }
+}
+
+async function replay(missed: Audience['missed'], onOutput: OnOutput): Promise<void> {
+  for (const { stream, data } of missed) await onOutput(stream, data);
 }
 
 async function tellAll(audience: Audience, stream: 'stdout' | 'stderr', data: Buffer): Promise<void> {
