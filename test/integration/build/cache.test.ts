@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildImageWith, builtImage, cachedSteps, runIn } from '../../support/build-image.ts';
-import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
+import { cannotRunContainers, loadBusybox, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 import { tarOf } from '../../support/image-archive.ts';
 import { until } from '../../support/until.ts';
@@ -93,6 +93,35 @@ test('builds with other secrets do not do a step together: each has its own, or 
     await builtImage(daemon, `FROM busybox\nRUN ${hold} touch /hold/go`);
     assert.match(JSON.stringify((await first).body), /of the first.*Successfully built/);
   }
+});
+
+test('a build under way loses nothing to prune, and not its base image when that is removed', {
+  skip,
+}, async () => {
+  await using daemon = await startBusyboxDaemon();
+  await builtImage(daemon, 'FROM busybox\nRUN echo base > /base', { query: { t: 'base' } });
+  const hold = '--mount=type=cache,id=hold,target=/hold';
+  const lines = [
+    'FROM base',
+    'RUN echo before > /before',
+    `RUN ${hold} until [ -e /hold/go ]; do sleep 0.1; done`,
+    'RUN cat /base /before > /after',
+    'FROM busybox',
+    'COPY --from=0 /after /after',
+  ];
+  const building = builtImage(daemon, lines.join('\n'));
+  await until('the step holds its cache', async () =>
+    (await entries(daemon)).some(({ InUse, Type }) => InUse && Type === 'exec.cachemount'),
+  );
+  for (const name of ['base', 'busybox'])
+    assert.equal((await daemon.call('DELETE', `/images/${name}?force=1`)).status, 200);
+  assert.equal((await daemon.call('POST', '/build/prune?all=1')).status, 200);
+  await loadBusybox(daemon);
+  await builtImage(daemon, `FROM busybox\nRUN ${hold} touch /hold/go`);
+  const { imageId } = await building;
+  assert.equal(await runIn(daemon, imageId, 'cat', '/after'), 'base\nbefore\n');
+  assert.equal((await daemon.call('POST', '/build/prune?all=1')).status, 200);
+  assert.deepEqual(await entries(daemon), []);
 });
 
 test('POST /build/prune: frees what no image has, then all', { skip }, async () => {
