@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { close, readdirSync, readlinkSync } from 'node:fs';
 import koffi from 'koffi';
 import { declare } from './libc.ts';
 
@@ -35,6 +35,7 @@ const ALL_SIGNALS = Buffer.alloc(SIGSET_BYTES, 0xff);
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+const F_DUPFD_CLOEXEC = 1030;
 
 const fcntl = declare('int fcntl(int fd, int command, int argument)');
 const sigmask = declare('int pthread_sigmask(int how, const void *set, void *before)');
@@ -67,23 +68,30 @@ export function openNftLibrary({
   const run = library.func('int nft_run_cmd_from_buffer(void *ctx, const char *commands)');
   // koffi hands pointers out as opaque values; this one only goes back to the library.
   let context: unknown;
+  let sockets: readonly number[] = [];
   let idle: NodeJS.Timeout | undefined;
   let isClosed = false;
   const take = (): unknown => {
-    idle ??= setTimeout(free, idleMs).unref();
+    idle ??= setTimeout(giveBack, idleMs).unref();
     idle.refresh();
     if (context) return context;
-    context = sealed(() => contextNew(0));
+    const opened = sealed(() => contextNew(0));
+    context = opened.result;
+    sockets = opened.fds;
     // Without the buffers the library would print to our own output.
     bufferOutput(context);
     bufferError(context);
     return context;
   };
   const free = (): void => {
-    const unused = context;
+    if (context) contextFree(context);
     context = undefined;
-    // On a thread of the pool: the kernel takes 20 ms to close the socket.
-    if (unused) contextFree.async(unused, () => undefined);
+  };
+  const giveBack = (): void => {
+    // The library is not made for threads, and the kernel takes 20 ms to close the socket: so only that is left to another thread.
+    const kept = sockets.map(fd => fcntl(fd, F_DUPFD_CLOEXEC, 0)).filter(fd => fd !== -1);
+    free();
+    for (const fd of kept) close(fd, () => undefined);
   };
   const execute = (commands: string): string => {
     if (isClosed) throw new RangeError('nftables context is closed');
@@ -108,13 +116,12 @@ export function openNftLibrary({
 }
 
 /** The library leaves its socket open to the programs that are started later; whatever `open` opens is closed to them. */
-function sealed<T>(open: () => T): T {
+function sealed<T>(open: () => T): { readonly result: T; readonly fds: readonly number[] } {
   const before = openFiles();
   const result = open();
-  for (const [fd, target] of openFiles()) {
-    if (before.get(fd) !== target) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  }
-  return result;
+  const fds = [...openFiles()].filter(([fd, target]) => before.get(fd) !== target).map(([fd]) => fd);
+  for (const fd of fds) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return { result, fds };
 }
 
 /** Descriptors with what they lead to: numbers alone come again, as that of the folder read here does at once. */
