@@ -1,6 +1,7 @@
 import type { LayerRecord } from '#image/image-table';
 import { withoutBlank } from '#image/squashed-config';
-import { toWritten } from '#image/written-config';
+import { toWritten, type WrittenConfig } from '#image/written-config';
+import { DEFAULT_PATH } from '#runtime/oci-spec/environment';
 import { parseImageConfig } from '#spec/oci/image-config';
 import { normalizePlatform, type Platform } from '#spec/oci/platform';
 import type { HistoryEntry, StageState } from './stage-state.ts';
@@ -10,7 +11,7 @@ export const HISTORY_COMMENT = 'buildkit.dockerfile.v0';
 
 /** Where `FROM scratch` begins. */
 export function emptyState(platform: Platform): StageState {
-  return { layers: [], config: {}, history: [], platform, author: '' };
+  return { layers: [], config: withPath({}), history: [], platform, author: '' };
 }
 
 /** Where a stage begins that is made from an image. @throws {EngineError} `invalid` for a bad configuration. */
@@ -25,11 +26,18 @@ export function stateOf(bytes: Buffer, layers: readonly LayerRecord[]): StageSta
   for (let index = told; index < layers.length; index += 1) history.push({ created: parsed.created });
   return {
     layers,
-    config: toWritten(parsed.config),
+    config: withPath(toWritten(parsed.config)),
     history,
     platform: normalizePlatform(parsed),
     author: parsed.author,
   };
+}
+
+/** As Docker's builders do it: ENV PATH=/x:$PATH adds to what a container would have anyway. */
+function withPath(config: WrittenConfig): WrittenConfig {
+  const { Env = [] } = config;
+  if (Env.some(pair => pair.startsWith('PATH='))) return config;
+  return { ...config, Env: [...Env, `PATH=${DEFAULT_PATH}`] };
 }
 
 /** The configuration blob of a finished stage. @param created of the image; absent: as its last step */

@@ -1,5 +1,6 @@
 /** Docker's search path where an image sets none */
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where programs are looked for when nobody says where. */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface EnvironmentSettings {
   /** `NAME=value`; a bare `NAME` takes the variable away */

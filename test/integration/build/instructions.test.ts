@@ -105,3 +105,13 @@ CMD ["cat", "/app/said"]
     );
   });
 }
+
+test('a base without a PATH gets the usual one, which ENV adds to', { skip }, async () => {
+  await using daemon = await startBusyboxDaemon();
+  const { imageId, text } = await builtImage(daemon, 'FROM scratch\nENV PATH=/opt/bin:$PATH');
+  const { body } = await daemon.call('GET', `/images/${imageId}/json`);
+  assert.deepEqual((body as { Config: { Env: string[] } }).Config.Env, [
+    'PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  ]);
+  assert.doesNotMatch(text, /undefined variable/);
+});
