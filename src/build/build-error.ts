@@ -21,3 +21,13 @@ export class BuildStepError extends EngineError {
     this.step = step;
   }
 }
+
+/** What `--from` of COPY or of a mount names is not to be had. Never leaves this folder: the step says whose flag it was. */
+export class SourceError extends EngineError {
+  readonly from: string;
+
+  constructor(kind: ErrorKind, from: string, message: string, options?: { readonly cause?: unknown }) {
+    super(kind, message, options);
+    this.from = from;
+  }
+}

@@ -21,6 +21,7 @@ import type { BuildRequest, BuildResult } from './build-request.ts';
 import { BuildSources } from './build-sources.ts';
 import { planVertices, type StageVertices } from './build-vertices.ts';
 import { BuildWork } from './build-work.ts';
+import { noSuchSource, noSuchStage, refuseItself } from './from-problem.ts';
 import { documentOf, emptyState, stateOf } from './image-document.ts';
 import type { RootView } from './root-views.ts';
 import { StageBuilder, stateId } from './stage-builder.ts';
@@ -273,11 +274,15 @@ export class BuildSession {
     if (!build) throw new TypeError('nothing is copied before there is a plan');
     const stage = findStage(build.dockerfile.stages, reference, before);
     if (stage) return chainOf((await this.#stage(stage, build)).state);
-    if (/^[0-9]+$/.test(reference))
-      throw new EngineError('invalid', `invalid from flag value ${reference}: there is no such stage before`);
+    refuseItself(build.dockerfile.stages, reference, before);
+    if (/^[0-9]+$/.test(reference)) throw noSuchStage(build.dockerfile.stages, reference);
     const platform = this.#request.platform === undefined ? undefined : build.target;
-    const { layers } = await this.#bases.get(reference, platform, () => undefined);
-    return layers.at(-1)?.chainId;
+    try {
+      const { layers } = await this.#bases.get(reference, platform, () => undefined);
+      return layers.at(-1)?.chainId;
+    } catch (error) {
+      throw noSuchSource(build.dockerfile.stages, reference, before, error);
+    }
   }
 
   async #warnOfUnused({ given, used }: BuildArguments): Promise<void> {

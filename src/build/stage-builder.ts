@@ -4,7 +4,7 @@ import { wantedWarnings } from '#spec/dockerfile/check-directive';
 import type { Directives, Stage, StageInstruction } from '#spec/dockerfile/instructions';
 import { parseTrigger } from '#spec/dockerfile/parse-dockerfile';
 import { undefinedVariable, variablesIn } from '#spec/dockerfile/stage-checks';
-import { BuildStepError } from './build-error.ts';
+import { BuildStepError, SourceError } from './build-error.ts';
 import type { BuildVertex } from './build-event.ts';
 import { type StageVertices, triggerVertex } from './build-vertices.ts';
 import type { BuildWork } from './build-work.ts';
@@ -193,15 +193,19 @@ export function stateId(state: StageState): Digest {
 function stepError(error: unknown, instruction: StageInstruction, vertex: BuildVertex): unknown {
   if (error instanceof BuildStepError || !(error instanceof EngineError)) return error;
   if (error.kind === 'cancelled') return error;
-  const { keyword, lines } = instruction;
-  const isCopy = (keyword === 'COPY' || keyword === 'ADD') && error.kind === 'notFound';
-  const message = isCopy
-    ? `${keyword} failed: file not found in build context or excluded by .dockerignore: ${error.message}`
-    : error.message;
   return new BuildStepError(
     error.kind === 'notFound' ? 'invalid' : error.kind,
-    message,
-    { line: lines.first, vertex: vertex.name },
+    stepMessage(error, instruction),
+    { line: instruction.lines.first, vertex: vertex.name },
     { cause: error },
   );
+}
+
+function stepMessage(error: EngineError, { keyword }: StageInstruction): string {
+  if (error instanceof SourceError)
+    return `${keyword} ${keyword === 'RUN' ? '--mount=from=' : '--from='}${error.from}: ${error.message}`;
+  const isCopy = (keyword === 'COPY' || keyword === 'ADD') && error.kind === 'notFound';
+  return isCopy
+    ? `${keyword} failed: file not found in build context or excluded by .dockerignore: ${error.message}`
+    : error.message;
 }

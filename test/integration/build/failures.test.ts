@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BuildOptions, buildImageWith, builtImage, runIn } from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
@@ -6,12 +9,19 @@ import type { TestDaemon } from '../../support/daemon.ts';
 
 const skip = cannotRunContainers;
 let daemon: TestDaemon;
+let folder: string;
 
 before(async () => {
-  if (!skip) daemon = await startBusyboxDaemon();
+  if (skip) return;
+  folder = mkdtempSync(join(tmpdir(), 'quai-failures-'));
+  // Nobody beyond this machine is asked for the names that are mistyped here.
+  const registries = join(folder, 'registries.json');
+  writeFileSync(registries, JSON.stringify({ registries: [{ prefix: 'docker.io', blocked: true }] }));
+  daemon = await startBusyboxDaemon({ config: { registries } });
 });
 after(async () => {
   await daemon?.[Symbol.asyncDispose]();
+  if (folder) rmSync(folder, { recursive: true });
 });
 
 const FAILURES: readonly (readonly [
@@ -46,8 +56,38 @@ const FAILURES: readonly (readonly [
   [
     'a stage that comes later',
     ['FROM busybox', 'COPY --from=1 /x /x', 'FROM busybox'],
-    /invalid from flag value 1/,
+    /invalid from flag value 1: .*: it is defined further down, in line 3$/,
     { query: { target: '0' } },
+  ],
+  [
+    'a mistyped stage',
+    ['FROM busybox AS build', 'FROM busybox', 'COPY --from=biuld /x /x'],
+    /^COPY --from=biuld: no stage of this name \(did you mean build\?\), and as an image: /,
+  ],
+  [
+    'a mount from a stage that comes later',
+    [
+      'FROM busybox AS one',
+      'RUN --mount=from=two,target=/m true',
+      'FROM busybox AS two',
+      'COPY --from=one / /',
+    ],
+    /^RUN --mount=from=two: no stage of this name comes before \(it is defined further down, in line 3\), and as an image: /,
+  ],
+  [
+    'an image to copy from that is not to be had',
+    ['FROM busybox', 'COPY --from=localhost:1/none:1 /x /x'],
+    /^COPY --from=localhost:1\/none:1: (?!no stage)/,
+  ],
+  [
+    'a stage that copies from itself',
+    ['FROM busybox AS Own', 'COPY --from=own /x /x'],
+    /^COPY --from=own: circular dependency detected on stage: own$/,
+  ],
+  [
+    'a stage that copies from itself by its number',
+    ['FROM busybox', 'COPY --from=0 /x /x'],
+    /circular dependency detected on stage: 0$/,
   ],
   ['a variable that must be set', ['FROM busybox', 'ARG V', 'ENV X=${V:?none}'], /V: none/],
   ['a bad port', ['FROM busybox', 'EXPOSE 99999'], /invalid containerPort: 99999/],
