@@ -87,6 +87,7 @@ export class BuildSession {
       context: () => this.#openContext(),
       named: name => this.#namedContext(name),
       chain: (reference, before) => this.#chain(reference, before),
+      isStage: (reference, before) => this.#findStage(reference, before) !== undefined,
       view: chain => this.#work.view(chain),
       adds: deps.adds,
       scratch,
@@ -270,9 +271,8 @@ export class BuildSession {
 
   /** Layers of what COPY and mounts name: a stage before, or an image. */
   async #chain(reference: string, before: number): Promise<string | undefined> {
-    const build = this.#build;
-    if (!build) throw new TypeError('nothing is copied before there is a plan');
-    const stage = findStage(build.dockerfile.stages, reference, before);
+    const build = this.#planned();
+    const stage = this.#findStage(reference, before);
     if (stage) return chainOf((await this.#stage(stage, build)).state);
     refuseItself(build.dockerfile.stages, reference, before);
     if (/^[0-9]+$/.test(reference)) throw noSuchStage(build.dockerfile.stages, reference);
@@ -283,6 +283,15 @@ export class BuildSession {
     } catch (error) {
       throw noSuchSource(build.dockerfile.stages, reference, before, error);
     }
+  }
+
+  #findStage(reference: string, before: number): Stage | undefined {
+    return findStage(this.#planned().dockerfile.stages, reference, before);
+  }
+
+  #planned(): PreparedBuild {
+    if (this.#build) return this.#build;
+    throw new TypeError('nothing is copied before there is a plan');
   }
 
   async #warnOfUnused({ given, used }: BuildArguments): Promise<void> {

@@ -12,6 +12,7 @@ export interface BuildSourcesDeps {
   readonly named: (name: string) => Promise<RootView> | undefined;
   /** layers of a stage or image; `undefined`: it has none */
   readonly chain: (reference: string, before: number) => Promise<string | undefined>;
+  readonly isStage: (reference: string, before: number) => boolean;
   readonly view: (chain: string) => RootView;
   readonly adds: Pick<AddSources, 'fetch'>;
   readonly scratch: string;
@@ -63,6 +64,12 @@ export class BuildSources implements AsyncDisposable {
 
   isContext(from: string | undefined): boolean {
     return from === undefined || this.#deps.named(from) !== undefined;
+  }
+
+  /** What it is, for messages. */
+  shown(from: string, before: number): string {
+    if (this.isContext(from)) return `context ${from}`;
+    return `${this.#deps.isStage(from, before) ? 'stage' : 'image'} ${from}`;
   }
 
   /** After {@link open}. */

@@ -95,7 +95,7 @@ export class StageBuilder {
       this.#isCached = end.isCached;
       this.#scope.setEnv(end.state.config.Env ?? []);
     } catch (error) {
-      throw stepError(error, instruction, vertex);
+      throw stepError(error, instruction, vertex, from => this.#work.sources.shown(from, this.#stage.index));
     }
   }
 
@@ -190,22 +190,32 @@ export function stateId(state: StageState): Digest {
   return digestOf(documentOf(state, lastCreated(state.history) ?? ''));
 }
 
-function stepError(error: unknown, instruction: StageInstruction, vertex: BuildVertex): unknown {
+function stepError(
+  error: unknown,
+  instruction: StageInstruction,
+  vertex: BuildVertex,
+  shown: (from: string) => string,
+): unknown {
   if (error instanceof BuildStepError || !(error instanceof EngineError)) return error;
   if (error.kind === 'cancelled') return error;
   return new BuildStepError(
     error.kind === 'notFound' ? 'invalid' : error.kind,
-    stepMessage(error, instruction),
+    stepMessage(error, instruction, shown),
     { line: instruction.lines.first, vertex: vertex.name },
     { cause: error },
   );
 }
 
-function stepMessage(error: EngineError, { keyword }: StageInstruction): string {
+function stepMessage(
+  error: EngineError,
+  instruction: StageInstruction,
+  shown: (from: string) => string,
+): string {
+  const { keyword } = instruction;
   if (error instanceof SourceError)
     return `${keyword} ${keyword === 'RUN' ? '--mount=from=' : '--from='}${error.from}: ${error.message}`;
-  const isCopy = (keyword === 'COPY' || keyword === 'ADD') && error.kind === 'notFound';
-  return isCopy
-    ? `${keyword} failed: file not found in build context or excluded by .dockerignore: ${error.message}`
-    : error.message;
+  if ((keyword !== 'COPY' && keyword !== 'ADD') || error.kind !== 'notFound') return error.message;
+  if (keyword === 'COPY' && instruction.from !== undefined)
+    return `COPY failed: file not found in ${shown(instruction.from)}: ${error.message}`;
+  return `${keyword} failed: file not found in build context or excluded by .dockerignore: ${error.message}`;
 }

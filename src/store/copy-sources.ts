@@ -5,7 +5,7 @@ import { nearest } from '#base/spelling';
 import { IgnorePatterns } from '#spec/dockerfile/ignore-patterns';
 import { PathPattern } from '#spec/dockerfile/path-pattern';
 import { BLOCK_SIZE } from '#spec/tar/tar-entry';
-import { readDirectory, S_IFDIR, S_IFMT, S_IFREG, statFd } from '#sys/at';
+import { readDirectory, readlinkAt, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, statFd } from '#sys/at';
 import { O_PATH } from '#sys/descriptors';
 import { openInRoot, resolveInRoot } from '#sys/openat2';
 import { isErrno } from '#sys/sys-error';
@@ -185,10 +185,41 @@ function isTar(bytes: Buffer): boolean {
 }
 
 function missing(root: number, name: string): EngineError {
+  const link = deadLink(root, name);
+  if (link) {
+    const what = link.path === name ? 'it' : link.path.slice(1);
+    const target = JSON.stringify(link.target);
+    return new EngineError(
+      'notFound',
+      `stat ${name.slice(1)}: ${what} is a link to ${target}, which is not in there: links do not lead outside`,
+    );
+  }
   const slash = name.lastIndexOf('/');
   const near = nearest(name.slice(slash + 1), namesIn(root, name.slice(0, slash)));
   const hint = near === undefined ? '' : `; there is ${JSON.stringify(`${name.slice(1, slash + 1)}${near}`)}`;
   return new EngineError('notFound', `stat ${name.slice(1)}: file does not exist${hint}`);
+}
+
+/** The first link on the way that leads to nothing. */
+function deadLink(
+  root: number,
+  name: string,
+): { readonly path: string; readonly target: string } | undefined {
+  let path = '';
+  for (const part of componentsOf(name)) {
+    path += `/${part}`;
+    const fd = openIf(root, path, O_PATH | O_NOFOLLOW);
+    if (fd === undefined) return undefined;
+    try {
+      const isLink = (statFd(fd).mode & S_IFMT) === S_IFLNK;
+      const place = isLink ? resolvedIf(root, path) : path;
+      if (place === undefined || !statOf(root, place))
+        return { path, target: readlinkAt(fd, '').toString('utf8').slice(0, -1) }; // without its NUL
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return undefined;
 }
 
 function leftOut(name: string): EngineError {

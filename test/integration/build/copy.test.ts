@@ -137,6 +137,39 @@ test('COPY: a source that is not there, with what is called alike', { skip }, as
   );
 });
 
+test('COPY: a source that is not in a stage or an image, and links that lead to nothing', {
+  skip,
+}, async () => {
+  const failing = async (copy: string): Promise<string> => {
+    const lines = ['FROM busybox AS a', 'RUN ln -s /none /dead', 'FROM busybox', copy];
+    const entries = [
+      { path: 'abs', type: 'symlink', linkPath: '/etc/hosts' },
+      { path: 'out', type: 'symlink', linkPath: '../../x' },
+    ] as const;
+    return (await buildImageWith(daemon, lines.join('\n'), { entries })).error ?? '';
+  };
+  assert.match(
+    await failing('COPY --from=a /nothere /y'),
+    /^COPY failed: file not found in stage a: stat nothere: file does not exist$/,
+  );
+  assert.match(
+    await failing('COPY --from=busybox /nothere /y'),
+    /not found in image busybox: stat nothere: file does/,
+  );
+  assert.match(
+    await failing('COPY --from=a /dead /y'),
+    /in stage a: stat dead: it is a link to "\/none", which is not in there/,
+  );
+  assert.match(
+    await failing('COPY abs /y'),
+    /stat abs: it is a link to "\/etc\/hosts", which is not in there: links do not lead outside$/,
+  );
+  assert.match(
+    await failing('COPY out/file /y'),
+    /stat out\/file: out is a link to "\.\.\/\.\.\/x", which is not/,
+  );
+});
+
 test('COPY: what it is copied from counts by content, not by time', { skip }, async () => {
   const dockerfile = 'FROM busybox\nCOPY d /d\nRUN echo copied > /said';
   const entries = (mtimeSeconds: number, content: string) => [
