@@ -24,14 +24,22 @@ const MOST_LINES = 20;
 
 interface Hint {
   readonly command: RegExp;
+  /** what the command does not have */
+  readonly without?: RegExp;
   readonly output: RegExp;
+  /** `$1`: what the output has there */
   readonly text: string;
 }
+
+const APT = /\bapt(-get)?\b/;
+const APT_UPDATE = /\bapt(?:-get)?\s(?:[^;&|]{0,100}\s)?update\b/;
+const NO_PACKAGE =
+  /(?:Unable to locate package|Couldn't find any package by (?:glob|regex)|Package) '?([\w.+:-]{1,100})'?(?:\s*$| has no installation candidate)/m;
 
 /** What people stumble over again and again, and what helps. */
 const HINTS: readonly Hint[] = [
   {
-    command: /\bapt(-get)?\b/,
+    command: APT,
     output: /Do you want to continue\? \[Y\/n\]|\bAbort\.\s*$/m,
     text: 'it asks a question, and nobody can answer in a build: give -y (apt-get install -y …)',
   },
@@ -41,22 +49,34 @@ const HINTS: readonly Hint[] = [
     text: 'it asks a question, and nobody can answer in a build: give -y',
   },
   {
-    command: /\bapt(-get)?\b/,
+    command: /./,
+    output:
+      /(?:Temporary failure in name resolution|Could not resolve host|Temporary failure resolving|bad address)/i,
+    text: 'names cannot be looked up in the network of the build: see the DNS servers of the host, or --network',
+  },
+  {
+    command: APT,
+    without: APT_UPDATE,
+    output: /404\s+Not Found/,
+    text: 'the lists of packages are old: RUN apt-get update && apt-get install … in one step',
+  },
+  {
+    command: APT,
     output: /does not have a Release file|404\s+Not Found/,
     text:
       'the mirrors do not have the packages of this release any more, as of one that is no longer maintained: ' +
       'take a newer base image, or an archive of old releases as mirror',
   },
   {
-    command: /\bapt(-get)?\b/,
-    output: /Unable to locate package/,
-    text: 'without the lists of packages: RUN apt-get update && apt-get install … in one step',
+    command: APT,
+    without: APT_UPDATE,
+    output: NO_PACKAGE,
+    text: 'the lists of packages are not there, or have no $1: RUN apt-get update && apt-get install … in one step',
   },
   {
-    command: /./,
-    output:
-      /(?:Temporary failure in name resolution|Could not resolve host|Temporary failure resolving|bad address)/i,
-    text: 'names cannot be looked up in the network of the build: see the DNS servers of the host, or --network',
+    command: APT,
+    output: NO_PACKAGE,
+    text: 'this release has no package $1: see how it is written, or what it is called there',
   },
   {
     command: /./,
@@ -69,7 +89,12 @@ const HINTS: readonly Hint[] = [
 export function hintFor(command: string, output: readonly string[], exitCode: number): string | undefined {
   if (exitCode === 137) return 'it was killed, perhaps as it needed more memory than there is';
   const text = output.join('\n');
-  return HINTS.find(hint => hint.command.test(command) && hint.output.test(text))?.text;
+  for (const hint of HINTS) {
+    if (!hint.command.test(command) || hint.without?.test(command)) continue;
+    const found = hint.output.exec(text);
+    if (found) return hint.text.replace('$1', () => found[1] ?? '');
+  }
+  return undefined;
 }
 
 /** What a step that did not succeed fails with. The wording is Docker's. */
