@@ -149,7 +149,7 @@ test('POST /build fails with a status before it begins, and with a line afterwar
       '/build?q=1',
       async (_request, emit) => {
         for (const event of fakeBuildEvents.slice(0, 5)) await emit(event);
-        await emit({ type: 'failed', vertex: run, at: 0, message: 'failed' });
+        await emit({ type: 'failed', vertex: run, at: 0, message: 'failed', isCancelled: false });
         throw Object.assign(new EngineError('invalid', 'make failed'), { step });
       },
       200,

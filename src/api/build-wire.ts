@@ -12,7 +12,7 @@ export function buildEventToWire(event: BuildEvent): object {
     case 'done':
       return { done: event.vertex.id, at: event.at, cached: event.isCached, state: event.stateId };
     case 'failed':
-      return { failed: event.vertex.id, at: event.at, message: event.message };
+      return { failed: event.vertex.id, at: event.at, message: event.message, cancelled: event.isCancelled };
     case 'log':
       return { log: event.vertex.id, stream: event.stream, data: event.data.toString('base64') };
     case 'pull':

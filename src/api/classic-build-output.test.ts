@@ -42,7 +42,7 @@ test('steps at the same time are told one after the other, in the order of the D
 });
 
 test('a step that fails is told at once, and what was not told is so at the end', () => {
-  const failed: BuildEvent = { type: 'failed', vertex: third, at: 0, message: 'no' };
+  const failed: BuildEvent = { type: 'failed', vertex: third, at: 0, message: 'no', isCancelled: false };
   assert.equal(told([planned, started(third), log(third, 'why\n'), failed]), 'Step 3/2 : RUN c\nwhy\n');
   const image: BuildEvent = { type: 'image', imageId: `sha256:${'1'.repeat(64)}`, tags: [] };
   assert.match(

@@ -34,7 +34,7 @@ export class ClassicBuildOutput {
         this.#plan = event.vertices.flatMap(({ id, step }) => (step ? { id, number: step.number } : []));
         return;
       case 'warning':
-        return this.#send([{ stream: `[Warning] ${event.message}\n` }]);
+        return this.#send([{ stream: `[Warning] ${event.message}${lineOf(event)}\n` }]);
       case 'image':
         return this.#finish(event);
       case 'started':
@@ -53,11 +53,12 @@ export class ClassicBuildOutput {
       return;
     }
     const output = this.#outputOf(vertex);
-    const isShown = event.type === 'failed' || this.#isShown(vertex.id);
+    const hasFailed = event.type === 'failed' && !event.isCancelled;
+    const isShown = hasFailed || this.#isShown(vertex.id);
     const lines = output.linesOf(event, event.type === 'done' && this.#isFound(event));
     if (!isShown) return output.keep(lines);
     this.#send([...output.take(), ...lines]);
-    if (event.type === 'failed') this.#tellUnsaid();
+    if (hasFailed) this.#tellUnsaid();
     if (output.isOver) this.#sendWaiting();
   }
 
@@ -119,6 +120,10 @@ export class ClassicBuildOutput {
   #tellUnsaid(): void {
     for (const line of this.#unsaid.take()) this.#emit(line);
   }
+}
+
+function lineOf({ line }: Extract<BuildEvent, { readonly type: 'warning' }>): string {
+  return line === undefined ? '' : ` (line ${line})`;
 }
 
 interface PlannedStep {

@@ -40,7 +40,14 @@ export type BuildEvent =
       /** digest of what an image of this step would be: what the classic output shows (` ---> 1d2c…`) */
       readonly stateId?: Digest;
     }
-  | { readonly type: 'failed'; readonly vertex: BuildVertex; readonly at: number; readonly message: string }
+  | {
+      readonly type: 'failed';
+      readonly vertex: BuildVertex;
+      readonly at: number;
+      readonly message: string;
+      /** it is not this one that the build failed in: what it waited for, or the whole build, has ended */
+      readonly isCancelled: boolean;
+    }
   | {
       readonly type: 'log';
       readonly vertex: BuildVertex;

@@ -1,10 +1,11 @@
-import { messageOf } from '#base/errors';
+import { EngineError, messageOf } from '#base/errors';
 import type { BuildEvent, BuildVertex, EmitBuild } from './build-event.ts';
 
 /** Tells of steps, in the order things happen. */
 export class BuildProgress {
   readonly #emit: EmitBuild;
   #lastId = 0;
+  #hasFailed = false;
 
   constructor(emit: EmitBuild) {
     this.#emit = emit;
@@ -31,7 +32,10 @@ export class BuildProgress {
       await this.#emit({ type: 'done', vertex, at: Date.now(), ...ended(result) });
       return result;
     } catch (error) {
-      await this.#emit({ type: 'failed', vertex, at: Date.now(), message: messageOf(error) });
+      // The first one to fail ends all others, and those that wait for it fail with its error.
+      const isCancelled = this.#hasFailed || (error instanceof EngineError && error.kind === 'cancelled');
+      this.#hasFailed = true;
+      await this.#emit({ type: 'failed', vertex, at: Date.now(), message: messageOf(error), isCancelled });
       throw error;
     }
   }

@@ -300,7 +300,7 @@ export class BuildSession {
     );
     if (unused.length === 0) return;
     // Docker's wording
-    const message = `[Warning] One or more build-args [${unused.toSorted().join(' ')}] were not consumed`;
+    const message = `One or more build-args [${unused.toSorted().join(' ')}] were not consumed`;
     await this.#work.progress.tell({ type: 'warning', message });
   }
 }

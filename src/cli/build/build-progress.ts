@@ -2,7 +2,7 @@ import { at, flagAt, type Json, listAt, numberAt, textAt } from '#client/json';
 import { humanSize } from '../format/human.ts';
 import { uncolouredLine } from './terminal-text.ts';
 
-export type VertexState = 'waiting' | 'running' | 'cached' | 'done' | 'failed';
+export type VertexState = 'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'cancelled';
 
 /** One step of a build, as far as it is known. */
 export interface VertexProgress {
@@ -64,13 +64,13 @@ export class BuildProgress {
     const started = at(line, 'started');
     if (started !== undefined) this.#begin(started, numberAt(line, 'at'));
     this.#end(line, 'done', flagAt(line, 'cached') ? 'cached' : 'done');
-    this.#end(line, 'failed', 'failed');
+    this.#end(line, 'failed', flagAt(line, 'cancelled') ? 'cancelled' : 'failed');
     const writing = this.#known(line, 'log');
     if (writing) addOutput(writing, Buffer.from(textAt(line, 'data'), 'base64').toString());
     const pulling = this.#known(line, 'pull');
     if (pulling) addLayer(pulling, line);
     const warning = textAt(line, 'warning');
-    if (warning !== '') this.#warnings.push(uncolouredLine(warning));
+    if (warning !== '') this.#warnings.push(uncolouredLine(warning) + lineOf(numberAt(line, 'line')));
     const id = textAt(line, 'aux', 'ID');
     if (id === '') return;
     this.#imageId = id;
@@ -111,6 +111,10 @@ export class BuildProgress {
     vertex.state = state;
     vertex.endedAt = numberAt(line, 'at');
   }
+}
+
+function lineOf(line: number): string {
+  return line > 0 ? ` (line ${line})` : '';
 }
 
 function addOutput(vertex: Vertex, data: string): void {

@@ -46,19 +46,23 @@ test('a build that is over is shown as a whole, with times that stay', () => {
     { done: 2, at: 2500, cached: true },
     { started: vertex(3, '[3/3] RUN c'), at: 2500 },
     { failed: 3, at: 2600, message: 'no' },
+    { started: vertex(4, 'COPY d'), at: 2500 },
+    { failed: 4, at: 2600, message: 'no', cancelled: true },
     { warning: 'odd \x1b[2Jname' },
+    { warning: 'placed', line: 7 },
     { aux: { ID: 'sha256:1' }, tags: ['x:1'] },
   ]);
   const shown = { vertices, sending: '', startedAt: 1000, now: 9000, outcome: 'failed' as const };
   assert.deepEqual(buildScreen(shown, { columns: 30, rows: 3 }, PLAIN), [
-    'Failed after 8.0s (3/3)',
+    'Failed after 8.0s (4/4)',
     '+ [1/3] FROM a           0.5s',
     '= CACHED [2/3] RUN b',
     'x [3/3] RUN c            0.1s',
+    '- CANCELED COPY d        0.1s',
   ]);
   assert.deepEqual(
     { imageId, tags, warnings },
-    { imageId: 'sha256:1', tags: ['x:1'], warnings: ['odd  [2Jname'] },
+    { imageId: 'sha256:1', tags: ['x:1'], warnings: ['odd  [2Jname', 'placed (line 7)'] },
   );
 });
 

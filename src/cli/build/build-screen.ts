@@ -29,7 +29,13 @@ const MARKS = {
   cached: ['=', 'cyan'],
   done: ['+', 'green'],
   failed: ['x', 'red'],
+  cancelled: ['-', 'dim'],
 } as const satisfies Record<VertexProgress['state'], readonly [string, Colour]>;
+
+const NOTES: { readonly [state in VertexProgress['state']]?: string } = {
+  cached: 'CACHED ',
+  cancelled: 'CANCELED ',
+};
 
 /**
  * The lines that show a build on a terminal: how far it is, then each step with its time, those under way with the last lines of
@@ -42,7 +48,7 @@ export function buildScreen(shown: Shown, size: ScreenSize, { isColoured }: Scre
   const begun = shown.vertices.filter(({ state }) => state !== 'waiting');
   const parts = begun.map(vertex => {
     const [mark, colour] = MARKS[vertex.state];
-    const name = vertex.state === 'cached' ? `CACHED ${vertex.name}` : vertex.name;
+    const name = `${NOTES[vertex.state] ?? ''}${vertex.name}`;
     const head = fitted(
       `${mark} ${name}${vertex.note && ` (${vertex.note})`}`,
       timeOf(vertex, shown.now),

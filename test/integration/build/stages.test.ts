@@ -83,7 +83,7 @@ test('ARG: defaults, what the request says, global ones, and none of them in the
     query: { buildargs: { A: 'given', UNUSED: 'x' } },
   });
   assert.equal(await runIn(daemon, imageId, 'cat', '/said'), 'latest given env none \n');
-  assert.match(text, /One or more build-args \[UNUSED\] were not consumed/);
+  assert.match(text, /^\[Warning\] One or more build-args \[UNUSED\] were not consumed$/m);
   const { body } = await daemon.call('GET', `/images/${imageId}/json`);
   const { Env } = (body as { Config: { Env: string[] } }).Config;
   assert.deepEqual(

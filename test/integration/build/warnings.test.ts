@@ -20,7 +20,7 @@ test('a build warns of what Docker’s checks warn of, with what only the builde
   for (const warning of [
     /Relative workdir "sub" can have unexpected results/,
     /Usage of undefined variable '\$VERSON' \(did you mean \$VERSION\?\)/,
-    /Usage of undefined variable '\$TARGETARCH'/,
+    /^\[Warning\] Usage of undefined variable '\$TARGETARCH' \(line 5\)$/m,
     /JSON arguments recommended for CMD/,
   ])
     assert.match(text, warning);
