@@ -14,6 +14,9 @@ export const BUILD_CACHE_FILTERS = [
   'inuse',
   'shared',
   'private',
+  // of `system prune`, for the other kinds of object: the cache has no labels, and as with Docker's engine they say nothing about it
+  'label',
+  'label!',
 ];
 
 export interface BuildCachePrune {

@@ -77,7 +77,7 @@ function toSummary({ items, total, active, reclaimable }: Usage, isVerbose: bool
 
 /**
  * Layers are counted once, however many images have them, and with them the blobs that are kept beside; what images in use have
- * cannot be reclaimed.
+ * cannot be reclaimed. What the build cache holds too counts here, and not there.
  */
 function imageUsage({ images, containers }: DiskUsageDeps, version: ApiMinor): Usage {
   const all = images.list();
@@ -90,7 +90,8 @@ function imageUsage({ images, containers }: DiskUsageDeps, version: ApiMinor): U
     // Here the number of users is always told.
     items: measured.map(({ image, users }) => ({
       ...imageSummaryToWire(image, { version, containers: users, sharedBytes: shared.sharedBytes(image) }),
-      Size: shared.bytesOf(image),
+      // Clients that get no sums take what images in use have from the total, in which the blobs are.
+      ...(version < 52 ? { Size: image.sizeBytes + shared.ownBlobBytes(image) } : {}),
       Containers: users,
     })),
     total,

@@ -395,7 +395,7 @@ export function fakeImages(change: Partial<ApiServerDeps['images']> = {}): ApiSe
     keptBytes: () => 0,
     attestations: () => Promise.resolve([fakeAttestation]),
     attestationsAt: () => Promise.resolve([fakeAttestation]),
-    remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID] }),
+    remove: () => Promise.resolve({ untagged: ['busybox:latest'], deleted: [IMAGE_ID], freedBytes: 7 }),
     ...change,
   };
 }

@@ -1,7 +1,7 @@
 import { isKind } from '#base/errors';
 import type { ContainerService } from '#container/container-service';
 import type { Image } from '#image/image';
-import type { ImageService } from '#image/image-service';
+import type { ImageDeletion, ImageService } from '#image/image-service';
 import { booleanFilter, type Filters, matchesLabels, matchesNoLabel } from '#spec/docker/filters';
 import { isDangling } from './image-list.ts';
 import { deletionToWire } from './image-wire.ts';
@@ -29,9 +29,10 @@ export async function pruneImages(deps: ImagePruneDeps, filters: Filters, signal
   const deleted: ReturnType<typeof deletionToWire> = [];
   let freedBytes = 0;
   for (const image of doomed) {
-    const items = await removeWhole(deps.images, image, signal);
-    deleted.push(...items);
-    if (items.some(item => 'Deleted' in item)) freedBytes += image.sizeBytes;
+    for (const deletion of await removeWhole(deps.images, image, signal)) {
+      deleted.push(...deletionToWire(deletion));
+      freedBytes += deletion.freedBytes;
+    }
   }
   return { deleted, freedBytes };
 }
@@ -39,13 +40,13 @@ export async function pruneImages(deps: ImagePruneDeps, filters: Filters, signal
 /** By each of its names, so that nothing needs force: what came into use since stays. */
 async function removeWhole(images: Pick<ImageService, 'remove'>, image: Image, signal: AbortSignal) {
   const references = image.repoTags.length > 0 ? image.repoTags : [image.id];
-  const items: ReturnType<typeof deletionToWire> = [];
+  const deletions: ImageDeletion[] = [];
   for (const reference of references) {
     try {
-      items.push(...deletionToWire(await images.remove(reference, { force: false, noPrune: false, signal })));
+      deletions.push(await images.remove(reference, { force: false, noPrune: false, signal }));
     } catch (error) {
       if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error;
     }
   }
-  return items;
+  return deletions;
 }

@@ -29,15 +29,17 @@ export class SharedLayers {
     return sum(this.#kept.values());
   }
 
-  /** Bytes of all that an image has. */
-  bytesOf(image: Image): number {
-    return sum(this.#partsOf(image).map(([, size]) => size));
+  /** Bytes of its blobs that nobody else has. */
+  ownBlobBytes({ layers }: Image): number {
+    const blobs = new Set(layers.map(({ blobDigest }) => blobDigest));
+    const own = [...blobs].filter(blob => this.#users.get(`blob ${blob}`) === 1);
+    return sum(own.map(blob => this.#ownBytes(blob)));
   }
 
-  /** Bytes of what others have too. */
-  sharedBytes(image: Image): number {
-    const shared = this.#partsOf(image).filter(([part]) => (this.#users.get(part) ?? 0) > 1);
-    return sum(shared.map(([, size]) => size));
+  /** Bytes of its layers that others have too. */
+  sharedBytes({ layers }: Image): number {
+    const shared = layers.filter(({ chainId }) => (this.#users.get(chainId) ?? 0) > 1);
+    return sum(shared.map(({ sizeBytes }) => sizeBytes));
   }
 
   #partsOf({ layers }: Image): (readonly [part: string, size: number])[] {

@@ -14,6 +14,12 @@ export interface ImageGarbageDeps {
   readonly logger: Logger;
 }
 
+export interface Collected {
+  /** uppermost first */
+  readonly layers: readonly string[];
+  readonly blobs: readonly Digest[];
+}
+
 /** Removes blobs and layers that no row refers to and no work under way needs; what such work holds, when it is done. */
 export class ImageGarbage {
   readonly #deps: ImageGarbageDeps;
@@ -28,11 +34,12 @@ export class ImageGarbage {
    * Looks at all layers (one may have been kept by a container that is gone) and at these blobs.
    *
    * @param rescue may take such a blob away before it is removed
-   * @returns the layers that went, uppermost first.
+   * @returns what went; the files of blobs do so in the background.
    */
-  collect(blobs: readonly Digest[], rescue: (blob: Digest) => void = () => undefined): string[] {
+  collect(blobs: readonly Digest[], rescue: (blob: Digest) => void = () => undefined): Collected {
     const { table, blobs: stored, leases } = this.#deps;
-    const removed = this.#collectLayers();
+    const layers = this.#collectLayers();
+    const gone: Digest[] = [];
     for (const blob of new Set(blobs)) {
       if (table.ownsBlob(blob)) continue;
       if (leases.isHeld(blob)) {
@@ -40,9 +47,10 @@ export class ImageGarbage {
         continue;
       }
       rescue(blob);
+      gone.push(blob);
       this.#track(blob, stored.remove(blob));
     }
-    return removed;
+    return { layers, blobs: gone };
   }
 
   /** Waits until the files are gone. */

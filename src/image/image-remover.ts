@@ -12,7 +12,7 @@ import { imageInUse, imageNotFound, nameInUse, platformNotFound } from './errors
 import type { Image } from './image.ts';
 import type { ImageCatalog } from './image-catalog.ts';
 import { emitImageEvent } from './image-events.ts';
-import type { ImageTable } from './image-table.ts';
+import type { ImageTable, LayerRecord } from './image-table.ts';
 import type { ManifestTable } from './manifest-table.ts';
 
 export interface ImageUse {
@@ -31,7 +31,7 @@ export interface ImageRemoverDeps extends ImageUse {
 export interface Removal {
   readonly untagged: string[];
   /** the images that are gone now, and the layers they leave to be collected, uppermost first */
-  readonly deleted: { readonly image: Image; readonly chains: readonly Digest[] }[];
+  readonly deleted: { readonly image: Image; readonly layers: readonly LayerRecord[] }[];
   /** what else they leave */
   readonly blobs: Digest[];
 }
@@ -198,7 +198,7 @@ export class ImageRemover {
     table.delete(id);
     catalog.refresh(id);
     emitImageEvent(events, image, 'delete');
-    deleted.push({ image, chains: layers.map(({ chainId }) => chainId).toReversed() });
+    deleted.push({ image, layers: layers.toReversed() });
     blobs.push(...layers.map(layer => layer.blobDigest), ...named.map(({ digest }) => digest));
   }
 }

@@ -75,6 +75,8 @@ export interface ImageServiceDeps {
 export interface ImageDeletion {
   readonly untagged: readonly string[];
   readonly deleted: readonly string[];
+  /** of the layers and blobs that went with it: what others have or hold stays, and is not counted */
+  readonly freedBytes: number;
 }
 
 export interface LoadOptions extends Abortable {
@@ -413,12 +415,22 @@ export class ImageService {
   ): Promise<ImageDeletion> {
     const { untagged, deleted, blobs } = this.#remover.remove(reference, { force, platforms });
     await this.#deps.db.synced(); // a power cut must not bring rows back whose files are gone
-    const layers = new Set(this.#garbage.collect(blobs));
-    const gone = deleted.flatMap(({ image, chains }) => [
-      image.id,
-      ...chains.filter(chain => layers.delete(chain)),
-    ]);
-    return { untagged, deleted: gone };
+    // Before layers go: a blob that is a layer's own tar as well takes nothing by itself.
+    const kept = new Map(blobs.map(blob => [blob, this.keptBytes(blob)]));
+    const collected = this.#garbage.collect(blobs);
+    let freedBytes = 0;
+    for (const blob of collected.blobs) freedBytes += kept.get(blob) ?? 0;
+    const left = new Set(collected.layers);
+    const gone: string[] = [];
+    for (const { image, layers } of deleted) {
+      gone.push(image.id);
+      for (const { chainId, sizeBytes } of layers) {
+        if (!left.delete(chainId)) continue; // somebody holds it, or it was named already
+        gone.push(chainId);
+        freedBytes += sizeBytes;
+      }
+    }
+    return { untagged, deleted: gone, freedBytes };
   }
 
   /** At start: removes what a crash left half-made, and layers and blobs that no image refers to. */
