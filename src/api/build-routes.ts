@@ -21,7 +21,7 @@ import { type Emit, progressReply, type Room } from './progress-reply.ts';
 import { RunningBuilds } from './running-builds.ts';
 
 export interface BuildRouteDeps {
-  readonly builds: Pick<BuildService, 'build' | 'cacheEntries' | 'pruneCache'>;
+  readonly builds: Pick<BuildService, 'build' | 'cacheEntries' | 'ownBytes' | 'pruneCache'>;
   readonly contexts: Pick<BuildContexts, 'receive' | 'fetch'>;
 }
 

@@ -1,6 +1,5 @@
 import type { Digest } from '#base/ids';
 import type { BuildService } from '#build/build-service';
-import type { BuildCacheEntry } from '#build/cache-entry';
 import type { ContainerService } from '#container/container-service';
 import type { ImageService } from '#image/image-service';
 import type { VolumeService } from '#volume/volume-service';
@@ -15,7 +14,7 @@ export interface DiskUsageDeps {
   readonly containers: Pick<ContainerService, 'list' | 'sizes' | 'usersOfImage'>;
   readonly images: Pick<ImageService, 'list' | 'find' | 'keptBytes'>;
   readonly volumes: Pick<VolumeService, 'list' | 'sizes' | 'usersOf'>;
-  readonly builds: Pick<BuildService, 'cacheEntries'>;
+  readonly builds: Pick<BuildService, 'cacheEntries' | 'ownBytes'>;
 }
 
 export const DISK_USAGE_TYPES = ['container', 'image', 'volume', 'build-cache'] as const;
@@ -129,14 +128,12 @@ async function volumeUsage({ volumes }: DiskUsageDeps, { signal }: DiskUsageRequ
 /** What images share is on the disk for them: it counts there. */
 function buildCacheUsage({ builds }: DiskUsageDeps, version: ApiMinor): Usage {
   const entries = builds.cacheEntries();
-  const own = entries.filter(({ isShared }) => !isShared);
-  const sum = (list: readonly BuildCacheEntry[]): number =>
-    list.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+  const total = builds.ownBytes(entries);
   return {
     items: entries.map(entry => buildCacheToWire(entry, version)),
-    total: sum(own),
+    total,
     active: entries.filter(({ isInUse }) => isInUse).length,
-    reclaimable: sum(own.filter(({ isInUse }) => !isInUse)),
+    reclaimable: total - builds.ownBytes(entries.filter(({ isInUse }) => isInUse)),
   };
 }
 

@@ -45,6 +45,7 @@ export function fakeBuilds(change: Partial<BuildRouteDeps['builds']> = {}): Buil
       return { imageId: IMAGE, tags: ['x:latest'] };
     },
     cacheEntries: () => [fakeCacheEntry],
+    ownBytes: entries => entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     pruneCache: async () => ({ deleted: ['c1'], reclaimedBytes: 5 }),
     ...change,
   };

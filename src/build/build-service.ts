@@ -20,7 +20,7 @@ import { BuildFolders, namesIn } from './build-folders.ts';
 import type { BuildRequest, BuildResult } from './build-request.ts';
 import { BuildSession } from './build-session.ts';
 import { sweepBuilds, sweepFolders } from './build-sweep.ts';
-import type { BuildCacheEntry } from './cache-entry.ts';
+import { type BuildCacheEntry, ownBytes } from './cache-entry.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { type CachePruneOptions, type CachePruneReport, pruneCache } from './cache-prune.ts';
 import { MountTable } from './mount-table.ts';
@@ -120,7 +120,8 @@ export class BuildService {
         id,
         kind: 'regular',
         description,
-        sizeBytes: layer?.sizeBytes ?? 0,
+        sizeBytes: layer ? layer.sizeBytes + images.keptBytes(layer.blobDigest) : 0,
+        ...(layer ? { chainId: layer.chainId } : {}),
         createdAt,
         lastUsedAt,
         useCount,
@@ -145,6 +146,11 @@ export class BuildService {
       } as const;
     });
     return [...steps, ...mounts].toSorted((one, other) => other.lastUsedAt - one.lastUsedAt);
+  }
+
+  /** What entries take beside what images have. */
+  ownBytes(entries: readonly BuildCacheEntry[]): number {
+    return ownBytes(entries);
   }
 
   /** Removes what no build needs now. */

@@ -1,6 +1,6 @@
 import type { Abortable } from '#base/abortable';
 import { throwIfAborted } from '#base/abortable';
-import type { BuildCacheEntry } from './cache-entry.ts';
+import { type BuildCacheEntry, ownBytes } from './cache-entry.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { StepCache } from './step-cache.ts';
 
@@ -33,8 +33,11 @@ export async function pruneCache(
     await mounts.remove(record);
     gone.push(record.id);
   }
-  const freed = gone.map(id => chosen.get(id)).filter(entry => entry !== undefined && !entry.isShared);
-  return { deleted: gone, reclaimedBytes: freed.reduce((sum, entry) => sum + (entry?.sizeBytes ?? 0), 0) };
+  const kept = new Set(cache.list().flatMap(({ layer }) => layer?.chainId ?? []));
+  const freed = gone
+    .flatMap(id => chosen.get(id) ?? [])
+    .filter(({ chainId }) => chainId === undefined || !kept.has(chainId));
+  return { deleted: gone, reclaimedBytes: ownBytes(freed) };
 }
 
 /** What the options mean, of entries that nobody needs now. */

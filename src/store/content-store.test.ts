@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -163,5 +172,17 @@ test('sweep() leaves alone what is being written', async () => {
   await writer.write(Buffer.from('hello'));
   content.sweep(() => false);
   assert.equal(await writer.commit(), HELLO);
+  assert.deepEqual(files(root), [HELLO.slice(7)]);
+});
+
+test('a blob that is a layer’s tar as well stays the same file when its bytes come again', async () => {
+  using subject = store();
+  const { content, root } = subject;
+  await content.add(Buffer.from('hello'));
+  const tar = join(root, 'layer.tar');
+  linkSync(content.path(HELLO), tar);
+  assert.equal(await content.add(Buffer.from('hello')), HELLO);
+  assert.equal(statSync(content.path(HELLO)).ino, statSync(tar).ino);
+  assert.equal(content.ownBytes(HELLO), 0);
   assert.deepEqual(files(root), [HELLO.slice(7)]);
 });

@@ -282,7 +282,8 @@ class BlobWriter implements ContentWriter {
       throw new EngineError('dataLoss', `expected ${sizeBytes} bytes of ${digest}, got ${this.#size}`);
     }
     await this.flush();
-    await rename(this.#deps.path, this.#deps.pathOf(digest));
+    if (isSharedFile(this.#deps.pathOf(digest), this.#size)) await rm(this.#deps.path, { force: true });
+    else await rename(this.#deps.path, this.#deps.pathOf(digest));
     await syncDirectory(this.#deps.directory);
     this.#isPublished = true;
     return digest;
@@ -362,4 +363,10 @@ function translated(digest: Digest, error: unknown): unknown {
 
 function damaged(digest: Digest): EngineError {
   return new EngineError('dataLoss', `blob ${digest} is damaged: its content has another digest`);
+}
+
+/** Whether a blob is there, and is a layer's tar as well: another file in its place would be a second copy. */
+function isSharedFile(path: string, sizeBytes: number): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && found.nlink > 1 && found.size === sizeBytes;
 }

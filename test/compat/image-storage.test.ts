@@ -65,7 +65,10 @@ test('docker system df counts compressed layers that are kept, and quai says how
   assert.equal(await size(), usage.BlobsSize + usage.LayersSize);
   const { stdout, stderr } = await quai('system', 'df');
   assert.equal(stdout, `${await engine.ok('system', 'df')}\n`, 'the table is Docker’s');
-  assert.match(stderr, /^[\d.]+[kM]B of the images are compressed layers, kept to be pushed as they came; /);
+  assert.match(
+    stderr,
+    /^[\d.]+[kM]B of the images are the archives of layers, kept to be pushed as they came; /,
+  );
 
   await engine.ok('rmi', `${registry.host}/kept:1`);
   assert.ok((await size()) <= before);

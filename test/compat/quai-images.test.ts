@@ -76,4 +76,6 @@ test('quai prunes images and everything else on our engine', { skip }, async () 
   assert.equal(all.code, 0, all.stderr);
   assert.match(all.stdout, /^Deleted Containers:\n[0-9a-f]{64}\n\nDeleted Networks:\nunused\n[^]*moving:1/);
   assert.equal(await engine.ok('ps', '-aq'), '');
+  const theirs = await engine.ok('system', 'prune', '-af', '--filter', 'label!=keep');
+  assert.equal(theirs, 'Total reclaimed space: 0B');
 });

@@ -58,6 +58,6 @@ async function tellBlobs(client: CliContext['client'], warn: (text: string) => v
   const bytes = numberAt(usage, 'BlobsSize');
   if (bytes === 0) return;
   warn(
-    `${humanSize(bytes)} of the images are compressed layers, kept to be pushed as they came; "quai image tidy" removes what can be made again`,
+    `${humanSize(bytes)} of the images are the archives of layers, kept to be pushed as they came; "quai image tidy" removes what can be made again`,
   );
 }
