@@ -1,5 +1,6 @@
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
+import { platformMismatch } from '#image/errors';
 import type { ImageService } from '#image/image-service';
 import type { LayerRecord } from '#image/image-table';
 import type { PullLine } from '#image/pull-progress';
@@ -53,7 +54,11 @@ export class BaseImages {
     if (!image) {
       const reference = parseReference(name);
       const credentials = request.credentials?.(reference.domain);
-      await images.pull(reference, onPull, { ...choice, signal, ...(credentials ? { credentials } : {}) });
+      try {
+        await images.pull(reference, onPull, { ...choice, signal, ...(credentials ? { credentials } : {}) });
+      } catch (error) {
+        throw (request.pull ? undefined : this.#forAnother(name, platform)) ?? error;
+      }
       image = images.get(name, choice);
     }
     images.requireTrust(image, name);
@@ -63,5 +68,13 @@ export class BaseImages {
     held.use(images.layers.hold(record.layers));
     images.noteUse(image.id);
     return { id: image.id, config: record.config, layers: record.layers };
+  }
+
+  /** What is here under that name was made for something else, which says more than that there is none to be fetched. */
+  #forAnother(name: string, platform: Platform | undefined): EngineError | undefined {
+    const { images, signal } = this.#deps;
+    const here = platform && !signal.aborted ? images.find(name) : undefined;
+    if (!platform || !here || images.find(name, { platform })) return undefined;
+    return platformMismatch(name, formatPlatform(here.platform), formatPlatform(platform));
   }
 }

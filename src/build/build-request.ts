@@ -63,7 +63,7 @@ export interface BuildRequest {
   /** `name:address` */
   readonly extraHosts?: readonly string[];
   readonly limits?: BuildLimits;
-  /** images whose steps count as cached, when they were built from the same ones */
+  /** Accepted, and warned of: the cache is the engine's own. */
   readonly cacheFrom?: readonly string[];
   /** for `RUN --mount=type=secret,id=…` */
   readonly secrets?: ReadonlyMap<string, Buffer>;

@@ -9,7 +9,7 @@ import { PROXY_ARGUMENTS, platformArguments } from '#spec/dockerfile/build-argum
 import { expandWord } from '#spec/dockerfile/expand-word';
 import type { Dockerfile, Stage } from '#spec/dockerfile/instructions';
 import { parseDockerfile } from '#spec/dockerfile/parse-dockerfile';
-import { type Platform, parsePlatform } from '#spec/oci/platform';
+import { type Platform, parseKnownPlatform } from '#spec/oci/platform';
 import { familiarReference, type Reference } from '#spec/reference';
 import { BaseImages } from './base-images.ts';
 import { type OpenContext, openFolder, readDockerfile, readIgnores } from './build-context.ts';
@@ -101,6 +101,7 @@ export class BuildSession {
     const dockerfile = parseDockerfile(await this.#readDockerfile());
     for (const { message, line } of dockerfile.warnings)
       await progress.tell({ type: 'warning', message, line });
+    await this.#warnOfForeignCache();
     const build = this.#prepare(dockerfile);
     this.#build = build;
     const vertices = [...build.vertices.values()].flatMap(each => [each.from, ...each.instructions]);
@@ -126,6 +127,13 @@ export class BuildSession {
     const names = tags.map(familiarReference);
     await progress.tell({ type: 'image', imageId: image.id, tags: names });
     return { imageId: image.id, tags: names };
+  }
+
+  async #warnOfForeignCache(): Promise<void> {
+    const { cacheFrom = [] } = this.#request;
+    if (cacheFrom.length === 0) return;
+    const message = `--cache-from ${cacheFrom.join(', ')} was not looked at: steps are found in the engine's own cache alone`;
+    await this.#work.progress.tell({ type: 'warning', message });
   }
 
   async #readDockerfile(): Promise<Buffer> {
@@ -175,7 +183,7 @@ export class BuildSession {
   #prepare(dockerfile: Dockerfile): PreparedBuild {
     const { stages, directives, globalArgs } = dockerfile;
     const target =
-      this.#request.platform === undefined ? this.#deps.platform : parsePlatform(this.#request.platform);
+      this.#request.platform === undefined ? this.#deps.platform : parseKnownPlatform(this.#request.platform);
     const platform = platformArguments({
       build: this.#deps.platform,
       target,
@@ -254,7 +262,7 @@ export class BuildSession {
   ): Promise<{ readonly state: StageState; readonly id?: Digest }> {
     const asked =
       stage.from.platform === undefined ? (this.#request.platform ?? '') : build.expand(stage.from.platform);
-    const platform = asked === '' ? undefined : parsePlatform(asked);
+    const platform = asked === '' ? undefined : parseKnownPlatform(asked);
     if (base === 'scratch') return { state: emptyState(platform ?? build.target) };
     if (this.#request.namedContexts?.has(base)) throw notImplemented(`FROM the named context ${base}`);
     const { id, config, layers } = await this.#bases.get(base, platform, line =>

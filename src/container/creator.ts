@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import type { Abortable } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import { type ContainerId, newId } from '#base/ids';
+import { platformMismatch } from '#image/errors';
 import type { Image } from '#image/image';
 import type { ContainerCreateRequest } from '#spec/docker/container-create';
 import { parsePlatform } from '#spec/oci/platform';
@@ -196,10 +197,7 @@ function imageFor(context: ContainerContext, reference: string, platform: string
   const { os, architecture, variant } = image.platform;
   const own = [os, architecture, variant].filter(Boolean).join('/');
   if (platform !== undefined && platform !== '' && !matches(image, platform)) {
-    throw new EngineError(
-      'notFound',
-      `image with reference ${reference} was found but its platform (${own}) does not match the specified platform (${platform})`,
-    );
+    throw platformMismatch(reference, own, platform);
   }
   const isNative = os === 'linux' && runsNatively(architecture, context.host.architecture);
   if (isNative || isEmulated(architecture)) return image;

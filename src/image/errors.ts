@@ -26,6 +26,14 @@ export function platformNotFound(reference: string, platform: Platform): EngineE
   );
 }
 
+/** Docker's wording. */
+export function platformMismatch(reference: string, own: string, wanted: string): EngineError {
+  return new EngineError(
+    'notFound',
+    `image with reference ${reference} was found but its platform (${own}) does not match the specified platform (${wanted})`,
+  );
+}
+
 /** Docker's wording (daemon/images/image_delete.go). */
 export function nameInUse(reference: string, container: string, id: Digest): EngineError {
   return new EngineError(

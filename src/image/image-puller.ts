@@ -23,7 +23,7 @@ import type { ContentStore } from '#store/content-store';
 import { ArrivingBlob, storedBlob } from './arriving-blob.ts';
 import type { BlobTable } from './blob-table.ts';
 import { chooseManifest } from './choose-platform.ts';
-import { checkLayerCount } from './errors.ts';
+import { checkLayerCount, platformMismatch } from './errors.ts';
 import type { ImageLayer } from './image.ts';
 import type { NewImage, StagedBlob } from './image-adder.ts';
 import type { ImageCatalog } from './image-catalog.ts';
@@ -266,10 +266,7 @@ function membersOf({ manifests }: ImageIndex): Digest[] {
 function checkPlatform(reference: Reference, config: ImageConfig, { platform, isAsked }: PullContext): void {
   const own = normalizePlatform(config);
   if (!isAsked || platformFit(platform, own) > 0) return;
-  throw new EngineError(
-    'notFound',
-    `image with reference ${shownName(reference)} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(platform)})`,
-  );
+  throw platformMismatch(shownName(reference), formatPlatform(own), formatPlatform(platform));
 }
 
 function notAnImage(mediaType: string): EngineError {

@@ -14,7 +14,7 @@ import { type BuildFlags, buildFlags } from './build-flags.ts';
 const INSTEAD: Readonly<Partial<Record<keyof BuildFlags, string>>> = {
   push: 'build with -t NAME, then: quai push NAME',
   output: 'the image is kept by the engine; quai save or quai cp get it out',
-  'cache-to': 'the engine keeps the cache; quai push and --cache-from share it',
+  'cache-to': 'the engine keeps the cache by itself',
   check: 'warnings come with each build',
   squash: 'build, then: quai image squash --from BASE -t NAME IMAGE',
   ssh: 'a key can be given by --secret',

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, platformFit } from './platform.ts';
+import {
+  formatPlatform,
+  hostPlatform,
+  normalizePlatform,
+  parseKnownPlatform,
+  parsePlatform,
+  platformFit,
+} from './platform.ts';
 
 test('hostPlatform() speaks Go', () => {
   assert.deepEqual(hostPlatform('x64'), { os: 'linux', architecture: 'amd64' });
@@ -19,6 +26,22 @@ test('parsePlatform() knows short forms and aliases', () => {
   for (const bad of ['', 'a/b/c/d', 'linux/', 'linux/am d64', '/']) {
     assert.throws(() => parsePlatform(bad), { kind: 'invalid' }, bad);
   }
+});
+
+test('parseKnownPlatform() refuses what nothing runs on', () => {
+  assert.deepEqual(parseKnownPlatform('aarch64'), { os: 'linux', architecture: 'arm64' });
+  assert.throws(() => parseKnownPlatform('linux/foo'), {
+    kind: 'invalid',
+    message: 'platform "linux/foo": unknown architecture foo',
+  });
+  assert.throws(
+    () => parseKnownPlatform('linux/amd46'),
+    /unknown architecture amd46 \(did you mean amd64\?\)/,
+  );
+  assert.throws(
+    () => parseKnownPlatform('lunix/amd64'),
+    /unknown operating system lunix \(did you mean linux\?\)/,
+  );
 });
 
 test('formatPlatform() and normalizePlatform() leave out what means nothing', () => {

@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import { nearest } from '#base/spelling';
 
 /** What an image was made for, in the words of Go: `linux`, `amd64`, `v8`. */
 export interface Platform {
@@ -62,6 +63,39 @@ export function parsePlatform(text: string): Platform {
     architecture: second,
     ...(variant === undefined ? {} : { variant }),
   });
+}
+
+/** GOOS and GOARCH of what containers are made for anywhere. */
+const KNOWN = {
+  'operating system': new Set(
+    'linux windows darwin freebsd netbsd openbsd solaris wasip1 wasi js'.split(' '),
+  ),
+  architecture: new Set(
+    '386 amd64 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc64 wasm'.split(
+      ' ',
+    ),
+  ),
+} as const;
+
+/**
+ * The same for what is to be made: a name that nobody knows would be written into an image.
+ *
+ * @throws {EngineError} `invalid`.
+ */
+export function parseKnownPlatform(text: string): Platform {
+  const platform = parsePlatform(text);
+  const { os, architecture } = platform;
+  const parts = [
+    ['operating system', os],
+    ['architecture', architecture],
+  ] as const;
+  for (const [kind, name] of parts) {
+    if (KNOWN[kind].has(name)) continue;
+    const meant = nearest(name, KNOWN[kind]);
+    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    throw new EngineError('invalid', `platform "${text}": unknown ${kind} ${name}${hint}`);
+  }
+  return platform;
 }
 
 export function formatPlatform({ os, architecture, variant }: Platform): string {

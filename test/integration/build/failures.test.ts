@@ -117,6 +117,23 @@ const FAILURES: readonly (readonly [
     ['FROM busybox', 'COPY Dockerfile Dockerfile /x'],
     /more than one source file, the destination must be a directory/,
   ],
+  [
+    'a platform that nobody knows',
+    ['FROM scratch', 'LABEL a=1'],
+    /platform "linux\/foo": unknown architecture foo/,
+    { query: { platform: 'linux/foo' } },
+  ],
+  [
+    'a platform of one stage that nobody knows',
+    ['FROM --platform=linux/amd46 scratch', 'LABEL a=1'],
+    /unknown architecture amd46 \(did you mean amd64\?\)/,
+  ],
+  [
+    'an image that is here for another platform',
+    ['FROM busybox', 'RUN true'],
+    /^FROM busybox: image with reference busybox was found but its platform \(linux\/\w+\) does not match the specified platform \(linux\/s390x\)$/,
+    { query: { platform: 'linux/s390x' } },
+  ],
   ['a bad tag', ['FROM busybox'], /invalid reference format/, { query: { t: 'Not A Name' } }],
 ];
 

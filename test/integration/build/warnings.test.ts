@@ -26,6 +26,10 @@ test('a build warns of what Docker’s checks warn of, with what only the builde
     assert.match(text, warning);
   assert.doesNotMatch(text, /undefined variable '\$(?:PATH|NONE)'/);
 
+  const query = { cachefrom: ['x:1', 'y'] };
+  const foreign = await builtImage(daemon, 'FROM busybox', { query });
+  assert.match(foreign.text, /^\[Warning\] --cache-from x:1, y was not looked at: /m);
+
   const skipping = await builtImage(
     daemon,
     `# check=skip=UndefinedVar,JSONArgsRecommended,WorkdirRelativePath\n${lines.join('\n')}`,
