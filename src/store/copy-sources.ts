@@ -191,7 +191,7 @@ function missing(root: number, name: string): EngineError {
     const target = JSON.stringify(link.target);
     return new EngineError(
       'notFound',
-      `stat ${name.slice(1)}: ${what} is a link to ${target}, which is not in there: links do not lead outside`,
+      `stat ${name.slice(1)}: file does not exist: ${what} is a link to ${target}, which is not in there: links do not lead outside`,
     );
   }
   const slash = name.lastIndexOf('/');

@@ -158,15 +158,15 @@ test('COPY: a source that is not in a stage or an image, and links that lead to 
   );
   assert.match(
     await failing('COPY --from=a /dead /y'),
-    /in stage a: stat dead: it is a link to "\/none", which is not in there/,
+    /in stage a: stat dead: file does not exist: it is a link to "\/none", which is not in there/,
   );
   assert.match(
     await failing('COPY abs /y'),
-    /stat abs: it is a link to "\/etc\/hosts", which is not in there: links do not lead outside$/,
+    /stat abs: file does not exist: it is a link to "\/etc\/hosts", which is not in there: links do not lead outside$/,
   );
   assert.match(
     await failing('COPY out/file /y'),
-    /stat out\/file: out is a link to "\.\.\/\.\.\/x", which is not/,
+    /stat out\/file: file does not exist: out is a link to "\.\.\/\.\.\/x", which is not/,
   );
 });
 
