@@ -9,11 +9,6 @@ import { SysError } from './sys-error.ts';
  */
 const libc = koffi.load('libc.so.6');
 
-const ERRNO_BYTES = 4; // an int
-/** The errno of this thread, where the C library keeps it. Each thread of the engine has modules of its own. */
-const errnoOfThread = new Int32Array(
-  koffi.view(libc.func('int *__errno_location(void)')() as unknown, ERRNO_BYTES),
-);
 let errnoOfLastCall = 0;
 
 /** A C function as seen from here: numbers, strings, buffers in; a number out (64-bit ones may be bigint). */
@@ -24,10 +19,10 @@ export function declare(prototype: string): CFunction {
   const call = libc.func(prototype);
   // koffi returns a number for every int, long and size that fits, which all of ours do.
   return (...args) => {
-    const result = call(...args);
+    const result = Number(call(...args));
     // At once: whatever runs next on this thread, the collection of garbage too, may fail at something and change it.
-    errnoOfLastCall = errnoOfThread[0] ?? 0;
-    return Number(result);
+    if (result === -1) errnoOfLastCall = koffi.errno();
+    return result;
   };
 }
 
@@ -41,7 +36,7 @@ export function declareAsync(prototype: string): (...args: readonly unknown[]) =
   };
 }
 
-/** The errno of the last call on this thread of what {@link declare} gave. It says something only if that call failed. */
+/** The errno of the last call on this thread of what {@link declare} gave. It says something only if that call gave -1. */
 export function lastErrno(): number {
   return errnoOfLastCall;
 }
