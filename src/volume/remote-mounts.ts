@@ -50,7 +50,7 @@ export class RemoteMounts {
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
     // Else the driver would take what is given back later for what it gives now.
-    if (this.#owed.has(key)) await this.#giveBack({ name, driver }, containerId);
+    if (this.#owed.has(key)) await this.#giveBackFirst({ name, driver }, containerId);
     this.#table.addMounter(name, containerId);
     try {
       const path = await this.#plugins.mount(driver, name, containerId, abortable);
@@ -74,6 +74,20 @@ export class RemoteMounts {
     using _lock = await this.#locks.lock(volume.name);
     if (!this.#table.mountersOf(volume.name).includes(containerId)) return;
     await this.#giveBack(volume, containerId, options);
+  }
+
+  async #giveBackFirst(volume: Remote, containerId: string): Promise<void> {
+    try {
+      await this.#giveBack(volume, containerId);
+    } catch (error) {
+      // It is there, and says that it does not count this container, as after a mount that it never heard of.
+      if (!isKind(error, 'internal')) throw error;
+      this.#logger.warn('a driver refused to take a volume back', {
+        volume: volume.name,
+        container: containerId,
+        error: messageOf(error),
+      });
+    }
   }
 
   async #giveBack(
