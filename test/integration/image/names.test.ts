@@ -112,18 +112,19 @@ test('remove() by name takes the name, and with the last one the image and the l
   const app = engine.images.get('app:1');
   const top = app.snapshot ?? '';
   engine.events.length = 0;
-  assert.deepEqual(await engine.images.remove('app:2', REMOVE), { untagged: ['app:2'], deleted: [] });
-  assert.deepEqual(await engine.images.remove('app:1', REMOVE), {
-    untagged: ['app:1'],
-    deleted: [app.id, top],
+  assert.deepEqual(await engine.images.remove('app:2', REMOVE), {
+    untagged: ['app:2'],
+    deleted: [],
+    freedBytes: 0,
   });
+  const { freedBytes, ...removed } = await engine.images.remove('app:1', REMOVE);
+  assert.deepEqual(removed, { untagged: ['app:1'], deleted: [app.id, top] });
+  assert.ok(freedBytes > 0, 'its layer and its configuration');
   assert.deepEqual(actions(engine), [`untag ${app.id}`, `untag ${app.id}`, `delete ${app.id}`]);
   assert.deepEqual(await filesOf(engine), { ...NOTHING, blobs: 1, snapshots: 1 });
   const base = engine.images.get('base:1');
-  assert.deepEqual(await engine.images.remove(base.id, REMOVE), {
-    untagged: ['base:1'],
-    deleted: [base.id, base.snapshot ?? ''],
-  });
+  const { untagged, deleted } = await engine.images.remove(base.id, REMOVE);
+  assert.deepEqual([untagged, deleted], [['base:1'], [base.id, base.snapshot ?? '']]);
   assert.deepEqual(await filesOf(engine), NOTHING);
   await assert.rejects(engine.images.remove('base:1', REMOVE), {
     kind: 'notFound',
@@ -161,7 +162,11 @@ test('remove() refuses the last name of an image a container uses; force leaves 
     kind: 'conflict',
     message: `conflict: unable to delete ${id.slice(7, 19)} (cannot be forced) - image is being used by running container ${C1.slice(0, 12)}`,
   });
-  assert.deepEqual(await engine.images.remove('app:1', FORCE), { untagged: ['app:1'], deleted: [] });
+  assert.deepEqual(await engine.images.remove('app:1', FORCE), {
+    untagged: ['app:1'],
+    deleted: [],
+    freedBytes: 0,
+  });
   assert.deepEqual(engine.images.get(id).repoTags, []);
   users = [];
   engine.snapshots.remove(C1);
@@ -180,7 +185,8 @@ test('remove() by force takes the image of a stopped container, but not the laye
     kind: 'conflict',
     message: `conflict: unable to delete ${id.slice(7, 19)} (must be forced) - image is being used by stopped container ${C1.slice(0, 12)}`,
   });
-  assert.deepEqual(await engine.images.remove('app:1', FORCE), { untagged: ['app:1'], deleted: [id] });
+  const { untagged, deleted } = await engine.images.remove('app:1', FORCE);
+  assert.deepEqual([untagged, deleted], [['app:1'], [id]]);
   assert.ok(engine.snapshots.mounts(C1));
   engine.snapshots.remove(C1);
   engine.images.sweep();
