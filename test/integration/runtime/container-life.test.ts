@@ -172,10 +172,11 @@ test('a container whose supervisor died with the engine that started it is delet
   const { pid, supervisorPid } = await fixture.runtime.create(options);
   const file = join(fixture.runDir, 'records', options.id);
   const early = readFileSync(file, 'utf8').split('\n').find(Boolean) ?? '';
+  fixture.stop();
   process.kill(supervisorPid, 'SIGKILL');
   await eventually(() => findProcess(supervisorPid) === undefined, 'the supervisor ends');
   writeFileSync(file, `${early}\n`);
-  fixture.restart();
+  fixture.start();
   assert.deepEqual(fixture.runtime.state(options.id), { status: 'created', pid });
   assert.doesNotMatch(readFileSync(file, 'utf8'), /"supervisor"/);
   await fixture.runtime.delete(options.id, 'crun');
@@ -190,13 +191,14 @@ test('a supervisor that had only just been started when the engine was killed is
   const { supervisorPid } = await fixture.runtime.create(options);
   const file = join(fixture.runDir, 'records', options.id);
   const early = readFileSync(file, 'utf8').split('\n').find(Boolean) ?? '';
+  fixture.stop();
   process.kill(supervisorPid, 'SIGKILL');
   await eventually(() => findProcess(supervisorPid) === undefined, 'the supervisor ends');
   writeFileSync(file, `${early}\n`);
   rmSync(join(options.paths.bundle, 'pidfile'));
   // Stands for a conmon that has not got as far as to start the runtime.
   const supervisor = await spawn({ file: '/bin/sleep', args: ['100'], cwd: options.paths.bundle });
-  fixture.restart();
+  fixture.start();
   await fixture.runtime.delete(options.id, 'crun');
   assert.deepEqual(await supervisor.exited, { signal: SIGKILL });
 });

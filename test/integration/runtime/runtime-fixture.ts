@@ -106,8 +106,17 @@ export class RuntimeFixture implements AsyncDisposable {
 
   /** As if the engine had been killed and started again. */
   restart(): void {
+    this.stop();
+    this.start();
+  }
+
+  /** As if the engine had been killed: nobody watches what runs. */
+  stop(): void {
     this.#watching[Symbol.dispose]();
     this.runtime[Symbol.dispose]();
+  }
+
+  start(): void {
     this.runtime = this.newRuntime();
     this.#watching = this.#watch();
   }
