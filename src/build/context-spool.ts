@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { mkdtemp, open, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Abortable } from '#base/abortable';
 import { EngineError } from '#base/errors';
-import { isErrno } from '#sys/sys-error';
+import { freeSpace, isDiskFull, NO_SPACE } from '#store/disk-space';
 import type { BuildContext } from './build-request.ts';
 
 /** What a client sent along with a build, on disk until that is over: disposing it removes it. */
@@ -74,15 +74,13 @@ export class ContextSpool {
         await file.writeFile(chunk);
       }
     } catch (error) {
-      if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EDQUOT')) throw error;
-      throw noRoom(this.#folder, { cause: error });
+      throw isDiskFull(error) ? noRoom(this.#folder, { cause: error }) : error;
     }
     return size;
   }
 
   async #checkRoom(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#folder);
-    if (bavail * bsize < this.#freeBytes) throw noRoom(this.#folder);
+    if ((await freeSpace(this.#folder)).bytes < this.#freeBytes) throw noRoom(this.#folder);
   }
 }
 
@@ -96,7 +94,7 @@ function tooLarge(maxBytes: number): EngineError {
 function noRoom(folder: string, options?: ErrorOptions): EngineError {
   return new EngineError(
     'unavailable',
-    `no space left on device for the build context, in ${folder}; free some with "docker system prune" or name what the Dockerfile does not need in .dockerignore`,
+    `${NO_SPACE} for the build context, in ${folder}; free some with "docker system prune" or name what the Dockerfile does not need in .dockerignore`,
     options,
   );
 }

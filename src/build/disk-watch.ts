@@ -1,6 +1,6 @@
-import { statfs } from 'node:fs/promises';
 import { type Abortable, throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
+import { type FreeSpace, freeSpace, noSpace } from '#store/disk-space';
 import type { TreeUsage } from '#sys/tree-usage';
 
 export interface DiskWatchOptions {
@@ -26,7 +26,7 @@ export class DiskWatch implements Disposable {
   readonly #options: DiskWatchOptions;
   readonly #stop = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  #atStart: Free | undefined;
+  #atStart: FreeSpace | undefined;
   #isLooking = false;
 
   constructor(folder: string, options: DiskWatchOptions) {
@@ -67,9 +67,9 @@ export class DiskWatch implements Disposable {
 
   async #check(): Promise<void> {
     const { maxBytes, maxFiles, freeBytes } = this.#options;
-    const now = await freeOf(this.#folder);
+    const now = await freeSpace(this.#folder);
     this.#atStart ??= now;
-    if (now.bytes < freeBytes) this.#stop.abort(new EngineError('unavailable', 'no space left on device'));
+    if (now.bytes < freeBytes) this.#stop.abort(noSpace());
     else if (this.#atStart.bytes - now.bytes > maxBytes || this.#atStart.files - now.files > maxFiles)
       await this.#addUp();
   }
@@ -82,14 +82,4 @@ export class DiskWatch implements Disposable {
     else if (inodes > maxFiles)
       this.#stop.abort(new EngineError('invalid', `it has more than ${maxFiles} files`));
   }
-}
-
-interface Free {
-  readonly bytes: number;
-  readonly files: number;
-}
-
-async function freeOf(folder: string): Promise<Free> {
-  const { bavail, bsize, ffree } = await statfs(folder);
-  return { bytes: bavail * bsize, files: ffree };
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { type FileHandle, open, statfs } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EngineError } from '#base/errors';
+import { freeSpace } from '#store/disk-space';
 import type { ProgramJail } from '#store/program-jail';
 
 /** How an archive is compressed that the engine itself cannot read. */
@@ -77,8 +78,8 @@ export async function decompressForeign(
 
 async function allowedBytes(from: string, folder: string): Promise<number> {
   await using file = await open(from, 'r');
-  const [{ size }, { bavail, bsize }] = await Promise.all([file.stat(), statfs(folder)]);
-  return Math.max(0, Math.min(bavail * bsize - FREE_BYTES, Math.max(size * MAX_RATIO, ALWAYS_ALLOWED_BYTES)));
+  const [{ size }, { bytes }] = await Promise.all([file.stat(), freeSpace(folder)]);
+  return Math.max(0, Math.min(bytes - FREE_BYTES, Math.max(size * MAX_RATIO, ALWAYS_ALLOWED_BYTES)));
 }
 
 async function problemOf(

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open, statfs, utimes } from 'node:fs/promises';
+import { open, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
@@ -10,7 +10,7 @@ import type { HttpResponse } from '#distribution/http-message';
 import type { TlsSettingsSource } from '#distribution/tls-settings';
 import { transportError } from '#distribution/transport-error';
 import { shownAddress } from '#spec/dockerfile/git-address';
-import { isErrno } from '#sys/sys-error';
+import { freeSpace, isDiskFull, noSpace } from '#store/disk-space';
 import { FetchFolder } from './fetch-folder.ts';
 
 export interface UrlFetcherDeps {
@@ -203,15 +203,15 @@ export class UrlFetcher {
       }
     } catch (error) {
       throwIfAborted(signal);
-      if (isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')) throw noRoom(error);
+      if (isDiskFull(error)) throw noSpace({ cause: error });
       throw transportError(error, 'GET', url);
     }
     return size;
   }
 
   async #checkRoom(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#places.path);
-    if (bavail * bsize < (this.#deps.freeBytes ?? FREE_BYTES)) throw noRoom();
+    const { bytes } = await freeSpace(this.#places.path);
+    if (bytes < (this.#deps.freeBytes ?? FREE_BYTES)) throw noSpace();
   }
 }
 
@@ -266,8 +266,4 @@ function badAnswer(url: URL, status: number): EngineError {
 function badChecksum(checksum: string): EngineError {
   const hint = 'write sha256: and 64 hexadecimal digits';
   return new EngineError('invalid', `invalid checksum ${JSON.stringify(checksum.slice(0, 200))}: ${hint}`);
-}
-
-function noRoom(cause?: unknown): EngineError {
-  return new EngineError('unavailable', 'no space left on device', { cause });
 }

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { open, statfs } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isKind, messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { RESERVE_BYTES } from '#store/disk-space';
+import { freeSpace, RESERVE_BYTES } from '#store/disk-space';
 import type { JailPool } from '#store/jail-pool';
 import { LAYER_FRAME, LAYER_INDEX, LAYER_PACKED, LAYER_SHOWN, LAYER_TAR } from '#store/layer-files';
 import type { Mounts } from '#sys/mount';
@@ -103,8 +103,7 @@ export class LayerPacking {
     const { diffId, tarBytes, apparentBytes } = frame;
     // The jail of what packs it has no power over the host, and would not see what is only for those who have.
     if (frame.isPrivileged || apparentBytes > tarBytes * MAX_GROWTH) return keep(directory);
-    const { bavail, bsize } = await statfs(directory);
-    if (bavail * bsize < tarBytes + RESERVE_BYTES) {
+    if ((await freeSpace(directory)).bytes < tarBytes + RESERVE_BYTES) {
       this.#abandon(directory);
       this.#deps.logger.info('a layer is packed when there is more room', { layer: id });
       return;

@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { EngineError } from '#base/errors';
 import { isErrno } from '#sys/sys-error';
 
@@ -21,6 +22,18 @@ export function isDiskFull(error: unknown): boolean {
 /** The error as it is, or {@link noSpace} for a full disk. */
 export function withoutSpace(error: unknown): unknown {
   return isDiskFull(error) ? noSpace({ cause: error }) : error;
+}
+
+export interface FreeSpace {
+  readonly bytes: number;
+  /** files that may still be made */
+  readonly files: number;
+}
+
+/** What the file system of `path` has left, for others than root. */
+export async function freeSpace(path: string): Promise<FreeSpace> {
+  const { bavail, bsize, ffree } = await statfs(path);
+  return { bytes: bavail * bsize, files: ffree };
 }
 
 /** @throws {EngineError} `unavailable` when the file system of `path` has less left. */

@@ -6,13 +6,7 @@ import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-d
 import { tarOf } from '../../support/image-archive.ts';
 
 const skip = cannotRunContainers;
-
-for (const driver of ['overlay2', 'auto'] as const) {
-  test(`a Dockerfile with files and commands becomes an image (${driver})`, { skip }, async () => {
-    await using daemon = await startBusyboxDaemon({ flags: ['--storage-driver', driver] });
-    const { imageId, text } = await builtImage(
-      daemon,
-      `FROM busybox
+const DOCKERFILE = `FROM busybox
 ARG WHO=world
 ENV GREETING="hello $WHO"
 WORKDIR /app
@@ -20,9 +14,15 @@ COPY a.txt dir/ ./
 RUN echo "$GREETING from $WHO" > said && cat said && id -u
 RUN ["touch", "made"]
 CMD ["cat", "/app/said"]
-`,
-      { files: { 'a.txt': 'A', 'dir/b.txt': 'B', 'dir/c/d.txt': 'D' }, query: { t: 'made:1' } },
-    );
+`;
+
+for (const driver of ['overlay2', 'auto'] as const) {
+  test(`a Dockerfile with files and commands becomes an image (${driver})`, { skip }, async () => {
+    await using daemon = await startBusyboxDaemon({ flags: ['--storage-driver', driver] });
+    const { imageId, text } = await builtImage(daemon, DOCKERFILE, {
+      files: { 'a.txt': 'A', 'dir/b.txt': 'B', 'dir/c/d.txt': 'D' },
+      query: { t: 'made:1' },
+    });
     assert.match(text, /hello world from world/);
     assert.match(text, /Successfully tagged made:1/);
     const base = (await daemon.call('GET', '/images/busybox/json')).body as { readonly Id: string };
@@ -48,19 +48,9 @@ CMD ["cat", "/app/said"]
     assert.deepEqual(Config['Cmd'], ['cat', '/app/said']);
     assert.equal(Config['WorkingDir'], '/app');
     assert.equal(RootFS.Layers.length, 5);
-    const again = await builtImage(
-      daemon,
-      `FROM busybox
-ARG WHO=world
-ENV GREETING="hello $WHO"
-WORKDIR /app
-COPY a.txt dir/ ./
-RUN echo "$GREETING from $WHO" > said && cat said && id -u
-RUN ["touch", "made"]
-CMD ["cat", "/app/said"]
-`,
-      { files: { 'a.txt': 'A', 'dir/b.txt': 'B', 'dir/c/d.txt': 'D' } },
-    );
+    const again = await builtImage(daemon, DOCKERFILE, {
+      files: { 'a.txt': 'A', 'dir/b.txt': 'B', 'dir/c/d.txt': 'D' },
+    });
     assert.equal(again.imageId, imageId);
     assert.equal(cachedSteps(again.text), 4);
   });
