@@ -18,7 +18,7 @@ const SERVICES = [
   'build',
   'cluster',
 ] as const;
-const ENGINE = [...GROUND, 'http', 'snapshot', 'runtime', 'registry', 'api', ...SERVICES] as const;
+const ENGINE = [...GROUND, 'http', 'snapshot', 'runtime', 'registry', 'hub', 'api', ...SERVICES] as const;
 
 /**
  * Who may import whom. Folders that do not list each other do not know each other; engine folders and
@@ -37,6 +37,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   volume: { purpose: 'volumes and their drivers', imports: [...GROUND, 'plugin'] },
   runtime: { purpose: 'processes in OCI bundles', imports: GROUND },
   registry: { purpose: 'registry server', imports: [...GROUND, 'http'] },
+  hub: {
+    purpose: 'accounts, repositories, search and pages of a registry',
+    imports: [...GROUND, 'http', 'registry'],
+  },
   image: { purpose: 'tags, manifests, layers', imports: [...GROUND, 'snapshot', 'distribution'] },
   container: {
     purpose: 'life cycle, exec, attach, logs, health',
