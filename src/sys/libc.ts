@@ -26,13 +26,26 @@ export function declare(prototype: string): CFunction {
   };
 }
 
-/** As {@link declare}, but called on a thread of the pool. It must not need the errno. */
+/** Arguments of calls that a thread of the pool is in the middle of. */
+const inFlight = new Set<readonly unknown[]>();
+
+/**
+ * As {@link declare}, but called on a thread of the pool. It must not need the errno.
+ *
+ * The kernel reads and writes buffers of the arguments meanwhile, and koffi has no more than their addresses: here they are
+ * held until the call is over, also where nobody else does.
+ */
 export function declareAsync(prototype: string): (...args: readonly unknown[]) => Promise<number> {
   const call = libc.func(prototype);
   return async (...args) => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    call.async(...args, (error: unknown, result: unknown) => (error ? reject(error) : resolve(result)));
-    return Number(await promise);
+    inFlight.add(args);
+    try {
+      call.async(...args, (error: unknown, result: unknown) => (error ? reject(error) : resolve(result)));
+      return Number(await promise);
+    } finally {
+      inFlight.delete(args);
+    }
   };
 }
 

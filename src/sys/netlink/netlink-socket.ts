@@ -1,6 +1,5 @@
-import koffi from 'koffi';
 import { O_CLOEXEC, O_NONBLOCK, OwnedFd } from '../descriptors.ts';
-import { check, declare, lastErrno } from '../libc.ts';
+import { check, declare, declareAsync, lastErrno } from '../libc.ts';
 import { isErrno, SysError } from '../sys-error.ts';
 import {
   align4,
@@ -44,8 +43,7 @@ const sendto = declare(
   'int64_t sendto(int fd, const void *data, size_t size, int flags, const void *address, uint32_t addressSize)',
 );
 const recv = declare('int64_t recv(int fd, void *data, size_t size, int flags)');
-const libc = koffi.load('libc.so.6');
-const sendtoAsync = libc.func(
+const sendtoAsync = declareAsync(
   'int64_t sendto(int fd, const void *data, size_t size, int flags, const void *address, uint32_t addressSize)',
 );
 
@@ -106,20 +104,10 @@ export class NetlinkSocket implements Disposable {
   async outcomesInBackground(requests: readonly NetlinkRequest[]): Promise<NetlinkOutcome[]> {
     if (this.#isBusy) throw new RangeError('netlink socket is busy in the background');
     const { bytes, first } = this.#encode(requests);
-    const sent = Promise.withResolvers<number>();
     this.#isBusy = true;
-    sendtoAsync.async(
-      this.fd,
-      bytes,
-      bytes.length,
-      0,
-      KERNEL,
-      KERNEL.length,
-      (error: unknown, result: unknown) =>
-        error ? sent.reject(error as Error) : sent.resolve(Number(result)),
-    );
     try {
-      if ((await sent.promise) < 0) throw new SysError('sendto', 0, 'netlink in the background');
+      const sent = await sendtoAsync(this.fd, bytes, bytes.length, 0, KERNEL, KERNEL.length);
+      if (sent < 0) throw new SysError('sendto', 0, 'netlink in the background');
     } finally {
       this.#isBusy = false;
       if (!this.#isOpen) close(this.fd);
