@@ -18,9 +18,12 @@ export async function startBusyboxDaemon(options: DaemonOptions = {}): Promise<T
 }
 
 export async function loadBusybox(daemon: TestDaemon): Promise<void> {
-  const archive = createReadStream(await makeBusyboxArchive());
-  const { status, body } = await daemon.call('POST', '/images/load', archive, {
+  await loadImage(daemon, await makeBusyboxArchive());
+}
+
+export async function loadImage(daemon: TestDaemon, archive: string): Promise<void> {
+  const { status, body } = await daemon.call('POST', '/images/load', createReadStream(archive), {
     headers: { 'Content-Type': 'application/x-tar' },
   });
-  if (status !== 200) throw new Error(`cannot load busybox: ${JSON.stringify(body)}`);
+  if (status !== 200) throw new Error(`cannot load ${archive}: ${JSON.stringify(body)}`);
 }
