@@ -1,3 +1,5 @@
+import type https from 'node:https';
+
 /**
  * What is used of `node:http`, without what an `import` of it costs.
  *
@@ -6,3 +8,8 @@
  * are imported from `node:http` as ever.
  */
 export const { Agent, createServer, request, STATUS_CODES } = process.getBuiltinModule('node:http');
+
+/** `node:https`, loaded for whoever calls this alone. */
+export function nodeHttps(): typeof https {
+  return process.getBuiltinModule('node:https');
+}

@@ -247,6 +247,28 @@ test('a stream that fails breaks the connection off, so that the client knows', 
   assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/);
 });
 
+test('a connection on which nothing happens is cut, where that is wanted', async () => {
+  const slow = route('POST', '/slow', {}, async ({ bytes, peer }) => reply.json([await text(bytes), peer]));
+  await using probe = await ServerProbe.start(
+    createHttpServer({ routes: [slow], edge, logger: silentLogger, stallMs: 50 }),
+  );
+  const stalled = probe.open('POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab');
+  assert.doesNotMatch(await text(stalled).catch(String), /200 OK/);
+  const answer = await probe.call('POST', '/slow', { body: 'abcde' });
+  assert.deepEqual(answer.json(), ['abcde', { address: '', isSecure: false }]);
+});
+
+test('an error is told by what the request was for', async () => {
+  const byPath: Edge = {
+    ...edge,
+    fail: (error, { url }) => reply.text(`${url}: ${messageOf(error)}`),
+  };
+  await using probe = await ServerProbe.start(
+    createHttpServer({ routes: [], edge: byPath, logger: silentLogger }),
+  );
+  assert.equal((await probe.call('GET', '/none?x=1')).text, '/none?x=1: page not found');
+});
+
 test('close() ends streams and taken connections', async () => {
   async function* silent(signal: AbortSignal): AsyncGenerator<string> {
     await once(signal, 'abort');

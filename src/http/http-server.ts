@@ -1,14 +1,16 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
-import { createServer } from '#base/node-http';
+import { createServer, nodeHttps } from '#base/node-http';
 import { detachSocket } from './detach-socket.ts';
 import { readJsonBody } from './json-body.ts';
 import { parseTarget, type Target } from './raw-query.ts';
 import type { BytesReply, ReplyHeaders } from './reply.ts';
 import { type ReplySink, ResponseSink } from './response-sink.ts';
-import type { Route } from './route.ts';
+import type { Peer, Route } from './route.ts';
 import { type Match, Router } from './router.ts';
 import { SocketSink } from './socket-sink.ts';
 import { bodyOfUpgrade } from './upgrade-body.ts';
@@ -19,19 +21,27 @@ export interface Edge {
   readonly headers: ReplyHeaders;
   /** Refuses a request by throwing, or says which path and version it is for. */
   admit(request: IncomingMessage, path: string): { readonly path: string; readonly version: number };
-  /** The answer to anything that was thrown. */
-  fail(error: unknown): BytesReply;
+  /** The answer to anything that was thrown. `request` is as it came: its path may be anything. */
+  fail(error: unknown, request: FailedRequest): BytesReply;
 }
+
+export type FailedRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
 
 export interface HttpServerDeps {
   readonly routes: readonly Route[];
   readonly edge: Edge;
   readonly logger: Logger;
+  /** then it speaks TLS */
+  readonly tls?: SecureContextOptions;
+  /** after so long without a byte in either direction a connection is cut; absent: never */
+  readonly stallMs?: number;
 }
 
 /** An HTTP/1.1 server for a table of routes. Listen on `server`. */
 export interface HttpServer extends AsyncDisposable {
   readonly server: Server;
+  /** Other certificates from now on, for new connections. Nothing where it speaks no TLS. */
+  renewTls(tls: SecureContextOptions): void;
   /** Stops listening, ends what is open (streams too) and resolves when the last connection is gone. A second call does nothing new. */
   close(): Promise<void>;
 }
@@ -45,16 +55,19 @@ const CLOSE_GRACE_MS = 1000;
 
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const front = new Front(deps);
-  const server = createServer(
-    {
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
-      headersTimeout: HEAD_TIMEOUT_MS,
-      requestTimeout: 0, // an image may take as long to load as it takes
-      maxHeaderSize: MAX_HEAD_BYTES,
-      shouldUpgradeCallback: request => front.isTakeover(request),
-    },
-    (request, response) => front.onRequest(request, response),
-  );
+  const { stallMs, tls } = deps;
+  const options: ServerOptions = {
+    keepAliveTimeout: Math.min(IDLE_TIMEOUT_MS, stallMs ?? IDLE_TIMEOUT_MS),
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: 0, // an image may take as long to load as it takes
+    maxHeaderSize: MAX_HEAD_BYTES,
+    shouldUpgradeCallback: request => front.isTakeover(request),
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse): void =>
+    front.onRequest(request, response);
+  const secure = tls && nodeHttps().createServer({ ...options, ...tls }, answer);
+  const server = secure ?? createServer(options, answer);
+  if (stallMs !== undefined) server.setTimeout(stallMs);
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     front.onUpgrade(request, socket, head);
   });
@@ -73,7 +86,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     await closed.promise;
     clearTimeout(timer);
   };
-  return { server, close, [Symbol.asyncDispose]: close };
+  const renewTls = (renewed: SecureContextOptions): void => secure?.setSecureContext(renewed);
+  return { server, renewTls, close, [Symbol.asyncDispose]: close };
 }
 
 interface Exchange {
@@ -195,6 +209,7 @@ class Front {
       query: target.query,
       body,
       bytes,
+      peer: peerOf(request),
       signal,
     });
   }
@@ -213,7 +228,7 @@ class Front {
       request.socket.destroy();
       return;
     }
-    const answer = edge.fail(error);
+    const answer = edge.fail(error, request);
     if (answer.status === 500) logger.error('request failed', { ...fields, error });
     else logger.debug('request refused', { ...fields, status: answer.status });
     if (sink.isStarted) {
@@ -224,4 +239,8 @@ class Front {
       logger.debug('answer was lost', { ...fields, error: messageOf(sendError) });
     });
   }
+}
+
+function peerOf({ socket }: IncomingMessage): Peer {
+  return { address: socket.remoteAddress ?? '', isSecure: 'encrypted' in socket };
 }

@@ -7,6 +7,14 @@ import type { Reply } from './reply.ts';
 /** Query parameters as sent: every key with all its values. */
 export type RawQuery = Readonly<Record<string, readonly string[]>>;
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  /** as `node:net` writes it; empty for a Unix socket */
+  readonly address: string;
+  /** whether the connection itself is encrypted */
+  readonly isSecure: boolean;
+}
+
 /** A request that has been routed, before its parts are parsed. */
 export interface RawRequest {
   readonly method: string;
@@ -20,6 +28,7 @@ export interface RawRequest {
   readonly body: unknown;
   /** the body as bytes, for routes that take no JSON */
   readonly bytes: Readable;
+  readonly peer: Peer;
   /** fires when the client leaves */
   readonly signal: AbortSignal;
 }
