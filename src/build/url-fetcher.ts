@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { throwIfAborted } from '#base/abortable';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
-import type { AddressClass } from '#distribution/address-guard';
 import type { HttpClient } from '#distribution/http-client';
 import type { HttpResponse } from '#distribution/http-message';
 import type { TlsSettingsSource } from '#distribution/tls-settings';
 import { transportError } from '#distribution/transport-error';
 import { shownAddress } from '#spec/dockerfile/git-address';
 import { freeSpace, isDiskFull, noSpace } from '#store/disk-space';
+import type { AddressClass } from '#sys/address-guard';
 import { FetchFolder } from './fetch-folder.ts';
 
 export interface UrlFetcherDeps {

@@ -1,5 +1,5 @@
 import { SingleFlight } from '#base/single-flight';
-import type { AddressClass } from './address-guard.ts';
+import type { AddressClass } from '#sys/address-guard';
 import { basicAuth, type Credentials, fingerprint, hasPassword } from './credentials.ts';
 import { noBasicCredentials } from './errors.ts';
 import type { HttpClient } from './http-client.ts';

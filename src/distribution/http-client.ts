@@ -2,7 +2,7 @@ import type { Agent as HttpAgent } from 'node:http';
 import { isIP } from 'node:net';
 import { orAborted, throwIfAborted } from '#base/abortable';
 import { Agent } from '#base/node-http';
-import { classOf, ForbiddenAddressError, guardedLookup, mayLeadTo } from './address-guard.ts';
+import { classOf, ForbiddenAddressError, guardedLookup, mayLeadTo } from '#sys/address-guard';
 import {
   DEFAULT_LIMITS,
   type HttpLimits,

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { AddressClass } from './address-guard.ts';
+import type { AddressClass } from '#sys/address-guard';
 import type { TlsSettings } from './tls-settings.ts';
 
 export interface HttpLimits {

@@ -3,7 +3,7 @@ import { request as secureRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { type Abortable, abortError } from '#base/abortable';
 import { request as plainRequest } from '#base/node-http';
-import { type AddressClass, classOf } from './address-guard.ts';
+import { type AddressClass, classOf } from '#sys/address-guard';
 import { type AnswerWait, answerTo, sendBody } from './answer-wait.ts';
 import {
   DISCARD_BYTES,

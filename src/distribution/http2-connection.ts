@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { type AddressClass, classOf } from './address-guard.ts';
+import { type AddressClass, classOf } from '#sys/address-guard';
 import { IDLE_MS } from './http-message.ts';
 
 /** What a server may send of one body before we have read it. More would be kept in memory, less would wait for far-away servers. */

@@ -9,7 +9,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { abortError } from '#base/abortable';
 import { codeOf } from '#base/errors';
 import { STATUS_CODES } from '#base/node-http';
-import type { AddressClass } from './address-guard.ts';
+import type { AddressClass } from '#sys/address-guard';
 import { type AnswerWait, answerTo, sendBody } from './answer-wait.ts';
 import {
   DISCARD_BYTES,

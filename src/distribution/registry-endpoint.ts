@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { sleep, throwIfAborted } from '#base/abortable';
 import { EngineError, isKind } from '#base/errors';
 import type { Logger } from '#base/logger';
-import type { AddressClass } from './address-guard.ts';
+import type { AddressClass } from '#sys/address-guard';
 import type { Authenticator } from './authenticator.ts';
 import { type BackOff, delayMs, retryAfterMs } from './back-off.ts';
 import { ANONYMOUS, type Credentials } from './credentials.ts';

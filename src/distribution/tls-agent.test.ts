@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { LookupFunction } from 'node:net';
 import { test } from 'node:test';
-import { ForbiddenAddressError } from './address-guard.ts';
+import { ForbiddenAddressError } from '#sys/address-guard';
 import { TlsAgent } from './tls-agent.ts';
 
 test('negotiate() looks names up as the agent does: who may not lead there does not', async () => {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { maybe } from '#spec/docker/lenient';
-import type { AddressClass } from './address-guard.ts';
+import type { AddressClass } from '#sys/address-guard';
 import { basicAuth, type Credentials, hasPassword } from './credentials.ts';
 import { badAnswer, refused, tokenRefused } from './errors.ts';
 import type { HttpClient } from './http-client.ts';

@@ -1,5 +1,5 @@
 import { codeOf, EngineError, messageOf } from '#base/errors';
-import { ForbiddenAddressError } from './address-guard.ts';
+import { ForbiddenAddressError } from '#sys/address-guard';
 import { HttpTimeoutError } from './http-message.ts';
 
 const UNKNOWN_CA = [
