@@ -1,6 +1,6 @@
 /** A person or a program that signs in. Times are milliseconds since 1970. */
 export interface Account {
-  /** 4 to 30 of `a-z0-9`, also a namespace; see `namespace-name.ts` */
+  /** also a namespace; see `namespace-name.ts` */
   readonly name: string;
   readonly fullName: string;
   readonly isAdmin: boolean;

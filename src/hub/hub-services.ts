@@ -67,6 +67,8 @@ export interface AccountService {
 export interface Authenticated {
   readonly account: Account;
   readonly permission: Permission;
+  /** the access token; `undefined` for a password, which alone may change passwords and tokens */
+  readonly tokenId?: string | undefined;
 }
 
 export interface SessionService {
@@ -156,13 +158,21 @@ export interface HubRepositoryService {
   setCollaborator(viewer: Viewer, name: string, who: string, permission: Permission | undefined): void;
   /** Namespaces in which the viewer may make repositories, the own one first. */
   namespaces(viewer: Viewer): readonly string[];
+  /** Whether what is pushed to a new name there becomes a private repository. */
+  isPrivateByDefault(viewer: Viewer, namespace: string): boolean;
+  setPrivateByDefault(viewer: Viewer, namespace: string, options: { readonly isPrivate: boolean }): void;
   /** The newest first, of what the viewer has rights in. */
   activity(viewer: Viewer, options?: { readonly limit?: number }): readonly Activity[];
 }
 
 export interface WebhookService {
   list(viewer: Viewer, repository: string): readonly Webhook[];
-  create(viewer: Viewer, repository: string, input: { readonly name: string; readonly url: string }): Webhook;
+  /** @returns what its deliveries are signed with too, this once. */
+  create(
+    viewer: Viewer,
+    repository: string,
+    input: { readonly name: string; readonly url: string },
+  ): Webhook & { readonly secret: string };
   remove(viewer: Viewer, repository: string, id: string): void;
 }
 

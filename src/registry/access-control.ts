@@ -21,9 +21,14 @@ export interface AccessControl {
   /**
    * Lets a request in, or does not. Without `want` it is about the registry as a whole (`GET /v2/`).
    *
+   * @param from the address of the connection: wrong passwords are counted by it
    * @throws {RegistryError} `UNAUTHORIZED` with a challenge where other credentials could help, `DENIED` where they could not.
    */
-  admit(authorization: string | undefined, want: Want | undefined): Promise<Caller>;
+  admit(
+    authorization: string | undefined,
+    want: Want | undefined,
+    from?: { readonly address: string | undefined },
+  ): Promise<Caller>;
   /** Which repositories a list shows. */
   maySee(caller: Caller, repository: string): boolean;
 }
