@@ -1,6 +1,6 @@
 import { closeSync, constants, readSync } from 'node:fs';
 import { gunzipSync, constants as zlib, zstdDecompressSync } from 'node:zlib';
-import { EngineError } from '#base/errors';
+import { codeOf, EngineError } from '#base/errors';
 import { nearest } from '#base/spelling';
 import { IgnorePatterns } from '#spec/dockerfile/ignore-patterns';
 import { PathPattern } from '#spec/dockerfile/path-pattern';
@@ -13,7 +13,9 @@ import { detectCompression } from './compression.ts';
 import type { CopySource, FindSourcesInput, FoundSource } from './jail-jobs.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-const HEAD_BYTES = 64 * 1024;
+/** A block of zstd, which shows nothing before it is there as a whole, and what stands before it. */
+const HEAD_BYTES = 160 * 1024;
+const MAX_LOOK_BYTES = 16 * 1024 * 1024;
 const MAX_SOURCES = 100_000;
 const ABSENT = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'] as const;
 
@@ -166,11 +168,13 @@ function decompressed(head: Buffer): Buffer {
   try {
     const kind = detectCompression(head);
     if (kind === 'gzip')
-      return gunzipSync(head, { finishFlush: zlib.Z_SYNC_FLUSH, maxOutputLength: 64 * 1024 * 1024 });
-    if (kind === 'zstd') return zstdDecompressSync(head, { finishFlush: zlib.ZSTD_e_flush });
+      return gunzipSync(head, { finishFlush: zlib.Z_SYNC_FLUSH, maxOutputLength: MAX_LOOK_BYTES });
+    if (kind === 'zstd')
+      return zstdDecompressSync(head, { finishFlush: zlib.ZSTD_e_flush, maxOutputLength: MAX_LOOK_BYTES });
     return head;
-  } catch {
-    return Buffer.alloc(0); // compressed, but no tar
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_BUFFER_TOO_LARGE') return Buffer.alloc(0); // compressed, but no tar
+    return decompressed(head.subarray(0, head.length / 2)); // the beginning is all that matters
   }
 }
 

@@ -1,12 +1,15 @@
 import { extname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { EngineError } from '#base/errors';
+import { codeOf, EngineError } from '#base/errors';
 import { OwnFile } from '#sys/own-file';
 import { startThread } from '#sys/thread';
 import { JAIL_CLOSE, type JailReply, type JailRequest, type JailResult } from './jail-jobs.ts';
 
-/** An archive decides how many names have to be remembered. A thread that needs more ends, and nothing else does. */
-const MAX_HEAP_MB = 1024;
+/**
+ * An archive decides how many names have to be remembered. Who remembers counts them and stops well before this (`MemoryBudget`):
+ * a thread that needs more ends, but where something large does not fit, V8 ends the process.
+ */
+const MAX_HEAP_MB = 1536;
 /** The main thread's own suffix: `.ts` here, `.js` in a release. */
 const ENTRY = new OwnFile(new URL(`./jail-worker${extname(import.meta.url)}`, import.meta.url));
 
@@ -43,7 +46,7 @@ export class JailThread {
       this.#ended.resolve();
     };
     this.#worker.on('message', (reply: JailReply) => this.#answer(reply));
-    this.#worker.once('error', end);
+    this.#worker.once('error', (error: Error) => end(isOutOfMemory(error) ? tooLarge(error) : error));
     this.#worker.once('exit', code =>
       end(new EngineError('internal', `a jail thread ended with code ${code} in the middle of its work`)),
     );
@@ -78,4 +81,18 @@ export class JailThread {
     this.#asked.get(id)?.resolve(result);
     this.#asked.delete(id);
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return codeOf(error) === 'ERR_WORKER_OUT_OF_MEMORY';
+}
+
+function tooLarge(cause: Error): EngineError {
+  return new EngineError(
+    'unavailable',
+    `this takes more memory than a thread of the engine has (${MAX_HEAP_MB} MB)`,
+    {
+      cause,
+    },
+  );
 }

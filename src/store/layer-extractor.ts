@@ -9,6 +9,7 @@ import {
   statSync,
 } from 'node:fs';
 import { EngineError } from '#base/errors';
+import { MemoryBudget } from '#base/memory-budget';
 import { displayName } from '#spec/tar/byte-string';
 import { safePath } from '#spec/tar/safe-path';
 import type { TarEntry } from '#spec/tar/tar-entry';
@@ -47,6 +48,15 @@ const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const OPAQUE_XATTR = 'trusted.overlay.opaque';
 const YES = Buffer.from('y');
 const MAX_TOP_LEVEL_NAMES = 64;
+/** Of a thread's heap: what is known of directories, which are remembered by their paths. */
+const MOST_MEMORY_BYTES = 600 * 1024 * 1024;
+const DIRECTORY_BYTES = 400;
+/**
+ * Paths of directories that were looked up anew because something was replaced, all together: the kernel goes along each from its
+ * beginning, and a name of 4 KB has two thousand of them.
+ */
+const MOST_LOOKED_UP_BYTES = 16 * 1024 * 1024;
+const LOOKED_UP_PER_ENTRY = 4096;
 
 /**
  * Writes the entries of an archive below `/`. Made to run inside a jail: it relies on the root of the thread being
@@ -67,6 +77,10 @@ export class LayerExtractor implements TarSink {
   readonly #directories = new Map<string, string>([['', '']]);
   /** times by paths without links, set at the end: every new entry changes them */
   readonly #times = new Map<string, readonly [seconds: number, nanos: number]>();
+  readonly #memory = new MemoryBudget(MOST_MEMORY_BYTES);
+  /** what {@link #directories} is counted to take */
+  #directoryBytes = 0;
+  #lookedUpBytes = 0;
   #file: EntryFile | undefined;
   readonly #space: SpaceCheck;
 
@@ -184,9 +198,10 @@ export class LayerExtractor implements TarSink {
     const isKnown = this.#directories.get(path) === real;
     const existing = isKnown ? undefined : this.#makeDirectory(path);
     if (existing === 'whiteout') setXattr(cName(path), OPAQUE_XATTR, YES);
-    this.#directories.set(path, real);
+    if (!isKnown) this.#know(path, real);
     this.implicitDirectories.delete(real);
     setAttributes(path, entry);
+    if (!this.#times.has(real)) this.#remember(DIRECTORY_BYTES + real.length);
     this.#times.set(real, [entry.mtimeSeconds, entry.mtimeNanos]);
   }
 
@@ -256,6 +271,19 @@ export class LayerExtractor implements TarSink {
     // What was known below it, or through it if it was a link, is no longer.
     this.#directories.clear();
     this.#directories.set('', '');
+    this.#memory.giveBack(this.#directoryBytes);
+    this.#directoryBytes = 0;
+  }
+
+  #know(path: string, real: string): void {
+    const bytes = DIRECTORY_BYTES + path.length + real.length;
+    this.#remember(bytes);
+    this.#directoryBytes += bytes;
+    this.#directories.set(path, real);
+  }
+
+  #remember(bytes: number): void {
+    if (this.#memory.isOver(bytes)) throw new EngineError('invalid', 'too many directories');
   }
 
   /** @returns its path without links. */
@@ -268,17 +296,21 @@ export class LayerExtractor implements TarSink {
   #ensureDirectory(path: string): string {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
+    this.#lookedUpBytes += path.length;
+    if (this.#lookedUpBytes > MOST_LOOKED_UP_BYTES + LOOKED_UP_PER_ENTRY * this.entries)
+      throw new EngineError('invalid', 'its directories are deep, and replaced too often');
     const own = inside(this.#ensureParent(path), path);
     const isMissing = this.#makeImplicit(path);
     const real = isMissing || !lstatSync(fsPath(path)).isSymbolicLink() ? own : withoutLinks(path);
     if (isMissing) {
       this.#times.delete(real); // of an earlier one, which was replaced
+      this.#remember(DIRECTORY_BYTES + real.length);
       this.implicitDirectories.add(real);
       if (this.#implicit.isTooMany(path.length, this.entries)) {
         throw new EngineError('invalid', 'too many directories');
       }
     }
-    this.#directories.set(path, real);
+    this.#know(path, real);
     return real;
   }
 

@@ -9,6 +9,8 @@ import { isAlike, isDirectory, isWhiteout, OpenDirectories } from './stack-direc
 const MAX_DEPTH = 1000;
 /** They are sent as one document. */
 const MAX_CHANGES = 1_000_000;
+/** Names of the directories on the way, for the memory of a thread. */
+const MOST_NAMES = 3_000_000;
 
 /**
  * What a container's layer changes of the layers below it, in the order of a walk: names of a directory sorted, each before
@@ -25,6 +27,7 @@ export function layerChanges({ layer, below }: LayerChangesInput, shouldStop: ()
 class ChangeFinder {
   readonly changes: FileChange[] = [];
   readonly #shouldStop: () => boolean;
+  #names = 0;
 
   constructor(shouldStop: () => boolean) {
     this.#shouldStop = shouldStop;
@@ -35,20 +38,29 @@ class ChangeFinder {
     if (depth > MAX_DEPTH) throw new EngineError('invalid', `"${displayName(path)}" is too deep`);
     const [fd] = own.fds;
     if (fd === undefined) return;
-    const names = new Map<string, { readonly name: Buffer; readonly isOwn: boolean }>();
-    for (const { name } of readDirectory(fd)) names.set(textOf(name), { name, isOwn: true });
+    /** whether a name is of the directory's own */
+    const names = new Map<string, boolean>();
+    for (const { name } of readDirectory(fd)) this.#note(names, name, true);
     // What an opaque directory has of its own stands alone: the rest of what was there is gone.
     for (const lower of own.hidesBelow ? below.fds : []) {
-      for (const { name } of readDirectory(lower)) {
-        if (!names.has(textOf(name))) names.set(textOf(name), { name, isOwn: false });
-      }
+      for (const { name } of readDirectory(lower)) this.#note(names, name, false);
     }
-    for (const text of [...names.keys()].toSorted(byCode)) {
-      const { name, isOwn } = names.get(text) ?? { name: Buffer.from('\0'), isOwn: false };
+    for (const text of [...names.keys()].sort(byCode)) {
+      const name = Buffer.from(`${text}\0`, 'latin1');
       const place = `${path}/${text}`;
-      if (isOwn) this.#entry(own, below, { fd, name, place }, depth);
+      if (names.get(text)) this.#entry(own, below, { fd, name, place }, depth);
       else if (below.visible(name)) this.#add('deleted', place);
     }
+    this.#names -= names.size;
+  }
+
+  #note(names: Map<string, boolean>, name: Buffer, isOwn: boolean): void {
+    const text = textOf(name);
+    if (names.has(text)) return;
+    names.set(text, isOwn);
+    this.#names += 1;
+    if (this.#names > MOST_NAMES)
+      throw new EngineError('invalid', 'a directory of the container has too many files');
   }
 
   #entry(

@@ -8,6 +8,8 @@ import { TreePacker } from './tree-packer.ts';
 
 /** Each level costs a descriptor for each layer that has it. */
 const MAX_DEPTH = 1000;
+/** Names of the directories on the way, for the memory of a thread. */
+const MOST_NAMES = 3_000_000;
 const WHITEOUT = '.wh.';
 
 /**
@@ -31,6 +33,7 @@ class StackPacker {
   readonly #shouldStop: () => boolean;
   /** open directories, from the outermost in, that are only written when something in them is */
   readonly #pending: { readonly fd: number; readonly path: string }[] = [];
+  #names = 0;
 
   constructor(
     packer: TreePacker,
@@ -59,9 +62,13 @@ class StackPacker {
         const text = name.toString('latin1', 0, name.length - 1);
         if (seen.has(text)) continue; // a layer above has it
         seen.add(text);
+        this.#names += 1;
+        if (this.#names > MOST_NAMES)
+          throw new EngineError('invalid', `"${displayName(path)}" has too many files`);
         this.#entry(own, visible, { fd, name, path: inside(path, text), parent: path, text }, depth);
       }
     }
+    this.#names -= seen.size;
     if (this.#pending.at(-1)?.fd === top) this.#pending.pop();
   }
 

@@ -36,6 +36,10 @@ const MAX_SEGMENTS = 10_000;
 /** Each level costs a descriptor. */
 const MAX_DEPTH = 1000;
 const PERMISSIONS = 0o7777;
+/** Files of several names that are remembered, for the memory of a thread: further ones are written once for each name. */
+const MOST_LINKS = 1_000_000;
+/** names of one directory */
+const MOST_SORTED = 2_000_000;
 
 /**
  * Writes a tar of a tree that others may change meanwhile: everything goes by descriptors and nothing is followed, so
@@ -193,9 +197,15 @@ export class TreePacker {
     }
   }
 
-  #names(fd: number): Iterable<Buffer> {
-    const names = [...readDirectory(fd)].map(({ name }) => name);
-    return this.#rules.isSorted ? names.toSorted((one, other) => one.compare(other)) : names;
+  /** As they are read, unless they are to be sorted: there may be more than fit into the memory of a thread. */
+  *#names(fd: number): Iterable<Buffer> {
+    const names: Buffer[] = [];
+    for (const { name } of readDirectory(fd)) {
+      if (!this.#rules.isSorted) yield name;
+      else if (names.push(name) > MOST_SORTED)
+        throw new EngineError('invalid', 'a directory has too many files');
+    }
+    yield* names.sort((one, other) => one.compare(other));
   }
 
   #isSkipped(fd: number): boolean {
@@ -229,7 +239,7 @@ export class TreePacker {
     const key = `${stat.fileSystem} ${stat.inode}`;
     const first = this.#links.get(key);
     if (first === undefined) {
-      this.#links.set(key, name);
+      if (this.#links.size < MOST_LINKS) this.#links.set(key, name);
       return false;
     }
     this.#header({ ...attributes(stat, name), type: 'hardlink', linkPath: first });

@@ -12,6 +12,8 @@ export interface TreeUsage {
 
 /** No honest tree is deeper; each level costs a descriptor. */
 const MAX_DEPTH = 1000;
+/** Files of several names that are remembered, for the memory of a thread: further ones count by each name. */
+const MOST_SEEN = 2_000_000;
 
 /**
  * Adds up a tree. Goes by descriptors, follows no link, enters no mount; what disappears meanwhile is left out.
@@ -31,7 +33,7 @@ export function treeUsage(path: string, shouldStop: () => boolean = () => false)
       if (!isDirectory && stat.links > 1) {
         const key = `${stat.fileSystem} ${stat.inode}`;
         if (seen.has(key)) continue;
-        seen.add(key);
+        if (seen.size < MOST_SEEN) seen.add(key);
       }
       sum.inodes += 1;
       sum.allocatedBytes += stat.allocated;

@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import { MemoryBudget } from '#base/memory-budget';
 import { displayName } from '../tar/byte-string.ts';
 import { safePath } from '../tar/safe-path.ts';
 import type { TarEntry } from '../tar/tar-entry.ts';
@@ -19,7 +20,21 @@ const STEPS_PER_ENTRY = 100;
 const MAX_TOP_LEVEL_NAMES = 64;
 /** Of all extended attributes together: they are kept outside of the heap, which has a bound of its own. */
 const MAX_XATTR_BYTES = 128 * 1024 * 1024;
-const XATTR_OVERHEAD = 64;
+
+/** Of a thread's heap, with what writing the index takes besides: see the test that weighs it. */
+const MOST_MEMORY_BYTES = 1000 * 1024 * 1024;
+const NODE_BYTES = 480;
+const DIRECTORY_BYTES = 800;
+/** of a further name */
+const NAME_BYTES = 160;
+const PIECE_BYTES = 220;
+const XATTR_BYTES = 700;
+
+export interface LayerTreeOptions {
+  /** whether `.wh.` names stand for removals (default), or for themselves */
+  readonly hasWhiteouts?: boolean;
+  readonly mostMemoryBytes?: number;
+}
 
 /**
  * The file system that unpacking the archive of a layer into an empty directory would make, in memory: an entry replaces an
@@ -35,11 +50,17 @@ export class LayerTree implements TarSink {
   readonly #implicit = new ImplicitCount();
   #xattrBytes = 0;
   #steps = 0;
+  readonly #memory: MemoryBudget;
   readonly #hasWhiteouts: boolean;
 
-  /** @param options.hasWhiteouts whether `.wh.` names stand for removals (default), or for themselves */
-  constructor({ hasWhiteouts = true }: { readonly hasWhiteouts?: boolean } = {}) {
+  constructor({ hasWhiteouts = true, mostMemoryBytes = MOST_MEMORY_BYTES }: LayerTreeOptions = {}) {
     this.#hasWhiteouts = hasWhiteouts;
+    this.#memory = new MemoryBudget(mostMemoryBytes);
+  }
+
+  /** What it is counted to take of the heap, written index and all. */
+  get memoryBytes(): number {
+    return this.#memory.spent;
   }
 
   entry(entry: TarEntry): void {
@@ -75,6 +96,8 @@ export class LayerTree implements TarSink {
     }
     if (entry.type === 'directory') return this.#describe(this.#makeDirectory(parent, name), entry);
     if (entry.type === 'hardlink') return this.#hardLink(entry, path, parent, name);
+    this.#remember(NODE_BYTES + name.length + entry.linkPath.length);
+    this.#remember(PIECE_BYTES * (entry.sparse?.segments.length ?? 0));
     const node = LayerNode.of(entry, entry.type);
     this.#keepXattrs(node, entry);
     if (node.type === 'symlink') checkTarget(node.target);
@@ -95,7 +118,8 @@ export class LayerTree implements TarSink {
   /** A directory that is described again keeps what it had before. */
   #keepXattrs(node: LayerNode, entry: TarEntry): void {
     const added = [...entry.xattrs].filter(([name]) => keepsXattr(name, node.type));
-    for (const [name, value] of added) this.#xattrBytes += name.length + value.length + XATTR_OVERHEAD;
+    for (const [name, value] of added) this.#xattrBytes += name.length + value.length;
+    this.#remember(XATTR_BYTES * added.length);
     if (this.#xattrBytes > MAX_XATTR_BYTES) throw new PathError('too many extended attributes');
     if (node.xattrs.size === 0 && added.length > 0) node.xattrs = new Map(added);
     else if (node.xattrs instanceof Map) for (const [name, value] of added) node.xattrs.set(name, value);
@@ -105,6 +129,7 @@ export class LayerTree implements TarSink {
   #makeDirectory(parent: LayerDirectory, name: string): LayerDirectory {
     const existing = parent.children.get(name);
     if (existing instanceof LayerDirectory) return existing;
+    this.#remember(DIRECTORY_BYTES + name.length);
     const directory = new LayerDirectory(name, parent);
     directory.isOpaque = existing?.isWhiteout ?? false;
     parent.children.set(name, directory);
@@ -123,6 +148,7 @@ export class LayerTree implements TarSink {
     if (node instanceof LayerDirectory) throw new PathError('a hard link to a directory');
     if (parent.children.has(name)) this.#checkReplaced(parent, name, target);
     if (from === parent && targetName === name) throw new PathError('a link to itself');
+    this.#remember(NAME_BYTES + name.length);
     parent.children.set(name, node);
   }
 
@@ -140,6 +166,7 @@ export class LayerTree implements TarSink {
         return true;
       case 'hide':
         checkName(whiteout.name);
+        this.#remember(NODE_BYTES + whiteout.name.length);
         hide(this.#directory(whiteout.parent), whiteout.name);
         return true;
     }
@@ -201,6 +228,10 @@ export class LayerTree implements TarSink {
       directory = next instanceof LayerDirectory ? next : this.#throughLink(directory, next, walk);
     }
     return directory;
+  }
+
+  #remember(bytes: number): void {
+    if (this.#memory.isOver(bytes)) throw new PathError('the archive has more files than one layer may have');
   }
 
   #noteTopLevel(path: string): void {
