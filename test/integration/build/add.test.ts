@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { buildImageWith, builtImage, runIn } from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import { redirectTo, startFileServer } from '../../support/file-server.ts';
@@ -169,10 +169,24 @@ test('ADD unpacks archives of every compression that Docker does', { skip }, asy
     path: `${program}.tar`,
     content: execFileSync(program, ['-c'], { input: tar }),
   }));
+  // Nothing of a large block of zstd shows before it is there as a whole; zeros show too much.
+  const large = tarOf([
+    { path: 'r', content: randomBytes(300_000).toString('base64') },
+    { path: 'f', content: 'packed' },
+  ]);
+  const zeros = tarOf([
+    { path: 'z', content: Buffer.alloc(40_000_000) },
+    { path: 'f', content: 'packed' },
+  ]);
+  entries.push(
+    { path: 'zstd.tar', content: zstdCompressSync(large) },
+    { path: 'zeros.tar', content: zstdCompressSync(zeros) },
+    { path: 'zeros.tgz', content: gzipSync(zeros) },
+  );
   await using daemon = await startBusyboxDaemon();
   const { imageId } = await builtImage(
     daemon,
-    'FROM busybox\nADD gzip.tar /gzip\nADD xz.tar /xz\nADD bzip2.tar /bzip2\nADD --unpack=false xz.tar /kept\nCOPY xz.tar /copied\n',
+    'FROM busybox\nADD zstd.tar /zstd\nADD zeros.tar zeros.tgz /zeros/\nADD gzip.tar /gzip\nADD xz.tar /xz\nADD bzip2.tar /bzip2\nADD --unpack=false xz.tar /kept\nCOPY xz.tar /copied\n',
     { entries },
   );
   const shown = await runIn(
@@ -180,9 +194,9 @@ test('ADD unpacks archives of every compression that Docker does', { skip }, asy
     imageId,
     'sh',
     '-c',
-    'cat /gzip/f /xz/f /bzip2/f; test -f /kept && test -f /copied && echo .',
+    'cat /gzip/f /xz/f /bzip2/f /zstd/f /zeros/f; test -f /kept && test -f /copied && echo .',
   );
-  assert.equal(shown, 'packedpackedpacked.\n');
+  assert.equal(shown, `${'packed'.repeat(5)}.\n`);
   const broken = [{ path: 'xz.tar', content: entries[1]?.content.subarray(0, -9) ?? Buffer.alloc(0) }];
   const { error } = await buildImageWith(daemon, 'FROM busybox\nADD xz.tar /x\n', { entries: broken });
   assert.match(error ?? '', /cannot decompress the archive with xz/);
