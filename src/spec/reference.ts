@@ -30,6 +30,7 @@ const DIGEST = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{
 
 const REFERENCE = new RegExp(`^(${DOMAIN})/(${PATH})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
 const WHOLE_TAG = new RegExp(`^${TAG}$`);
+const WHOLE_PATH = new RegExp(`^${PATH}$`);
 /** Longer is never valid; it also keeps the expressions above from running over megabytes. */
 const MAX_LENGTH = 4096;
 
@@ -79,6 +80,11 @@ export function tryParseReference(text: string): Reference | undefined {
 /** Whether `text` can stand after the colon. */
 export function isTag(text: string): boolean {
   return WHOLE_TAG.test(text);
+}
+
+/** Whether `text` can name a repository in a registry: `library/busybox`. */
+export function isRepositoryPath(text: string): boolean {
+  return text.length <= MAX_NAME_LENGTH && WHOLE_PATH.test(text);
 }
 
 /** `docker.io/library/busybox`: what a tag or digest is attached to. */
