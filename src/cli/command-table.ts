@@ -10,6 +10,7 @@ export interface CommandEntry {
 /** Commands that the launcher `./quai` runs itself, as they need the engine's side of the code. */
 export const launcherCommands = [
   { name: 'daemon', summary: 'Run the engine in the foreground' },
+  { name: 'hub serve', summary: 'Run a registry with accounts, pages and a search in the foreground' },
   { name: 'check', summary: 'Check what this machine needs to run containers' },
   { name: 'setup', summary: 'Install what is missing on this machine' },
 ] as const;
@@ -18,6 +19,7 @@ export const launcherCommands = [
 export const groups: Readonly<Record<string, string>> = {
   builder: 'Manage builds',
   container: 'Manage containers',
+  hub: 'Run a registry with accounts and pages',
   image: 'Manage images',
   manifest: 'Manage image manifests and manifest lists',
   network: 'Manage networks',

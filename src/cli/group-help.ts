@@ -1,4 +1,4 @@
-import { commands, groups } from './command-table.ts';
+import { commands, groups, launcherCommands } from './command-table.ts';
 import { type Name, nameList } from './name-list.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -8,6 +8,9 @@ export async function groupHelp(group: string, around: Surroundings): Promise<nu
   for (const { paths, load } of commands) {
     const path = paths.find(candidate => candidate.startsWith(`${group} `));
     if (path) members.push([path.slice(group.length + 1), (await load()).summary]);
+  }
+  for (const { name, summary } of launcherCommands) {
+    if (name.startsWith(`${group} `)) members.push([name.slice(group.length + 1), summary]);
   }
   const lines = [
     `Usage:  quai ${group} COMMAND`,

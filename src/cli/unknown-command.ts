@@ -53,15 +53,15 @@ function explanation(name: string, words: readonly string[], host: string, aroun
 
 /** What a group has, without second names. */
 function mainNames(group: string): string[] {
-  return commands
-    .flatMap(one => one.paths.find(path => path.startsWith(group)) ?? [])
+  return [...commands.map(one => one.paths), ...launcherCommands.map(one => [one.name])]
+    .flatMap(paths => paths.find(path => path.startsWith(group)) ?? [])
     .map(path => path.slice(group.length))
     .toSorted();
 }
 
 function knownNames(group: string): string[] {
-  const paths = commands.flatMap(one => one.paths);
+  const paths = [...commands.flatMap(one => one.paths), ...launcherCommands.map(one => one.name)];
   if (group) return paths.filter(path => path.startsWith(group)).map(path => path.slice(group.length));
   const single = paths.filter(path => !path.includes(' '));
-  return [...single, ...launcherCommands.map(one => one.name), ...Object.keys(groups)];
+  return [...single, ...Object.keys(groups)];
 }

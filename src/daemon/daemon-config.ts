@@ -9,6 +9,7 @@ import type { CleanupPolicy } from '#image/cleanup/cleanup-plan';
 import { DOCKER_PLUGIN_PLACES, type PluginPlaces } from '#plugin/plugin-discovery';
 import { parseLogConfig } from '#runtime/log/log-config';
 import { CleanupConfig, cleanupPolicy } from './cleanup-config.ts';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log-choices.ts';
 import { NETWORK_KEYS, type NetworkOptions, networkOptions } from './network-options.ts';
 import { DEFAULT_RULES, REGISTRY_KEYS, type RegistryOptions, registryOptions } from './registry-options.ts';
 
@@ -21,12 +22,6 @@ const DEFAULT_PIDS_LIMIT = 2048;
 
 /** The machine's own engine finds its configuration there; one with another root has to be told. */
 export const DEFAULT_CONFIG = '/etc/quai/daemon.json';
-
-const LOG_FORMATS = ['json', 'human', 'journal'] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
-
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const STORAGE_DRIVERS = ['auto', 'erofs', 'overlay2'] as const;
 

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { LogFields, Logger } from '#base/logger';
-import type { LogFormat, LogLevel } from './daemon-config.ts';
+import type { LogFormat, LogLevel } from './log-choices.ts';
 
 const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 /** Fields that could hold a secret are dropped here, not by care of the callers. */

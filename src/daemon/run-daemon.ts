@@ -1,24 +1,23 @@
-import { writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { isKind, messageOf } from '#base/errors';
+import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { leaveProcess } from '#sys/leave-process';
 import { favorThisThread } from '#sys/thread-priority';
-import { type DaemonConfig, DEFAULT_CONFIG, type LogFormat, loadDaemonConfig } from './daemon-config.ts';
+import { type DaemonConfig, DEFAULT_CONFIG, loadDaemonConfig } from './daemon-config.ts';
+import { defaultLogFormat } from './default-log-format.ts';
 import { type Engine, startEngine } from './engine.ts';
+import { EXIT, exitStatusOf, firstError } from './exit-status.ts';
 import { createLogger } from './log-writer.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
 import { ensureOwnFolder } from './own-folder.ts';
-import { isJournal, type ServiceManager, serviceManager } from './service-manager.ts';
+import { nameThisProcess } from './process-name.ts';
+import { type ServiceManager, serviceManager } from './service-manager.ts';
 import type { StopSignals } from './stop-signals.ts';
 
 /** How long running clean-up may take before the engine leaves anyway; the next start finishes it. */
 const SHUTDOWN_MS = 8_000;
 /** One turn of the event loop is a few milliseconds, and everybody waits for it. */
 const ENGINE_NICE = -10;
-
-/** Exit statuses as sysexits.h names them: service managers show the name, and need not try again what cannot work. */
-const EXIT = { failed: 1, softwareBug: 70, tryLater: 75, wrongConfig: 78 } as const;
 
 /** `quai daemon`: the engine in the foreground, until SIGTERM or SIGINT. */
 export async function runDaemon(args: readonly string[], signals: StopSignals): Promise<void> {
@@ -60,7 +59,7 @@ async function run(config: DaemonConfig, { logger, manager, signals }: Surroundi
     process.exit(EXIT.softwareBug);
   });
   process.umask(0o022);
-  nameThisProcess();
+  nameThisProcess('quai');
   if (config.favorsEngine) favorEngine(logger);
   signals.begin();
   let engine: Engine;
@@ -129,30 +128,10 @@ function leaveAfter(limitMs: number, logger: Logger): Disposable {
   return { [Symbol.dispose]: () => clearTimeout(late) };
 }
 
-/** What `ps` and `systemctl status` call it; the arguments stay as they are. See proc_pid_comm(5). */
-function nameThisProcess(): void {
-  writeFileSync('/proc/self/comm', 'quai');
-}
-
 function favorEngine(logger: Logger): void {
   try {
     favorThisThread(ENGINE_NICE);
   } catch (error) {
     logger.debug('the engine waits its turn for processors like others', { error });
   }
-}
-
-function defaultLogFormat(): LogFormat {
-  if (process.stderr.isTTY) return 'human';
-  return isJournal(process.env['JOURNAL_STREAM']) ? 'journal' : 'json';
-}
-
-/** Undoing a start may fail, too; what matters is why that was needed. */
-function firstError(error: unknown): unknown {
-  return error instanceof SuppressedError ? firstError(error.suppressed) : error;
-}
-
-function exitStatusOf(error: unknown): number {
-  if (isKind(error, 'conflict')) return EXIT.tryLater;
-  return isKind(error, 'invalid') ? EXIT.wrongConfig : EXIT.failed;
 }

@@ -27,6 +27,8 @@ test('quai runs from its folder, by its path, and through symbolic links to it a
     assert.match(stdout, /^Quai version \d+\.\d+\.\d+/, program);
     const daemon = await runProgram(program, [...before, 'daemon', '--help']);
     assert.match(daemon.stdout, /^Usage: quai daemon/, program);
+    const hub = await runProgram(program, [...before, 'hub', 'serve', '--help']);
+    assert.match(hub.stdout, /^Usage: quai hub serve/, program);
   }
 });
 
