@@ -29,6 +29,8 @@ test('loadHubConfig() has defaults for everything: this host alone, readers with
     publicUrl: undefined,
     signUp: 'closed',
     anonymous: 'pull',
+    isBehindProxy: false,
+    hasPrivateWebhooks: false,
     admin: undefined,
   });
   assert.deepEqual([logFormat, logLevel], ['json', 'info']);

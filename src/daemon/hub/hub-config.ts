@@ -37,6 +37,8 @@ const HubFile = v.strictObject({
   'public-url': v.optional(publicUrl),
   'sign-up': v.optional(v.picklist(SIGN_UP, `must be one of ${SIGN_UP.join(', ')}`)),
   anonymous: v.optional(v.picklist(ANONYMOUS, `must be one of ${ANONYMOUS.join(', ')}`)),
+  'behind-proxy': v.optional(v.boolean()),
+  'private-webhooks': v.optional(v.boolean()),
   admin: v.optional(v.string()),
   'admin-password-file': v.optional(path),
   'log-format': v.optional(v.picklist(LOG_FORMATS, `must be one of ${LOG_FORMATS.join(', ')}`)),
@@ -53,6 +55,10 @@ export interface HubConfig {
   readonly signUp: (typeof SIGN_UP)[number];
   /** what callers without an account may do */
   readonly anonymous: (typeof ANONYMOUS)[number];
+  /** whether a client's address is what a proxy says that it is */
+  readonly isBehindProxy: boolean;
+  /** whether webhooks may lead to this host and into private networks */
+  readonly hasPrivateWebhooks: boolean;
   /** made when nobody is there yet */
   readonly admin: { readonly name: string; readonly passwordFile: string } | undefined;
   readonly logFormat: LogFormat;
@@ -74,6 +80,8 @@ Options:
       --public-url URL       How others reach the hub (default: the name in the certificate, or where it listens)
       --sign-up WHO          open: whoever comes may have an account; closed: administrators make them (default closed)
       --anonymous WHAT       What callers without an account may do: none, pull (public repositories), push (default pull)
+      --behind-proxy         Addresses of clients, for limits, are what the proxy in front says (X-Forwarded-For)
+      --private-webhooks     Webhooks may lead to this host and into private networks, too
       --admin NAME           Make this administrator when there are no accounts yet, instead of a link for a browser
       --admin-password-file FILE  The first line is that administrator's password
       --log-format FORMAT    ${LOG_FORMATS.join(', ')} (default: human on a terminal, journal where systemd keeps what is
@@ -91,6 +99,8 @@ const FLAGS = {
   'public-url': { type: 'string' },
   'sign-up': { type: 'string' },
   anonymous: { type: 'string' },
+  'behind-proxy': { type: 'boolean' },
+  'private-webhooks': { type: 'boolean' },
   admin: { type: 'string' },
   'admin-password-file': { type: 'string' },
   'log-format': { type: 'string' },
@@ -168,6 +178,8 @@ function withDefaults(given: Given, { logFormat }: HubSurroundings): HubConfig {
     publicUrl: given['public-url'] && new URL(given['public-url']).origin,
     signUp: given['sign-up'] ?? 'closed',
     anonymous: given.anonymous ?? 'pull',
+    isBehindProxy: given['behind-proxy'] ?? false,
+    hasPrivateWebhooks: given['private-webhooks'] ?? false,
     admin: together({ name: admin, passwordFile }, '--admin and --admin-password-file'),
     logFormat: given['log-format'] ?? logFormat,
     logLevel: given['log-level'] ?? 'info',

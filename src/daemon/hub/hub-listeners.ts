@@ -71,27 +71,12 @@ function listen(server: Server, address: ListenAddress): Promise<void> {
 
 function cannotListen(address: ListenAddress, error: Error): EngineError {
   const where = urlOf('http', address).slice('http://'.length);
-  const options = { cause: error };
-  switch (codeOf(error)) {
-    case 'EADDRINUSE':
-      return new EngineError(
-        'conflict',
-        `another program already listens on ${where}: stop it (ss -ltnp says which it is), or choose another address with --listen`,
-        options,
-      );
-    case 'EACCES':
-      return new EngineError(
-        'invalid',
-        `this user may not listen on ${where}: ports below 1024 need root, CAP_NET_BIND_SERVICE, or a higher port with --listen`,
-        options,
-      );
-    case 'EADDRNOTAVAIL':
-      return new EngineError(
-        'invalid',
-        `this host has no address ${address.host} to listen on: see ip address`,
-        options,
-      );
-    default:
-      return new EngineError('invalid', `cannot listen on ${where}: ${messageOf(error)}`, options);
-  }
+  const reasons: Readonly<Record<string, string>> = {
+    EACCES: `this user may not listen on ${where}: ports below 1024 need root, CAP_NET_BIND_SERVICE, or a higher port with --listen`,
+    EADDRNOTAVAIL: `this host has no address ${address.host} to listen on: see ip address`,
+    EADDRINUSE: `another program already listens on ${where}: stop it (ss -ltnp says which it is), or choose another address with --listen`,
+  };
+  const code = codeOf(error) ?? '';
+  const message = reasons[code] ?? `cannot listen on ${where}: ${messageOf(error)}`;
+  return new EngineError(code === 'EADDRINUSE' ? 'conflict' : 'invalid', message, { cause: error });
 }
