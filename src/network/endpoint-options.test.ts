@@ -10,7 +10,7 @@ test('parseEndpointOptions() reads interface name and sysctls, and passes others
   assert.deepEqual(
     parseEndpointOptions({
       [IFNAME]: 'lan0',
-      [SYSCTLS]: 'net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.IFNAME.gc_stale_time=9',
+      [SYSCTLS]: 'net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.ifname.gc_stale_time=9',
     }),
     {
       interfaceName: 'lan0',

@@ -18,7 +18,9 @@ export interface EndpointOptions {
 const IFNAME = 'com.docker.network.endpoint.ifname';
 const SYSCTLS = 'com.docker.network.endpoint.sysctls';
 const SYSCTLS_MAX = 64;
-const SYSCTL = /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.IFNAME\.([a-z0-9_]{1,64})=([\x20-\x7e]{1,128})$/;
+/** Docker's command line makes small letters of what `--network` is given. */
+const SYSCTL =
+  /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.(?:IFNAME|ifname)\.([a-z0-9_]{1,64})=([\x20-\x7e]{1,128})$/;
 
 /** Unknown options are kept and ignored. @throws `invalid` */
 export function parseEndpointOptions(options: Readonly<Record<string, string>>): EndpointOptions {

@@ -92,6 +92,13 @@ export function addressOutsidePool(address: string, subnets: readonly string[]):
   );
 }
 
+export function addressOfAll(address: string, subnet: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `no container can have IP address ${address}: it is the network or broadcast address of ${subnet}`,
+  );
+}
+
 export function addressOnDefaultNetwork(): EngineError {
   return new EngineError(
     'invalid',

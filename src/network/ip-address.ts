@@ -65,6 +65,11 @@ export function lastOf(subnet: Subnet): IpAddress {
   return { family: subnet.family, value: subnet.value + (1n << hostBits) - 1n };
 }
 
+/** Where a host of the subnet hears what is for all; a range of one or two addresses has none (RFC 3021), nor has IPv6. */
+export function broadcastOf(subnet: Subnet): IpAddress | undefined {
+  return subnet.family === 4 && subnet.prefixLength < 31 ? lastOf(subnet) : undefined;
+}
+
 export function contains(subnet: Subnet, address: IpAddress): boolean {
   return (
     subnet.family === address.family && address.value >= subnet.value && address.value <= lastOf(subnet).value

@@ -49,6 +49,10 @@ test('an asked address must be free, inside, and on a network whose range was ch
     message: 'Address already in use: 10.1.0.9 is held by container with 10.1.0.9',
   });
   assert.throws(() => ipam.assign(one, 4, '10.1.0.1'), { message: /held by the gateway/ });
+  assert.throws(() => ipam.assign(one, 4, '10.1.0.0'), {
+    kind: 'invalid',
+    message: /10\.1\.0\.0: it is the network or broadcast address of 10\.1\.0\.0\//,
+  });
   assert.throws(() => ipam.assign(one, 4, '10.2.0.9'), {
     kind: 'invalid',
     message: 'no configured subnet contains IP address 10.2.0.9: the network has 10.1.0.0/24',

@@ -2,12 +2,21 @@ import { EngineError } from '#base/errors';
 import { AddressPool } from './address-pool.ts';
 import {
   addressInUse,
+  addressOfAll,
   addressOnDefaultNetwork,
   addressOutsidePool,
   addressWithoutSubnet,
   noAddressLeft,
 } from './errors.ts';
-import { formatIp, formatSubnet, type IpAddress, parseIp, parseSubnet, type Subnet } from './ip-address.ts';
+import {
+  contains,
+  formatIp,
+  formatSubnet,
+  type IpAddress,
+  parseIp,
+  parseSubnet,
+  type Subnet,
+} from './ip-address.ts';
 import type { IpamPool } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
 
@@ -93,14 +102,9 @@ export class Ipam {
     if (network.name === 'bridge') throw addressOnDefaultNetwork();
     if (!network.hasChosenSubnets) throw addressWithoutSubnet();
     const pool = pools.find(candidate => candidate.addresses.isUsable(ip));
-    if (!pool)
-      throw addressOutsidePool(
-        asked,
-        network.ipam.pools.map(({ subnet }) => subnet),
-      );
+    if (!pool) throw unusable(ip, pools, network);
     if (!pool.addresses.take(ip)) {
-      const isGateway = pool.gateway?.value === ip.value;
-      throw addressInUse(asked, isGateway ? 'the gateway' : this.#holderOf(network.id, formatIp(ip)));
+      throw addressInUse(asked, reservedFor(ip, network) ?? this.#holderOf(network.id, formatIp(ip)));
     }
     return assigned(network, pool, ip);
   }
@@ -108,6 +112,21 @@ export class Ipam {
   #poolOf(networkId: string, ip: IpAddress): NetworkPool | undefined {
     return this.#networks.get(networkId)?.find(pool => pool.addresses.isUsable(ip));
   }
+}
+
+function unusable(ip: IpAddress, pools: readonly NetworkPool[], network: NetworkRecord): EngineError {
+  const around = pools.find(({ subnet }) => contains(subnet, ip));
+  if (around) return addressOfAll(formatIp(ip), formatSubnet(around.subnet));
+  const subnets = network.ipam.pools.map(({ subnet }) => subnet);
+  return addressOutsidePool(formatIp(ip), subnets);
+}
+
+function reservedFor(ip: IpAddress, { ipam }: NetworkRecord): string | undefined {
+  const text = formatIp(ip);
+  if (ipam.pools.some(({ gateway }) => gateway === text)) return 'the gateway';
+  const names = ipam.pools.flatMap(({ auxAddresses }) => Object.entries(auxAddresses ?? {}));
+  const [name] = names.find(([, address]) => address === text) ?? [];
+  return name === undefined ? undefined : `aux-address ${name}`;
 }
 
 function openPool(pool: IpamPool): NetworkPool {

@@ -58,6 +58,8 @@ test('a chosen range is completed: host bits cut, gateway found', () => {
     plan({ pools: [{ subnet: '10.1.2.0/24', gateway: '10.1.2.254' }] }).ipam.pools[0]?.gateway,
     '10.1.2.254',
   );
+  const spare = [{ subnet: '10.1.2.0/24', auxAddresses: { a: '10.1.2.1', b: '10.1.2.2' } }];
+  assert.equal(plan({ pools: spare }).ipam.pools[0]?.gateway, '10.1.2.3', 'not what is kept for others');
   assert.equal(plan({ pools: asked }).hasChosenSubnets, true);
   assert.equal(plan({}).hasChosenSubnets, false);
 });
@@ -91,6 +93,44 @@ const REFUSED: readonly [string, Partial<NetworkCreateOptions>, { kind: string; 
     'a gateway outside',
     { pools: [{ subnet: '10.0.0.0/24', gateway: '10.0.1.1' }] },
     { kind: 'invalid', message: /^no matching subnet for gateway 10\.0\.1\.1/ },
+  ],
+  [
+    'a gateway that is the network itself',
+    { pools: [{ subnet: '10.0.0.0/24', gateway: '10.0.0.0' }] },
+    {
+      kind: 'invalid',
+      message: /10\.0\.0\.0 is the network address of .* take one from 10\.0\.0\.1 to 10\.0\.0\.254$/,
+    },
+  ],
+  [
+    'a gateway that is everybody',
+    { pools: [{ subnet: '10.0.0.0/24', gateway: '10.0.0.255' }] },
+    { kind: 'invalid', message: /is the broadcast address/ },
+  ],
+  [
+    'a gateway that is kept for somebody else',
+    { pools: [{ subnet: '10.0.0.0/24', gateway: '10.0.0.9', auxAddresses: { dns: '10.0.0.9' } }] },
+    { kind: 'conflict', message: /^Address already in use: 10\.0\.0\.9 is held by aux-address dns/ },
+  ],
+  [
+    'multicast addresses',
+    { pools: [{ subnet: '224.0.1.0/24' }] },
+    { kind: 'invalid', message: /is of multicast addresses/ },
+  ],
+  [
+    'multicast addresses of IPv6',
+    { pools: [{ subnet: 'ff02::/64' }] },
+    { kind: 'invalid', message: /multicast/ },
+  ],
+  [
+    'addresses of nowhere',
+    { pools: [{ subnet: '0.0.0.0/8' }] },
+    { kind: 'invalid', message: /"this network"/ },
+  ],
+  [
+    'a subnet of the family that is off',
+    { hasIpv4: false, hasIpv6: true, pools: [{ subnet: '10.0.0.0/24' }] },
+    { kind: 'invalid', message: /10\.0\.0\.0\/24 is of IPv4, which this network is made without/ },
   ],
   [
     'a gateway without subnet',

@@ -1,8 +1,9 @@
 import { EngineError } from '#base/errors';
 import { type NetworkId, newId } from '#base/ids';
 import type { NetworkDriver } from './drivers/network-driver.ts';
-import { poolOverlaps, poolsExhausted } from './errors.ts';
+import { addressInUse, poolOverlaps, poolsExhausted } from './errors.ts';
 import {
+  broadcastOf,
   contains,
   formatIp,
   formatSubnet,
@@ -117,7 +118,7 @@ function planPools(
     if (pool.subnet === '') continue;
     const subnet = parseSubnet(pool.subnet);
     if (!subnet) throw new EngineError('invalid', `invalid subnet ${JSON.stringify(pool.subnet)}`);
-    if (subnet.family === 4 && !families.hasIpv4) continue;
+    refuseUnusable(subnet, families);
     const own = planned.map(other => ({ subnet: other.subnet, holder: 'the same request' }));
     for (const other of [...rivals, ...own]) {
       if (overlaps(other.subnet, subnet)) {
@@ -188,7 +189,11 @@ function completePool(subnet: Subnet, pool: IpamPool): IpamPool {
       formatIp(addressIn(subnet, address, 'aux-address')),
     ]),
   );
-  const gateway = pool.gateway ? addressIn(subnet, pool.gateway, 'gateway') : firstGateway(subnet, range);
+  const spare = new Set(Object.values(auxAddresses));
+  const gateway = pool.gateway
+    ? addressIn(subnet, pool.gateway, 'gateway')
+    : firstGateway(subnet, { range, spare });
+  refuseGateway(subnet, gateway, auxAddresses);
   return {
     subnet: formatSubnet(subnet),
     gateway: formatIp(gateway),
@@ -210,11 +215,54 @@ function addressIn(subnet: Subnet, text: string, what: string): IpAddress {
   return address;
 }
 
-function firstGateway(subnet: Subnet, range: Subnet | undefined): IpAddress {
+/** Ranges of which no host can have an address. */
+const NOBODYS: readonly (readonly [Subnet | undefined, string])[] = [
+  [parseSubnet('0.0.0.0/8'), 'is of addresses that mean "this network" (0.0.0.0/8)'],
+  [parseSubnet('224.0.0.0/4'), 'is of multicast addresses (224.0.0.0/4)'],
+  [parseSubnet('ff00::/8'), 'is of multicast addresses (ff00::/8)'],
+];
+
+function refuseUnusable(subnet: Subnet, { hasIpv4 }: { readonly hasIpv4: boolean }): void {
+  const text = formatSubnet(subnet);
+  if (subnet.family === 4 && !hasIpv4) {
+    throw new EngineError('invalid', `subnet ${text} is of IPv4, which this network is made without`);
+  }
+  const [, what] = NOBODYS.find(([range]) => range && contains(range, subnet)) ?? [];
+  if (what !== undefined) {
+    throw new EngineError('invalid', `subnet ${text} ${what}: no container can have one of these`);
+  }
+}
+
+/** @throws `invalid` for an address that is everybody's, `conflict` for one that was promised to somebody else. */
+function refuseGateway(
+  subnet: Subnet,
+  gateway: IpAddress,
+  auxAddresses: Readonly<Record<string, string>>,
+): void {
+  const address = formatIp(gateway);
+  const last = broadcastOf(subnet);
+  const edge = gateway.value === subnet.value ? 'network' : 'broadcast';
+  if (last && (edge === 'network' || gateway.value === last.value)) {
+    const [from, to] = [subnet.value + 1n, last.value - 1n].map(value => formatIp({ family: 4, value }));
+    throw new EngineError(
+      'invalid',
+      `gateway ${address} is the ${edge} address of ${formatSubnet(subnet)}: take one from ${from} to ${to}`,
+    );
+  }
+  const [rival] = Object.entries(auxAddresses).find(([, other]) => other === address) ?? [];
+  if (rival !== undefined)
+    throw addressInUse(address, `aux-address ${rival}, it cannot be the gateway as well`);
+}
+
+function firstGateway(
+  subnet: Subnet,
+  { range, spare }: { readonly range: Subnet | undefined; readonly spare: ReadonlySet<string> },
+): IpAddress {
   const base = range ?? subnet;
   const hostBits = (subnet.family === 4 ? 32 : 128) - subnet.prefixLength;
   if (hostBits === 0)
     throw new EngineError('invalid', `subnet ${formatSubnet(subnet)} has no room for a gateway`);
-  const value = base.value === subnet.value ? base.value + 1n : base.value;
+  let value = base.value === subnet.value ? base.value + 1n : base.value;
+  while (spare.has(formatIp({ family: subnet.family, value }))) value += 1n;
   return { family: subnet.family, value };
 }

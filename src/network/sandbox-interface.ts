@@ -8,7 +8,7 @@ import { inNetns } from '#sys/netns';
 import { openSysctlView, type SysctlView, writeSysctl } from '#sys/sysctl';
 import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
-import { ipBytes, lastOf, parseIp, subnetAround } from './ip-address.ts';
+import { broadcastOf, ipBytes, parseIp, subnetAround } from './ip-address.ts';
 
 /** Everything a container's side of an endpoint needs, in one message. @param netns path or descriptor of its sandbox */
 export function configureInterface(netns: string | number, endpoint: EndpointRecord): void {
@@ -24,8 +24,8 @@ export function configureInterface(netns: string | number, endpoint: EndpointRec
         const ip = address && parseIp(address.address);
         if (!ip) return [];
         const { prefixLength } = address;
-        const broadcast =
-          ip.family === 4 ? { broadcast: ipBytes(lastOf(subnetAround(ip, prefixLength))) } : {};
+        const last = broadcastOf(subnetAround(ip, prefixLength));
+        const broadcast = last && { broadcast: ipBytes(last) };
         return [addAddress({ linkIndex: link.index, address: ipBytes(ip), prefixLength, ...broadcast })];
       }),
       ...(endpoint.isGateway ? defaultRoutes(endpoint, link.index) : []),

@@ -85,6 +85,10 @@ test('docker network connect names the interface and sets its parameters, on run
     assert.match(await engine.ok('exec', name, 'ip', 'addr', 'show', 'lan0'), /inet 10\.87\.3\./);
     assert.equal(await engine.ok('exec', name, 'cat', '/proc/sys/net/ipv4/conf/lan0/log_martians'), '1');
   }
+  // Its own writing of the same, whose letters become small on the way.
+  const given = `name=lan,driver-opt=com.docker.network.endpoint.ifname=lan0,"driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1"`;
+  const parameter = '/proc/sys/net/ipv4/conf/lan0/log_martians';
+  assert.equal(await engine.run('--network', given, 'busybox', 'cat', parameter), '1');
   await engine.ok('network', 'disconnect', 'lan', 'running');
   await engine.refused('exec', 'running', 'ip', 'addr', 'show', 'lan0');
   for (const [option, message] of [

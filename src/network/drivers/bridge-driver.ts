@@ -12,7 +12,7 @@ import type { EndpointRecord } from '../endpoint-table.ts';
 import type { FirewallEndpoint, FirewallNetwork } from '../firewall-rules.ts';
 import { deleteLinks } from '../host-links.ts';
 import type { InstanceNames } from '../instance-names.ts';
-import { ipBytes, lastOf, parseIp, parseSubnet } from '../ip-address.ts';
+import { broadcastOf, ipBytes, parseIp, parseSubnet } from '../ip-address.ts';
 import { macBytes, macFor } from '../mac-address.ts';
 import type { NetworkRecord } from '../network-table.ts';
 import { publicationsOf } from '../publications.ts';
@@ -275,7 +275,8 @@ function gatewayAddresses(
     const gateway = pool.gateway === undefined ? undefined : parseIp(pool.gateway);
     if (!subnet || !gateway || gatewayMode[subnet.family] === 'isolated') return [];
     if (subnet.family === 4 && isWithoutIpv4) return [];
-    const broadcast = subnet.family === 4 ? { broadcast: ipBytes(lastOf(subnet)) } : {};
+    const last = broadcastOf(subnet);
+    const broadcast = last && { broadcast: ipBytes(last) };
     return [{ linkIndex, address: ipBytes(gateway), prefixLength: subnet.prefixLength, ...broadcast }];
   });
 }
