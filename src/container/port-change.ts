@@ -118,7 +118,7 @@ function notPublished(key: string, { HostIp, HostPort }: PortBinding): EngineErr
   const where = HostIp === '' && HostPort === '' ? '' : ` on ${HostIp || '*'}:${HostPort || '*'}`;
   return new EngineError(
     'notFound',
-    `port ${key} is not published${where} by name: ports of --publish-all cannot be taken away one by one`,
+    `port ${key} is not published${where}, or by --publish-all, whose ports cannot be taken away one by one`,
   );
 }
 

@@ -162,6 +162,13 @@ const refused: readonly (readonly [object, string])[] = [
     { ...on('host'), NetworkingConfig: { EndpointsConfig: { other: {} } } },
     'conflicting options: cannot attach both user-defined and non-user-defined network-modes',
   ],
+  [
+    {
+      ...on('none'),
+      NetworkingConfig: { EndpointsConfig: { none: { IPAMConfig: { IPv4Address: '10.0.0.9' } } } },
+    },
+    'user specified IP address is supported on user defined networks only',
+  ],
   [{ MacAddress: 'zz' }, 'invalid MAC address: zz'],
   [{ MacAddress: '01:00:5e:00:00:01' }, 'invalid MAC address: 01:00:5e:00:00:01: it is a multicast address'],
   [

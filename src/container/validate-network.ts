@@ -23,6 +23,7 @@ const CONFLICTS = {
   mac: 'conflicting options: mac-address and the network mode',
   publish: 'conflicting options: port publishing and the container type network mode',
   expose: 'conflicting options: port exposing and the container type network mode',
+  address: 'user specified IP address is supported on user defined networks only',
   networks: 'conflicting options: cannot attach both user-defined and non-user-defined network-modes',
 } as const;
 
@@ -70,6 +71,10 @@ function checkOnlyMode({ hostConfig, networking }: NetworkRequest): void {
     name => name !== hostConfig.NetworkMode && name !== 'default',
   );
   if (others.length > 0) throw invalid(CONFLICTS.networks);
+  const isAddressed = Object.values(networking.EndpointsConfig).some(
+    ({ IPAMConfig }) => (IPAMConfig?.IPv4Address ?? '') !== '' || (IPAMConfig?.IPv6Address ?? '') !== '',
+  );
+  if (isAddressed) throw invalid(CONFLICTS.address);
 }
 
 /** It goes into resolv.conf: one word, so that it cannot add lines of its own. */

@@ -56,6 +56,14 @@ export function driverUnavailable(action: string, driver: string, cause: unknown
   });
 }
 
+/** Somebody deleted it, or what it was on is not mounted. */
+export function volumeLost({ name, mountpoint }: Pick<Volume, 'name' | 'mountpoint'>): EngineError {
+  return new EngineError(
+    'dataLoss',
+    `the directory of volume ${name} is gone: ${mountpoint}: mount the disk it was on, or restore or remove the volume`,
+  );
+}
+
 export function invalidVolumeOption(name: string, reason: string): EngineError {
   return new EngineError('invalid', `create ${name}: ${reason}`);
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
@@ -39,13 +39,24 @@ export class VolumeBackups {
     this.#contents = deps.contents;
   }
 
-  /** @throws {EngineError} `notFound` for the volume, `invalid` for a directory that is not there: it may be a disk that is not mounted. */
-  async make(name: string, directory: string, { keep, ...options }: BackupOptions = {}): Promise<Backup> {
+  /**
+   * @param place a directory, or a file in one that is not there yet, by its name: it ends with `.tar.zst`
+   * @throws {EngineError} `notFound` for the volume, `invalid` for a directory that is not there: it may be a disk that is not mounted.
+   */
+  async make(name: string, place: string, { keep, ...options }: BackupOptions = {}): Promise<Backup> {
     const volume = this.#get(name);
+    const isFile = place.endsWith(ARCHIVE) && !isDirectory(place);
+    const directory = isFile ? dirname(place) : place;
     checkDirectory(directory);
-    await removeParts(directory, leftBy(name));
-    const { base, createdAt, part } = await startArchive(directory, name);
-    const file = `${base}.tar.zst`;
+    if (isFile && keep !== undefined) {
+      throw new EngineError(
+        'invalid',
+        `${place} is one file: how many backups are kept is a matter of a directory`,
+      );
+    }
+    await removeParts(directory, isFile ? partsOf(place) : leftBy(name));
+    const { base, createdAt, part } = isFile ? await startNamed(place) : await startArchive(directory, name);
+    const file = `${base}${ARCHIVE}`;
     const written = await writeWhole(part, async () => await this.#contents.pack(name, options), options);
     const { driver, labels, options: driverOptions } = volume;
     const manifest = newManifest({
@@ -63,11 +74,11 @@ export class VolumeBackups {
     return { path, manifest };
   }
 
-  /** Gives a volume the content of a backup; makes it if it does not exist. Nothing is changed by one that is not whole. */
+  /** Gives a volume the content of a backup, by its manifest or the archive beside that; makes it if it does not exist. Nothing is changed by one that is not whole. */
   async restore(name: string, manifestPath: string, options: Abortable = {}): Promise<Volume> {
     if (!isAbsolute(manifestPath))
       throw new EngineError('invalid', `"${manifestPath}" is no absolute path of the engine's host`);
-    const { file, sizeBytes, sha256 } = readManifest(manifestPath);
+    const { file, sizeBytes, sha256 } = readManifest(manifestPath.replace(/\.tar\.zst$/, '.json'));
     const path = join(dirname(manifestPath), file);
     const hash = createHash('sha256');
     let length = 0;
@@ -82,15 +93,29 @@ export class VolumeBackups {
   }
 }
 
+const ARCHIVE = '.tar.zst';
+
 /** @throws {EngineError} `invalid` for a directory that backups cannot be put into. */
 export function checkDirectory(directory: string): void {
-  const isThere = isAbsolute(directory) && statSync(directory, { throwIfNoEntry: false })?.isDirectory();
-  if (!isThere) {
+  if (!isAbsolute(directory) || !isDirectory(directory)) {
     throw new EngineError(
       'invalid',
       `"${directory}" is no directory of the engine's host: make it, or mount what it is on`,
     );
   }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** A backup of the name that was asked for. @throws {EngineError} `conflict` when there is a file of this name. */
+async function startNamed(path: string): ReturnType<typeof startArchive> {
+  const base = basename(path, ARCHIVE);
+  const manifest = join(dirname(path), `${base}.json`);
+  const part = existsSync(manifest) ? undefined : await startPart(path);
+  if (part) return { base, createdAt: new Date().toISOString(), part };
+  throw new EngineError('conflict', `${path}, or ${manifest}, exists already: backups are not written over`);
 }
 
 /** The first moment from now on that no other backup of the volume in this directory is named after. */
@@ -101,7 +126,7 @@ async function startArchive(
   for (let time = Date.now(); ; time += 1) {
     const createdAt = new Date(time).toISOString();
     const base = `${volume}.${createdAt.replace(/[-:]/g, '')}`;
-    const part = await startPart(join(directory, `${base}.tar.zst`));
+    const part = await startPart(join(directory, `${base}${ARCHIVE}`));
     if (part) return { base, createdAt, part };
   }
 }
@@ -139,14 +164,22 @@ async function writeText(path: string, content: string): Promise<void> {
   await directory.sync();
 }
 
+function partsOf(path: string): (name: string) => boolean {
+  const base = basename(path, ARCHIVE);
+  return name => name === `${base}${ARCHIVE}.part` || name === `${base}.json.part`;
+}
+
 /** Parts of backups of this volume. */
 function leftBy(volume: string): (name: string) => boolean {
   const pattern = /^\.\d{8}T\d{6}\.\d{3}Z\.(?:tar\.zst|json)\.part$/;
   return name => name.startsWith(`${volume}.`) && pattern.test(name.slice(volume.length));
 }
 
+/** Names that were given are not ours to remove. */
+const OWN_NAME = /\.\d{8}T\d{6}\.\d{3}Z\.tar\.zst$/;
+
 async function removeOldest(directory: string, volume: string, keep: number): Promise<void> {
-  const all = backupsIn(directory, volume);
+  const all = backupsIn(directory, volume).filter(({ manifest }) => OWN_NAME.test(manifest.file));
   for (const { path, manifest } of all.slice(0, Math.max(0, all.length - keep))) {
     await rm(path, { force: true }); // first: an archive without it is no backup
     await rm(join(directory, manifest.file), { force: true });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -8,7 +9,14 @@ import { byteString } from '#spec/tar/byte-string';
 import { type Found, type LookAtInput, lookAt } from '#store/look-at';
 import { spoolArchive } from '#store/spool-archive';
 import { S_IFDIR, S_IFMT } from '#sys/at';
-import { contentInUse, contentTooLarge, foreignContent, pathNotFound, snapshotNotFound } from './errors.ts';
+import {
+  contentInUse,
+  contentTooLarge,
+  foreignContent,
+  pathNotFound,
+  snapshotNotFound,
+  volumeLost,
+} from './errors.ts';
 import { type FarVolumes, isFar } from './far-volumes.ts';
 import { sizeLimit } from './local-options.ts';
 import type { SlowMounts, TreeJail } from './tree-jail.ts';
@@ -231,13 +239,15 @@ export class VolumeContents {
   ): Promise<void> {
     const isPlain = volume.driver === LOCAL_DRIVER && volume.options['type'] === undefined;
     if (!isPlain) throw foreignContent(volume.name);
-    using work = this.#workplace(sizeLimit(volume.name, volume.options));
+    const limit = sizeLimit(volume.name, volume.options);
+    using work = this.#workplace(limit);
     await fill(work.place);
     if (this.#deps.directories.isTooMuch(work.place)) throw contentTooLarge(volume.name, volume.options);
     await this.#deps.jail.sync(work.place.folder, options); // what it takes the place of is deleted at once
     using _lock = await this.#deps.volumes.lock(volume.name, options);
     this.#refuseGone(volume);
     this.#refuseInUse(volume);
+    this.#deps.directories.create(volume.name, limit); // somebody may have deleted what this takes the place of
     this.#deps.directories.exchange(work.place, volume.name);
     this.#deps.onReplaced(volume.name);
   }
@@ -293,6 +303,7 @@ export class VolumeContents {
         throw error;
       }
     };
+    if (isPlain && !existsSync(volume.mountpoint)) throw volumeLost(volume);
     const directory = isPlain ? volume.mountpoint : await mount();
     return { directory, release, [Symbol.asyncDispose]: release };
   }

@@ -3,7 +3,7 @@ import type { EventSink } from '#base/engine-event';
 import { EngineError } from '#base/errors';
 import type { KeyedMutex } from '#base/keyed-mutex';
 import type { Database } from '#store/database';
-import { notRenamable, volumeNotFound } from './errors.ts';
+import { notRenamable, volumeLost, volumeNotFound } from './errors.ts';
 import { LOCAL_DRIVER, type Volume } from './volume.ts';
 import type { VolumeDirectories } from './volume-directories.ts';
 import type { VolumeMounting } from './volume-mounting.ts';
@@ -50,6 +50,7 @@ export class VolumeRenamer {
     if (volume.driver !== LOCAL_DRIVER) throw notRenamable(from, volume.driver);
     if (table.find(to) || directories.exists(to))
       throw new EngineError('conflict', `volume ${to} exists already`);
+    if (!directories.exists(from)) throw volumeLost(volume);
     table.beginRename(from, to);
     await db.synced(); // a power cut must not keep the directory's new name and lose the note
     const renamed = { ...volume, name: to, mountpoint: directories.data(to) };

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Abortable } from '#base/abortable';
 import type { EventSink } from '#base/engine-event';
 import { isKind } from '#base/errors';
@@ -93,7 +94,14 @@ export class VolumeService {
     this.#directories = new VolumeDirectories(root);
     this.#sizes = new VolumeSizes({
       table: new SizeTable(db),
-      measure: path => jail.usage(path),
+      measure: async path => {
+        try {
+          return await jail.usage(path);
+        } catch (error) {
+          if (existsSync(path)) throw error;
+          return { sizeBytes: 0, inodes: 0 }; // it was removed meanwhile
+        }
+      },
       logger,
     });
     this.#events = events;
@@ -377,9 +385,9 @@ export class VolumeService {
     }
   }
 
-  /** What the directories of volumes have, by name; those are left out that are not on a disk of ours. */
+  /** What the directories of volumes have, by name; those are left out that are not on a disk of ours, or that somebody deleted. */
   async sizes(volumes: readonly Volume[], options: Abortable = {}): Promise<Map<string, MeasuredSize>> {
-    const ours = volumes.filter(isDirectoryOfOurs);
+    const ours = volumes.filter(volume => isDirectoryOfOurs(volume) && existsSync(volume.mountpoint));
     const sizes = await this.#sizes.of(ours, options);
     return new Map(sizes.map((size, index) => [ours[index]?.name ?? '', size]));
   }

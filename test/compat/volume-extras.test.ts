@@ -166,6 +166,57 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
     await docker('volume', 'rm', 'db', 'fresh');
   });
 
+  test('volume backup into a file of its own name: never written over, and none of those that --keep counts', async () => {
+    await write('named', 'first');
+    const directory = join(folder, 'files');
+    mkdirSync(directory);
+    const file = join(directory, 'named.of-today.tar.zst');
+    writeFileSync(`${file}.part`, 'what a killed engine left');
+    assert.equal(await quai('volume', 'backup', 'named', file), join(directory, 'named.of-today.json'));
+    await quai('volume', 'backup', '--keep', '1', 'named', directory);
+    await quai('volume', 'backup', '--keep', '1', 'named', directory);
+    assert.equal(readdirSync(directory).length, 4, readdirSync(directory).join());
+    assert.match(
+      await refused('volume', 'backup', 'named', file),
+      /exists already: backups are not written over/,
+    );
+    assert.match(await refused('volume', 'backup', '--keep', '1', 'named', `${file}.tar.zst`), /is one file/);
+    await write('named', 'second');
+    await quai('volume', 'restore', 'named', file);
+    assert.equal(await read('named'), 'first');
+    await docker('volume', 'rm', 'named');
+  });
+
+  test('a volume whose directory somebody deleted: it is said, the others are not concerned, and a restore brings it back', async () => {
+    await write('lost', 'data');
+    await write('beside', 'data');
+    await quai('volume', 'snapshot', 'lost', 'safe');
+    rmSync(join(daemon.root, 'volumes/lost'), { recursive: true });
+    assert.match(
+      await docker('system', 'df', '-v'),
+      /^lost +0 +-1B$/m,
+      'as Docker’s command line writes what is not known',
+    );
+    assert.match(await quai('volume', 'ls', '-s'), /^local +beside +\d/m);
+    for (const words of [
+      ['clone', 'lost', 'copy'],
+      ['snapshot', 'lost'],
+      ['export', 'lost'],
+      ['rename', 'lost', 'found'],
+      ['cp', 'lost:/file', '-'],
+    ]) {
+      assert.match(
+        await refused('volume', ...words),
+        /the directory of volume lost is gone: /,
+        words.join(' '),
+      );
+    }
+    await quai('volume', 'restore', 'lost', 'safe');
+    assert.equal(await read('lost'), 'data');
+    rmSync(join(daemon.root, 'volumes/lost'), { recursive: true });
+    await docker('volume', 'rm', 'lost', 'beside');
+  });
+
   test('an engine that is killed while it has containers paused for a backup: they go on with its next start', async () => {
     await write('slow', 'data');
     for (const name of ['frozen', 'before', 'meanwhile'])

@@ -4,8 +4,9 @@ import { artifactName, registryAccess } from '../volume-artifact.ts';
 import { PAUSE, pathOf } from './volume-path.ts';
 
 export const backup = command({
-  usage: 'volume backup [OPTIONS] VOLUME DIRECTORY|oci://HOST/REPOSITORY[:TAG]',
-  summary: "Back up a volume into a directory of the engine's host, or to a registry as an OCI artifact",
+  usage: 'volume backup [OPTIONS] VOLUME DIRECTORY|FILE.tar.zst|oci://HOST/REPOSITORY[:TAG]',
+  summary:
+    "Back up a volume into a directory or a file of the engine's host, or to a registry as an OCI artifact",
   flags: {
     keep: { type: 'int', help: 'Keep this many backups of the volume there, and remove older ones' },
     pause: PAUSE,
@@ -31,7 +32,7 @@ export const backup = command({
 export const restore = command({
   usage: 'volume restore VOLUME SNAPSHOT|BACKUP|oci://HOST/REPOSITORY[:TAG]',
   summary:
-    'Give a volume the content of a snapshot, of a backup (the absolute path of its .json file), or of an OCI artifact',
+    'Give a volume the content of a snapshot, of a backup (the absolute path of its .json or .tar.zst file), or of an OCI artifact',
   flags: {},
   args: { min: 2, max: 2 },
   async run(context, { args: [volume = '', from = ''] }) {

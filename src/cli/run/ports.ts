@@ -13,6 +13,9 @@ export interface PortOptions {
   readonly bindings: Readonly<Record<string, Binding[]>>;
 }
 
+/** after Docker's words */
+const EXAMPLE = ': ports are numbers from 1 to 65535, as in -p 8080:80';
+
 /** `--publish` and `--expose` together: what is published is exposed too. */
 export function readPorts({ publish, expose }: Pick<CreateOptions, 'publish' | 'expose'>): PortOptions {
   const exposed: Record<string, object> = {};
@@ -45,9 +48,9 @@ function parsePublish(text: string): { port: string; binding: Binding }[] {
   const ip = hostAddress(parts.join(':'));
   if (!inside) throw failure(`no port specified: ${text}<empty>`);
   const span = parseRange(inside);
-  if (!span) throw failure(`invalid containerPort: ${inside}`);
+  if (!span) throw failure(`invalid containerPort: ${inside}${EXAMPLE}`);
   const hostSpan = hostPort ? parseRange(hostPort) : undefined;
-  if (hostPort && !hostSpan) throw failure(`invalid hostPort: ${hostPort}`);
+  if (hostPort && !hostSpan) throw failure(`invalid hostPort: ${hostPort}${EXAMPLE}`);
   const width = span.last - span.first;
   if (hostSpan && hostSpan.last - hostSpan.first !== width && width > 0) {
     throw failure(`invalid ranges specified for container and host Ports: ${inside} and ${hostPort}`);
