@@ -1,0 +1,62 @@
+import { AccessTokens } from './access-tokens.ts';
+import { Accounts } from './accounts.ts';
+import { hubMigrations } from './hub-migrations.ts';
+import type { HubDeps } from './hub-options.ts';
+import type { HubServices } from './hub-services.ts';
+import { hubTables } from './hub-tables.ts';
+import { Organizations } from './organizations.ts';
+import { PasswordHasher } from './password-hash.ts';
+import { RegistryFollower } from './registry-follower.ts';
+import { Repositories } from './repositories.ts';
+import { Rights } from './rights.ts';
+import { Sessions } from './sessions.ts';
+import { SetupCode } from './setup-code.ts';
+import { SignIn } from './sign-in.ts';
+import { Webhooks } from './webhooks.ts';
+
+/** A hub at work, until it is disposed. */
+export interface Hub extends AsyncDisposable {
+  readonly services: HubServices;
+}
+
+/** Opens the hub of a registry: brings its tables up to date and catches up with what the registry has. */
+export function openHub(deps: HubDeps): Hub {
+  const { db, catalog, logger, options, now = Date.now } = deps;
+  db.migrate(hubMigrations, logger);
+  const tables = hubTables(db);
+  const anonymous = options.anonymous ?? 'pull';
+  const rights = new Rights({ ...tables, anonymous });
+  const common = { ...tables, db, rights, now, logger };
+  const hasher = new PasswordHasher(options.hashCost);
+  const signIn = new SignIn({ ...common, hasher });
+  const setupCode = new SetupCode(deps.root);
+  const follower = new RegistryFollower({ ...common, catalog, anonymous, onPush: () => undefined });
+  const services: HubServices = {
+    accounts: new Accounts({
+      ...common,
+      hasher,
+      signIn,
+      setupCode,
+      isSignUpOpen: options.isSignUpOpen ?? false,
+    }),
+    sessions: new Sessions(common),
+    accessTokens: new AccessTokens(common),
+    organizations: new Organizations(common),
+    repositories: new Repositories({ ...common, catalog, follower }),
+    webhooks: new Webhooks({ ...common, mayBePrivate: options.hasPrivateWebhooks ?? false }),
+  };
+  if (services.accounts.isEmpty()) {
+    logger.info(`make the first account with the set-up code ${setupCode.ensure()}`, {
+      file: setupCode.path,
+    });
+  } else {
+    setupCode.remove();
+  }
+  return {
+    services,
+    [Symbol.asyncDispose]: () => {
+      follower[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
+}
