@@ -15,49 +15,19 @@ export const OFFICIAL = 'library';
  * Names nobody can have: first segments of the hub's own paths below `/v2/` and of its pages, and those that would
  * deceive people.
  */
-const RESERVED: ReadonlySet<string> = new Set([
-  ...[OFFICIAL, '_', '_catalog', 'v1', 'v2', 'api', 'token', 'access-tokens', 'auth', 'namespaces', 'orgs'],
-  ...['repositories', 'repository', 'search', 'user', 'users', 'scim', 'admin', 'administration', 'account'],
-  ...[
-    'accounts',
-    'assets',
-    'activity',
-    'create',
-    'dashboard',
-    'docs',
-    'explore',
-    'favicon',
-    'health',
-    'help',
-  ],
-  ...[
-    'home',
-    'hub',
-    'login',
-    'logout',
-    'new',
-    'organization',
-    'organizations',
-    'pages',
-    'password',
-    'robots',
-  ],
-  ...['session', 'sessions', 'settings', 'setup', 'sign-in', 'sign-out', 'sign-up', 'signin', 'signout'],
-  ...[
-    'signup',
-    'static',
-    'stars',
-    'tags',
-    'teams',
-    'tokens',
-    'webhooks',
-    'well-known',
-    'administrator',
-    'root',
-  ],
-  ...['anonymous', 'everyone', 'localhost', 'nobody', 'official', 'public', 'private', 'support', 'security'],
-  ...['system', 'quai', 'docker', 'me', 'self', 'undefined', 'null', 'true', 'false'],
-]);
+const RESERVED: ReadonlySet<string> = new Set(
+  `
+  _ _catalog v1 v2 api token access-tokens auth namespaces orgs repositories repository search user
+  users scim admin administration account accounts assets activity create dashboard docs explore
+  favicon health help home hub login logout new organization organizations pages password robots
+  session sessions settings setup sign-in sign-out sign-up signin signout signup static stars tags
+  teams tokens webhooks well-known administrator root anonymous everyone localhost nobody official
+  public private support security system quai docker me self undefined null true false
+  `
+    .trim()
+    .split(/\s+/)
+    .concat(OFFICIAL),
+);
 
 export function isReserved(name: string): boolean {
   return RESERVED.has(name);

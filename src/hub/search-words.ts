@@ -10,6 +10,6 @@ export function searchWords(text: string): string | undefined {
   if (words.length === 0) return undefined;
   return words
     .slice(0, MOST_WORDS)
-    .map(word => `"${[...word].slice(0, MAX_WORD_LENGTH).join('')}"*`)
+    .map(word => `"${Array.from(word).slice(0, MAX_WORD_LENGTH).join('')}"*`)
     .join(' ');
 }
