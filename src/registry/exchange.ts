@@ -21,6 +21,7 @@ export async function admitted(
   want: { readonly repository: string; readonly actions: readonly RepositoryAction[] },
 ): Promise<Exchange> {
   const repository = checkRepository(want.repository);
-  const caller = await access.admit(request.headers.authorization, { repository, actions: want.actions });
+  const { headers, peer } = request;
+  const caller = await access.admit(headers.authorization, { repository, actions: want.actions }, peer);
   return { request, repository, caller };
 }

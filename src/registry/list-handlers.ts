@@ -43,7 +43,7 @@ export class ListHandlers {
 
   /** What the caller may see of all repositories. */
   async catalog(request: RawRequest): Promise<BytesReply> {
-    const caller = await this.#deps.access.admit(request.headers.authorization, undefined);
+    const caller = await this.#deps.access.admit(request.headers.authorization, undefined, request.peer);
     const { limit, last } = page(request);
     const names = limit === 0 ? [] : this.#seen(caller, last, limit + 1);
     const shown = names.slice(0, limit);

@@ -75,8 +75,10 @@ export const registryMigrations: readonly Migration[] = [
         id TEXT PRIMARY KEY,
         repository TEXT NOT NULL,
         account TEXT,
+        caller TEXT NOT NULL,
         touched_at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
+      CREATE INDEX registry_uploads_by_caller ON registry_uploads (caller);
       CREATE INDEX registry_uploads_by_age ON registry_uploads (touched_at);
     `,
   },

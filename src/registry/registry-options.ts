@@ -2,7 +2,7 @@
 export interface RegistryOptions {
   /** of one blob; default: what the disk takes */
   readonly maxBlobBytes?: number;
-  /** uploads that one account, or everybody without an account, may have open (default 2000) */
+  /** uploads that one account, or an address without an account, may have open (default 2000) */
   readonly maxOpenUploads?: number;
   /** how long next to nothing of a body may come (default a minute) */
   readonly stallMs?: number;

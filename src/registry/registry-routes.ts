@@ -60,7 +60,7 @@ async function answer(deps: RegistryRoutesDeps, request: RawRequest): Promise<Re
   if (target.type === 'base' || target.type === 'catalog') {
     if (method !== 'GET') throw notAllowed(request, ['GET', 'HEAD']);
     if (target.type === 'catalog') return await deps.lists.catalog(request);
-    await deps.access.admit(request.headers.authorization, undefined);
+    await deps.access.admit(request.headers.authorization, undefined, request.peer);
     return reply.json({});
   }
   const operations = operationsOf(deps, target);

@@ -5,7 +5,7 @@ import type { AccessControl } from './access-control.ts';
 import type { Blobs } from './blobs.ts';
 import { parseContentRange } from './byte-range.ts';
 import { RegistryError } from './errors.ts';
-import { type Exchange, parameter } from './exchange.ts';
+import { admitted, type Exchange, parameter } from './exchange.ts';
 import { checkDigest, checkRepository, shown } from './names.ts';
 import type { Limits } from './registry-options.ts';
 import type { UploadBody, Uploads } from './uploads.ts';
@@ -39,7 +39,7 @@ export class UploadHandlers {
     const whole = parameter(request, 'digest');
     const digest = whole === undefined ? undefined : checkDigest(whole);
     checkAlgorithm(request);
-    const id = this.#deps.uploads.begin(repository, caller);
+    const id = this.#deps.uploads.begin(repository, caller, request.peer.address);
     if (digest === undefined) return this.#accepted(exchange, id, 0);
     const name = { id, repository, caller };
     try {
@@ -88,10 +88,7 @@ export class UploadHandlers {
     if (from === undefined) return false;
     const source = checkRepository(from);
     try {
-      await this.#deps.access.admit(request.headers.authorization, {
-        repository: source,
-        actions: ['pull'],
-      });
+      await admitted(this.#deps.access, request, { repository: source, actions: ['pull'] });
     } catch (error) {
       if (error instanceof RegistryError) return false; // and so it is sent
       throw error;

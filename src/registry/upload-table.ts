@@ -25,17 +25,19 @@ export class UploadTable {
     };
   }
 
-  /** Of one account; of all that have none together. */
-  countOf(account: string | undefined): number {
-    const row = this.#db.get(
-      'SELECT COUNT(*) AS count FROM registry_uploads WHERE account IS ?',
-      account ?? null,
-    );
+  countOf(caller: string): number {
+    const row = this.#db.get('SELECT COUNT(*) AS count FROM registry_uploads WHERE caller = ?', caller);
     return Number(row?.['count'] ?? 0);
   }
 
-  add({ id, repository, account }: StoredUpload, now: number): void {
-    this.#db.run('INSERT INTO registry_uploads VALUES (?, ?, ?, ?)', id, repository, account ?? null, now);
+  /** @param caller who has it in the count of open uploads */
+  add(
+    { id, repository, account }: StoredUpload,
+    { caller, now }: { readonly caller: string; readonly now: number },
+  ): void {
+    const sql =
+      'INSERT INTO registry_uploads (id, repository, account, caller, touched_at) VALUES (?, ?, ?, ?, ?)';
+    this.#db.run(sql, id, repository, account ?? null, caller, now);
   }
 
   touch(id: string, now: number): void {

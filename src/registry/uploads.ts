@@ -65,15 +65,19 @@ export class Uploads {
     }
   }
 
-  /** @throws {RegistryError} `TOOMANYREQUESTS`. */
-  begin(repository: string, { account }: Caller): string {
+  /**
+   * @param address counts where there is no account
+   * @throws {RegistryError} `TOOMANYREQUESTS`.
+   */
+  begin(repository: string, { account }: Caller, address: string): string {
     const { table, limits, now } = this.#deps;
-    const open = table.countOf(account);
+    const caller = account ?? `@${address}`; // no account has such a name
+    const open = table.countOf(caller);
     if (open >= limits.maxOpenUploads) {
       throw new RegistryError('TOOMANYREQUESTS', `${open} uploads are open: finish or cancel some`);
     }
     const id = randomUUID();
-    table.add({ id, repository, account }, now());
+    table.add({ id, repository, account }, { caller, now: now() });
     return id;
   }
 
