@@ -4,7 +4,7 @@ import { busyboxEntries } from '../support/busybox-image.ts';
 import { HOST_ARCHITECTURE, type LayerEntry } from '../support/image-archive.ts';
 import { publish } from '../support/published-image.ts';
 import { RegistryServer } from '../support/registry-server.ts';
-import { skip, compatEngine, loadImage } from './compat-engine.ts';
+import { compatEngine, loadImage, skip } from './compat-engine.ts';
 
 const OTHER = HOST_ARCHITECTURE === 'arm64' ? 'amd64' : 'arm64';
 const CONFIG = { Cmd: ['sh'], Env: ['PATH=/bin'] };
@@ -21,7 +21,9 @@ after(async () => {
 });
 const engine = compatEngine();
 
-test('docker push brings an image into the registry, docker pull gets the same one (S149)', { skip }, async () => {
+test('docker push brings an image into the registry, docker pull gets the same one (S149)', {
+  skip,
+}, async () => {
   const name = `${server.host}/team/app:1`;
   await loadImage(engine, { tags: [name], extra: [{ path: 'mine', content: 'pushed' }] });
   const id = await engine.inspect(name, '{{.Id}}');

@@ -61,7 +61,7 @@ export async function publish(
 export async function putBlob(host: string, repository: string, bytes: Buffer): Promise<void> {
   const begun = await fetch(`http://${host}/v2/${repository}/blobs/uploads/`, { method: 'POST' });
   assert.equal(begun.status, 202);
-  const place = new URL(begun.headers.get('location') ?? assert.fail('no place to upload to'));
+  const place = new URL(begun.headers.get('location') ?? assert.fail('no place to upload to'), begun.url);
   place.searchParams.set('digest', sha256(bytes));
   const done = await fetch(place, {
     method: 'PUT',
