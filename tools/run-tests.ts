@@ -1,49 +1,84 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Readable } from 'node:stream';
+import { run } from 'node:test';
+import { spec, type TestEvent } from 'node:test/reporters';
+import { HOST_STATE_VARIABLE, keepHostState } from '../test/support/host-record.ts';
 import { say } from './setup/messages.ts';
 import { dockerCli, dockerRegistry } from './setup/test-programs.ts';
+import { planTests } from './test-plan.ts';
+import { joinedReport, type Outcome } from './test-report.ts';
+
+const UNIT_TESTS = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'];
+const OTHER_TESTS = ['test/**/*.test.ts'];
+const ROOT = `${import.meta.dirname}/..`;
+const LIMIT_MS = 300_000;
+/** Tests wait about as long as they work: one more than there are processors keeps all of these busy. */
+const SIDE_BY_SIDE = availableParallelism() + 1;
 
 /**
- * The whole suite in one run of Node's test runner, so that its closing lines count everything: unit tests,
- * then integration and compat tests, one file at a time because they share the kernel. Words given on the
- * command line keep only the test files whose path holds one of them.
+ * The whole suite: unit tests in one process; integration and compat tests in one each, some of them at a time, and those
+ * that want the machine for themselves one after another. Words given on the command line keep only the test files whose
+ * path holds one of them.
  *
- * @returns the exit status of the test runner
+ * @returns the exit status: 0 when no test has failed
  */
 export async function runTests(words: readonly string[]): Promise<number> {
   if (process.getuid?.() !== 0)
     say('! not root: tests that need it are skipped; `sudo npm test` runs all of them');
-  const files = TEST_FILES.flatMap(pattern => globSync(pattern).sort()).filter(
-    path => words.length === 0 || words.some(word => path.includes(word)),
-  );
-  if (files.length === 0) {
+  const isWanted = (path: string): boolean => words.length === 0 || words.some(word => path.includes(word));
+  const find = (patterns: readonly string[]): string[] =>
+    patterns.flatMap(pattern => globSync(pattern, { cwd: ROOT }).sort()).filter(isWanted);
+  const units = find(UNIT_TESTS);
+  const isWhole = words.length === 0;
+  const { together, alone } = planTests(find(OTHER_TESTS), { isWhole });
+  if (units.length + together.length + alone.length === 0) {
     say(`✗ no test file matches ${words.join(' ')}`);
     return 1;
   }
+  const environment = { ...programs(), QUAI_TEST_UNITS: units.join('\n') };
+  Object.assign(process.env, environment);
+  using record = isWhole ? keepHostState() : undefined;
+  if (record) process.env[HOST_STATE_VARIABLE] = record.path;
+  return await report([
+    () => runFiles([...(units.length > 0 ? ['tools/unit-tests.ts'] : []), ...together], SIDE_BY_SIDE),
+    () => runFiles(alone, 1),
+  ]);
+}
+
+/** What tests drive besides the engine, by the variables in which they look for it. */
+function programs(): Readonly<Record<string, string>> {
   const docker = dockerCli();
   if (!docker) say('! no docker command line: tests that drive it are skipped');
   const registry = dockerRegistry();
   if (!registry) say('! no registry: tests that pull and push are skipped');
-  const args = [
-    ...NODE_OPTIONS,
-    '--test',
-    '--test-concurrency=1',
-    '--test-timeout=300000',
-    '--test-reporter=spec',
-    ...files,
-  ];
-  const child = spawn(process.execPath, args, {
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      ...(docker ? { QUAI_TEST_DOCKER: docker } : {}),
-      ...(registry ? { QUAI_TEST_REGISTRY: registry } : {}),
-    },
-  });
-  const [code] = await once(child, 'exit');
-  return typeof code === 'number' ? code : 1;
+  return {
+    ...(docker ? { QUAI_TEST_DOCKER: docker } : {}),
+    ...(registry ? { QUAI_TEST_REGISTRY: registry } : {}),
+  };
 }
 
-const TEST_FILES = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts', 'test/**/*.test.ts'];
-const NODE_OPTIONS = ['--disable-warning=ExperimentalWarning'];
+async function report(runs: readonly (() => AsyncIterable<TestEvent>)[]): Promise<number> {
+  const outcome: Outcome = { hasFailed: false };
+  const begun = runs.values().map(begin => begin());
+  const lines = Readable.from(joinedReport(begun, outcome)).pipe(spec());
+  lines.pipe(process.stdout);
+  await once(lines, 'end');
+  return outcome.hasFailed ? 1 : 0;
+}
+
+/** Several files are neighbours of each other: what one finds on the machine may be another's. */
+async function* runFiles(files: readonly string[], concurrency: number): AsyncGenerator<TestEvent> {
+  if (files.length === 0) return;
+  if (files.length > 1 && concurrency > 1) process.env['QUAI_TEST_HAS_NEIGHBOURS'] = '1';
+  else delete process.env['QUAI_TEST_HAS_NEIGHBOURS'];
+  yield* run({
+    cwd: ROOT,
+    files: files.map(file => `${ROOT}/${file}`),
+    concurrency,
+    isolation: 'process',
+    timeout: LIMIT_MS,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+}

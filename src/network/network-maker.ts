@@ -16,6 +16,7 @@ import { planNetwork } from './network-plan.ts';
 import { PREDEFINED } from './network-registry.ts';
 import { rangesOf, takenSubnets } from './network-restore.ts';
 import type { NetworkRecord } from './network-table.ts';
+import { lockRanges } from './range-lock.ts';
 import type { DefaultPool } from './subnet-choice.ts';
 
 export interface NetworkMakerDeps {
@@ -54,7 +55,10 @@ export class NetworkMaker {
     const options = withConfigFrom(request, name => networks.find(name));
     const driver = await drivers.get(options.driver || 'bridge');
     await using undo = new AsyncDisposableStack();
-    const network = planNetwork(await this.#withPools(options, undo), {
+    const wish = await this.#withPools(options, undo);
+    // Until the bridge has its address; a plugin has none on this host, and takes its time.
+    using _lock = driver instanceof RemoteDriver ? undefined : await lockRanges();
+    const network = planNetwork(wish, {
       driver,
       pools: this.#deps.pools,
       taken: [...takenSubnets(this.#parts), ...this.#planned.flatMap(rangesOf)],

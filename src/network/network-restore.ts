@@ -9,6 +9,7 @@ import { overlaps, parseSubnet } from './ip-address.ts';
 import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
 import { planNetwork, planSpecialNetwork, type TakenSubnet } from './network-plan.ts';
 import type { NetworkRecord } from './network-table.ts';
+import { lockRanges } from './range-lock.ts';
 import type { DefaultPool } from './subnet-choice.ts';
 
 export interface RestoreContext {
@@ -34,11 +35,7 @@ export async function restoreNetworks(
   context: RestoreContext,
 ): Promise<void> {
   forgetStopped(parts, running, context.chores);
-  ensurePredefined(parts, context.pools);
-  parts.firewall.watch();
-  assertFirewall(parts);
-  const links = new Map(parts.hostLinks.list().map(link => [link.name, link]));
-  await ensureNetworks(parts, links, context.chores);
+  const links = await takePlaces(parts, context);
   await reconnect(parts, links);
   restorePorts(parts);
   sweep(parts, { running, links, chores: context.chores });
@@ -48,6 +45,17 @@ export async function restoreNetworks(
     mode: parts.publishing.firewall,
     bridge: parts.names.defaultBridge,
   });
+}
+
+/** From the choice of a range for the default bridge to the address on it, no other engine chooses. @returns links as they were before */
+async function takePlaces(parts: NetworkParts, { pools, chores }: RestoreContext): Promise<HostLinksByName> {
+  using _lock = await lockRanges();
+  ensurePredefined(parts, pools);
+  parts.firewall.watch();
+  assertFirewall(parts);
+  const links = new Map(parts.hostLinks.list().map(link => [link.name, link]));
+  await ensureNetworks(parts, links, chores);
+  return links;
 }
 
 /** Ranges that a new network must keep clear of. */

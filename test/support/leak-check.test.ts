@@ -9,6 +9,9 @@ import { hostState, leaksNaming, leaksSince } from './leak-check.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root to leave something behind';
 
+/** Part of every name here that has no folder in it; short, as names of links are. */
+const MARK = `qleak${process.pid}`;
+
 /** Leaves something behind, returns how to take it away. */
 const leaks: Readonly<Record<string, (folder: string) => Promise<() => void> | (() => void)>> = {
   mount(folder) {
@@ -16,12 +19,12 @@ const leaks: Readonly<Record<string, (folder: string) => Promise<() => void> | (
     return () => execFileSync('umount', [folder]);
   },
   link() {
-    execFileSync('ip', ['link', 'add', 'quaileak0', 'type', 'bridge']);
-    return () => execFileSync('ip', ['link', 'del', 'quaileak0']);
+    execFileSync('ip', ['link', 'add', MARK, 'type', 'bridge']);
+    return () => execFileSync('ip', ['link', 'del', MARK]);
   },
   'nft table'() {
-    execFileSync('nft', ['add', 'table', 'inet', 'quaileak']);
-    return () => execFileSync('nft', ['delete', 'table', 'inet', 'quaileak']);
+    execFileSync('nft', ['add', 'table', 'inet', MARK]);
+    return () => execFileSync('nft', ['delete', 'table', 'inet', MARK]);
   },
   async process(folder) {
     const child = spawn('sh', ['-c', 'read x', 'sh', folder], { stdio: ['pipe', 'ignore', 'ignore'] });
@@ -34,8 +37,8 @@ const leaks: Readonly<Record<string, (folder: string) => Promise<() => void> | (
     return () => server.close();
   },
   'network name space'() {
-    execFileSync('ip', ['netns', 'add', 'quaileak']);
-    return () => execFileSync('ip', ['netns', 'del', 'quaileak']);
+    execFileSync('ip', ['netns', 'add', MARK]);
+    return () => execFileSync('ip', ['netns', 'del', MARK]);
   },
 };
 
@@ -48,12 +51,13 @@ for (const [kind, leave] of Object.entries(leaks)) {
     const takeAway = await leave(folder);
     try {
       const found = await leaksSince(before, 0);
-      const ours = found.filter(leak => leak.startsWith(`${kind}: `) && /quai-test-|quaileak/.test(leak));
+      const isOurs = (leak: string): boolean => leak.includes(folder) || leak.includes(MARK);
+      const ours = found.filter(leak => leak.startsWith(`${kind}: `) && isOurs(leak));
       assert.equal(ours.length, 1, `found ${JSON.stringify(found)}`);
     } finally {
       takeAway();
     }
-    assert.deepEqual(await leaksNaming([folder, 'quaileak']), []);
+    assert.deepEqual(await leaksNaming([folder, MARK]), []);
     rmSync(folder, { recursive: true });
   });
 }

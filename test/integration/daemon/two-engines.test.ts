@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
-import type { TestDaemon } from '../../support/daemon.ts';
+import { startDaemon, type TestDaemon } from '../../support/daemon.ts';
 import { mounts } from '../../support/leak-check.ts';
 import type { ProgramResult } from '../../support/programs.ts';
 import { PATIENCE_MS } from '../../support/until.ts';
@@ -64,6 +64,18 @@ test('an engine does not put its socket in the place of a file', { skip }, async
   }
 
   assert.equal(readFileSync(socket, 'utf8'), 'kept');
+});
+
+test('engines that start at the same moment take different ranges of addresses', { skip }, async () => {
+  await using engines = new AsyncDisposableStack();
+  const daemons = await Promise.all(Array.from({ length: 3 }, async () => engines.use(await startDaemon())));
+  const subnets = await Promise.all(
+    daemons.map(async daemon => {
+      const { body } = await daemon.call('GET', '/networks/bridge');
+      return (body as { IPAM: { Config: { Subnet: string }[] } }).IPAM.Config[0]?.Subnet;
+    }),
+  );
+  assert.equal(new Set(subnets).size, daemons.length, subnets.join(' '));
 });
 
 function mountsIn(daemon: TestDaemon): string[] {
