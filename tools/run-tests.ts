@@ -37,8 +37,8 @@ export async function runTests(words: readonly string[]): Promise<number> {
     say(`✗ no test file matches ${words.join(' ')}`);
     return 1;
   }
-  const environment = { ...programs(), QUAI_TEST_UNITS: units.join('\n') };
-  Object.assign(process.env, environment);
+  process.env['NODE_COMPILE_CACHE'] ??= `${ROOT}/.cache/modules`; // hundreds of processes load the same modules
+  Object.assign(process.env, programs(), { QUAI_TEST_UNITS: units.join('\n') });
   using record = isWhole ? keepHostState() : undefined;
   if (record) process.env[HOST_STATE_VARIABLE] = record.path;
   return await report([

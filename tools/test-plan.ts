@@ -16,11 +16,16 @@ export const ALONE: readonly string[] = [
 
 /** The longest ones, longest first: one that begins late would be waited for in the end, while nothing else runs. */
 export const LONGEST: readonly string[] = [
+  'test/integration/container/fault-points.test.ts',
   'test/integration/packaging/systemd-unit.test.ts',
   'test/compat/docker-wordpress.test.ts',
   'test/compat/docker-mariadb.test.ts',
   'test/compat/network-mesh.test.ts',
+  'test/compat/docker-cp.test.ts',
+  'test/compat/distributed-volumes.test.ts',
+  'test/attack/silent-servers.test.ts',
   'test/integration/volume/project-quota.test.ts',
+  'test/integration/volume/nfs.test.ts',
 ];
 
 export interface TestPlan {

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { sharedFixture } from './image-archive.ts';
+import { madeOnce } from './made-once.ts';
 import { runProgram } from './programs.ts';
 
 const DEBOOTSTRAP = '/usr/sbin/debootstrap';
@@ -41,27 +42,32 @@ export function makeDebianMachineTar(): Promise<string | undefined> {
   });
 }
 
-async function makeTar(
+function makeTar(
   name: string,
   packages: readonly string[],
   prepare: (folder: string) => void = () => undefined,
 ): Promise<string | undefined> {
   const tar = sharedFixture(name);
-  if (existsSync(tar)) return tar;
-  mkdirSync(dirname(tar), { recursive: true });
+  return madeOnce(tar, () => bootstrap(tar, packages, prepare));
+}
+
+async function bootstrap(
+  tar: string,
+  packages: readonly string[],
+  prepare: (folder: string) => void,
+): Promise<void> {
   const folder = `${tar}.${process.pid}`;
   const include = packages.length > 0 ? [`--include=${packages.join(',')}`] : [];
   try {
     const made = await runProgram(DEBOOTSTRAP, ['--variant=minbase', ...include, SUITE, folder, MIRROR], {
       timeoutMs: 10 * MINUTES,
     });
-    if (made.code !== 0) return undefined;
+    if (made.code !== 0) return;
     prepare(folder);
     const args = ['-C', folder, '--exclude=./var/cache/apt/archives/*.deb', '-cf', `${folder}.tar`, '.'];
     const packed = await runProgram('tar', args, { timeoutMs: 2 * MINUTES });
     if (packed.code !== 0) throw new Error(`cannot pack the Debian image: ${packed.stderr}`);
     renameSync(`${folder}.tar`, tar); // whole, or not there
-    return tar;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { makeDebianTar } from './debian-image.ts';
 import { sharedFixture } from './image-archive.ts';
+import { madeOnce } from './made-once.ts';
 import { runProgram } from './programs.ts';
 
 const MINUTES = 60_000;
@@ -29,26 +30,28 @@ export function makeWordpressTar(): Promise<string | undefined> {
  * @param unwanted patterns of paths that go afterwards
  * @returns undefined when the packages cannot be reached.
  */
-async function makeTarWith(
+function makeTarWith(
   name: string,
   packages: readonly string[],
   unwanted: readonly string[],
 ): Promise<string | undefined> {
   const tar = sharedFixture(`debian-${name}.tar`);
-  if (existsSync(tar)) return tar;
+  return madeOnce(tar, () => install(tar, packages, unwanted));
+}
+
+async function install(tar: string, packages: readonly string[], unwanted: readonly string[]): Promise<void> {
   const debian = await makeDebianTar();
-  if (debian === undefined) return undefined;
+  if (debian === undefined) return;
   const folder = `${tar}.${process.pid}`;
   mkdirSync(folder);
   try {
     await run('tar', ['-C', folder, '--numeric-owner', '-xpf', debian]);
     writeFileSync(`${folder}/usr/sbin/policy-rc.d`, NO_SERVICES, { mode: 0o755 });
-    const install = `apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages.join(' ')} && apt-get clean && rm -rf /var/lib/apt/lists/* /usr/share/doc ${unwanted.join(' ')}`;
-    const installed = await runProgram('chroot', [folder, 'sh', '-c', install], { timeoutMs: 10 * MINUTES });
-    if (installed.code !== 0) return undefined;
+    const script = `apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages.join(' ')} && apt-get clean && rm -rf /var/lib/apt/lists/* /usr/share/doc ${unwanted.join(' ')}`;
+    const installed = await runProgram('chroot', [folder, 'sh', '-c', script], { timeoutMs: 10 * MINUTES });
+    if (installed.code !== 0) return;
     await run('tar', ['-C', folder, '--numeric-owner', '-cf', `${folder}.tar`, '.']);
     renameSync(`${folder}.tar`, tar); // whole, or not there
-    return tar;
   } finally {
     rmSync(folder, { recursive: true, force: true });
     rmSync(`${folder}.tar`, { force: true });

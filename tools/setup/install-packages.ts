@@ -13,7 +13,7 @@ export function installPackages(missing: readonly DebianPackage[]): void {
   if (!hasProgram('apt-get')) throw new SetupError(withoutApt(missing));
   if (process.getuid?.() !== 0) throw new SetupError(withoutRoot(missing));
   for (const each of missing) say(`apt: installing ${each.name}: ${each.why}`);
-  const update = apt(['update']);
+  const update = refreshPackageLists();
   const install = apt(['install', '--yes', '--no-install-recommends', ...names]);
   if (install.status === 0) return;
   throw new SetupError({
@@ -23,8 +23,16 @@ export function installPackages(missing: readonly DebianPackage[]): void {
   });
 }
 
+let refreshed: ReturnType<typeof apt> | undefined;
+
+/** `apt-get update`, once for all that this process installs. */
+export function refreshPackageLists(): ReturnType<typeof apt> {
+  if (refreshed?.status !== 0) refreshed = apt(['update']);
+  return refreshed;
+}
+
 /** Non-interactive, waits two minutes for another apt, keeps the output to itself. */
-export function apt(args: readonly string[]): { readonly status: number; readonly output: string } {
+function apt(args: readonly string[]): { readonly status: number; readonly output: string } {
   const result = spawnSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=120', ...args], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { hasProgram } from './debian-packages.ts';
-import { apt } from './install-packages.ts';
+import { refreshPackageLists } from './install-packages.ts';
 import { say } from './messages.ts';
 
 const CACHE = `${import.meta.dirname}/../../.cache`;
@@ -34,7 +34,7 @@ export function unpackedProgram({
   say(`${name}: unpacking Debian's package into .cache/: ${why}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  apt(['update']);
+  refreshPackageLists();
   if (!companions.every(each => unpack(each, folder))) return undefined;
   return packages.some(each => unpack(each, folder) && existsSync(program)) ? program : undefined;
 }
