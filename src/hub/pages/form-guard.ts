@@ -1,0 +1,44 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { EngineError } from '#base/errors';
+
+/**
+ * What a form carries to show that it is one of ours: it follows from the secret in the visitor's cookie, which another site can
+ * make a browser send but can not read. A session that begins anew has another one.
+ */
+export function formToken(secret: string): string {
+  return createHmac('sha256', secret).update('form').digest('base64url');
+}
+
+/**
+ * Lets a form in that was sent from a page of this site.
+ *
+ * Browsers say where a form comes from (`Sec-Fetch-Site`, and `Origin`), and are believed when they say that it is from elsewhere;
+ * the token decides for all.
+ *
+ * @throws {EngineError} `forbidden`.
+ */
+export function checkForm(
+  headers: IncomingHttpHeaders,
+  { secret, token }: { readonly secret: string | undefined; readonly token: string },
+): void {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin') throw foreign();
+  const origin = headers.origin;
+  if (origin !== undefined && URL.parse(origin)?.host !== headers.host) throw foreign();
+  if (secret === undefined || !isEqual(token, formToken(secret))) {
+    throw new EngineError(
+      'forbidden',
+      'This form is out of date: you may have signed in or out since it was opened. Go back, reload the page and send it again.',
+    );
+  }
+}
+
+function isEqual(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function foreign(): EngineError {
+  return new EngineError('forbidden', 'This form was sent from another site, and so it was refused.');
+}
