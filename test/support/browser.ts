@@ -9,6 +9,11 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(path =>
 
 export const noBrowser = CHROMIUM === undefined && 'needs chromium (apt-get install chromium)';
 
+const OPTIONS =
+  '--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars --remote-debugging-port=0'.split(
+    ' ',
+  );
+
 const ANSWER_MS = 60_000;
 
 interface Message {
@@ -38,15 +43,10 @@ export class Browser implements AsyncDisposable {
 
   static async start(): Promise<Browser> {
     const folder = mkdtempSync(join(tmpdir(), 'quai-browser-'));
-    const child = spawn(
-      CHROMIUM ?? 'chromium',
-      [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
-        ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-        ...['--hide-scrollbars', '--remote-debugging-port=0', `--user-data-dir=${folder}`, 'about:blank'],
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: '/usr/bin:/bin', HOME: folder } },
-    );
+    const child = spawn(CHROMIUM ?? 'chromium', [...OPTIONS, `--user-data-dir=${folder}`, 'about:blank'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PATH: '/usr/bin:/bin', HOME: folder },
+    });
     const socket = new WebSocket(await addressOf(child));
     await once(socket, 'open');
     return new Browser(child, folder, socket);

@@ -60,13 +60,16 @@ export class SiteClient {
 
   async #call(
     path: string,
-    init: RequestInit & { headers: Readonly<Record<string, string>> },
+    {
+      headers,
+      ...init
+    }: Omit<RequestInit, 'headers'> & { readonly headers: Readonly<Record<string, string>> },
   ): Promise<PageAnswer> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const response = await fetch(`${this.url}${path}`, {
       ...init,
       redirect: 'manual',
-      headers: { ...(cookie === '' ? {} : { Cookie: cookie }), ...init.headers },
+      headers: { ...(cookie === '' ? {} : { Cookie: cookie }), ...headers },
     });
     for (const line of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
