@@ -170,6 +170,11 @@ export class Tab {
     return String(await this.evaluate('document.body.innerText'));
   }
 
+  /** Pages run no scripts of their own from now on; what a test evaluates still runs. */
+  async withoutScripts(): Promise<void> {
+    await this.#call('Emulation.setScriptExecutionDisabled', { value: true });
+  }
+
   async setCookie(url: string, name: string, value: string): Promise<void> {
     await this.#call('Network.setCookie', { url, name, value });
   }

@@ -56,6 +56,7 @@ export function pageOfError(
   { services, options }: { readonly services: HubServices; readonly options: SiteOptions },
 ): BytesReply {
   return new Site({ services, options }).fail(error, {
+    method: 'GET',
     headers,
     path: '/',
     query: {},

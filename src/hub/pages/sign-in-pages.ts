@@ -105,7 +105,7 @@ function showSetup(visit: Visit, problem?: FormProblem): Answer {
       ${textField({
         name: 'code',
         label: 'Set-up code',
-        value: visit.form.text('code'),
+        value: visit.form.text('code') || visit.query('code'),
         hint: 'The hub wrote it to its log when it started.',
         isRequired: true,
         problem,

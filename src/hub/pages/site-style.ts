@@ -8,7 +8,7 @@ const BASE = `
   --link: #0a62b8; --accent: #0a6fc9; --accent-ink: #ffffff; --accent-hover: #085da9; --accent-wash: #e6f1fc;
   --good: #0a6b4f; --good-wash: #e3f5ee; --good-line: #a9dcc9;
   --bad: #b3261e; --bad-wash: #fdecea; --bad-line: #f3b8b3;
-  --mark: #0a7264; --mark-wash: #dff4f0; --star: #b26a00;
+  --mark: #0a7264; --mark-wash: #dff4f0; --star: #955800;
   --bar: #0c2036; --bar-ink: #eaf2fa; --bar-soft: #a9bdd1; --bar-field: #1b3350; --bar-line: #33506f;
   --shadow: 0 1px 2px rgb(16 32 48 / 6%), 0 2px 8px rgb(16 32 48 / 4%);
   --shadow-high: 0 4px 10px rgb(16 32 48 / 10%), 0 12px 32px rgb(16 32 48 / 16%);

@@ -124,7 +124,7 @@ function isAboutTheForm(error: unknown): boolean {
 
 function pageOf(error: unknown, visit: Visit): PageDocument | ReturnType<typeof redirect> {
   if (isKind(error, 'unauthorized') && !visit.viewer) {
-    return redirect(withQuery('/login', { next: visit.path }));
+    return redirect(withQuery('/login', { next: visit.returnPath }));
   }
   return errorPage(statusOf(error), statusOf(error) < 500 ? sentence(messageOf(error)) : undefined);
 }

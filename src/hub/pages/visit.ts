@@ -12,7 +12,7 @@ import type { SiteDeps, SiteOptions } from './site-options.ts';
 /** What may stand before a pull command: a host with a port. Anything else in a `Host` header is not shown. */
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-export type SiteRequest = Pick<RawRequest, 'path' | 'headers' | 'peer' | 'query' | 'params'>;
+export type SiteRequest = Pick<RawRequest, 'method' | 'path' | 'headers' | 'peer' | 'query' | 'params'>;
 
 /** One request to the site: who asks, for what, and what the answer has to carry back. */
 export class Visit {
@@ -61,6 +61,14 @@ export class Visit {
   get host(): string {
     const said = this.#request.headers.host ?? '';
     return this.options.host ?? (HOST.test(said) ? said : 'localhost');
+  }
+
+  /** Where to come back to after signing in: the page that was asked for, but never where a form went. */
+  get returnPath(): string | undefined {
+    const { method, path, query } = this.#request;
+    if (method !== 'GET' || path === '/') return undefined;
+    const pairs = Object.entries(query).flatMap(([name, values]) => values.map(value => [name, value]));
+    return `${encodeURI(path)}${pairs.length > 0 ? `?${new URLSearchParams(pairs)}` : ''}`;
   }
 
   /** Text of a parameter after the `?`, cut at a length nobody needs. */

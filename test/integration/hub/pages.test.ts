@@ -296,6 +296,11 @@ test('administrators make accounts, and shut them', async () => {
 
 test('signing in leads to where one came from, but never to another site', async () => {
   const client = new SiteClient(url);
+  const members = await client.get('/organizations/shipyard?tab=members&page=2');
+  assert.equal(
+    members.headers.get('location'),
+    `/login?next=${encodeURIComponent('/organizations/shipyard?tab=members&page=2')}`,
+  );
   const asked = await client.get('/repository/create');
   const login = asked.headers.get('location') ?? '';
   const page = (await client.get(login)).text;
