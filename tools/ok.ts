@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import manifest from '../package.json' with { type: 'json' };
 
 /** The gate, run before every commit: all checks side by side, the output of those that fail, exit status. */
 const checks: Readonly<Record<string, readonly string[]>> = {
@@ -26,10 +28,21 @@ interface Outcome {
   readonly output: string;
 }
 
+requireInstalled();
 const outcomes = await Promise.all(Object.entries(checks).map(([name, command]) => run(name, command)));
 const failed = outcomes.filter(outcome => !outcome.isOk);
 for (const { name, output } of failed) console.log(`\n── ${name}\n${head(output)}`);
 process.exitCode = failed.length > 0 ? 1 : 0;
+
+/** What somebody else has added since the last installation fails all checks at once otherwise, and none says why. */
+function requireInstalled(): void {
+  const { dependencies, devDependencies } = manifest;
+  const names = Object.keys({ ...dependencies, ...devDependencies });
+  const missing = names.filter(name => !existsSync(`${import.meta.dirname}/../node_modules/${name}`));
+  if (missing.length === 0) return;
+  console.log(`not installed: ${missing.join(', ')}\nrun: npm install --ignore-scripts`);
+  process.exit(1);
+}
 
 async function run(name: string, [program = '', ...args]: readonly string[]): Promise<Outcome> {
   const begun = performance.now();
