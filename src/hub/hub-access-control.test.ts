@@ -9,7 +9,7 @@ import { createHttpServer } from '#http/http-server';
 import { reply } from '#http/reply';
 import { ServerProbe } from '#http/server-probe';
 import type { RepositoryAction, Want } from '#registry/access-control';
-import { RegistryError } from '#registry/registry-error';
+import { RegistryError } from '#registry/errors';
 import type { Hub } from './open-hub.ts';
 import { PASSWORD, TestHub } from './test-hub.ts';
 

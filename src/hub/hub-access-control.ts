@@ -1,6 +1,6 @@
 import { EngineError, isKind } from '#base/errors';
 import type { AccessControl, Caller, RepositoryAction, Want } from '#registry/access-control';
-import { RegistryError } from '#registry/registry-error';
+import { RegistryError } from '#registry/errors';
 import type { AccountTable } from './account-table.ts';
 import { parseAuthorization } from './client-credentials.ts';
 import type { Permission } from './hub-records.ts';

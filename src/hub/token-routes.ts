@@ -4,7 +4,7 @@ import { HttpError } from '#http/http-error';
 import { readWhole } from '#http/read-whole';
 import { type BytesReply, reply } from '#http/reply';
 import { type RawQuery, type RawRequest, type Route, route } from '#http/route';
-import { REGISTRY_ERRORS, type RegistryErrorCode } from '#registry/registry-error';
+import { REGISTRY_ERRORS, type RegistryErrorCode } from '#registry/errors';
 import { addressOf, parseAuthorization } from './client-credentials.ts';
 import type { Grant, TokenAnswer, TokenServer } from './token-server.ts';
 
@@ -108,7 +108,7 @@ function refusal(error: unknown): BytesReply {
 
 function refused(status: number, code: RegistryErrorCode, oauth: string, message: string): BytesReply {
   const body = {
-    errors: [{ code, message, detail: REGISTRY_ERRORS[code].meaning }],
+    errors: [{ code, message, detail: REGISTRY_ERRORS[code].message }],
     error: oauth,
     error_description: message,
   };
