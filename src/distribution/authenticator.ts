@@ -20,13 +20,19 @@ export interface AuthContext {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a registry asked for, and where it was then: it names a token server, which may be no nearer than itself. */
+interface Learned {
+  readonly challenge: Challenge;
+  readonly address: AddressClass;
+}
+
 interface CachedToken {
   readonly value: string;
   readonly expiresAt: number;
 }
 
 export interface AuthenticatorDeps {
-  readonly http: HttpClient;
+  readonly http: Pick<HttpClient, 'send'>;
   /** milliseconds since 1970 */
   readonly now: () => number;
 }
@@ -42,7 +48,7 @@ const MARGIN_MS = 10_000;
 export class Authenticator {
   readonly #deps: AuthenticatorDeps;
   /** what a registry asks of whom */
-  readonly #challenges = new Map<string, Challenge>();
+  readonly #challenges = new Map<string, Learned>();
   readonly #tokens = new Map<string, CachedToken>();
   readonly #flights = new SingleFlight<Token>();
 
@@ -54,12 +60,13 @@ export class Authenticator {
   async authorization(context: AuthContext): Promise<string | undefined> {
     const { registryToken = '' } = context.credentials;
     if (registryToken !== '') return `Bearer ${registryToken}`;
-    const challenge = this.#challenges.get(context.origin);
-    if (!challenge) return undefined;
+    const learned = this.#challenges.get(context.origin);
+    if (!learned) return undefined;
+    const { challenge, address } = learned;
     if (challenge.scheme === 'basic') {
       return hasPassword(context.credentials) ? basicAuth(context.credentials) : undefined;
     }
-    return `Bearer ${await this.#token(challenge, context)}`;
+    return `Bearer ${await this.#token(challenge, { ...context, address })}`;
   }
 
   /**
@@ -73,9 +80,9 @@ export class Authenticator {
     context: AuthContext,
     refusedHeader: string | undefined,
   ): Promise<string | undefined> {
-    const { credentials, origin } = context;
+    const { credentials } = context;
     if ((credentials.registryToken ?? '') !== '') return undefined;
-    const challenge = this.learn(origin, offered);
+    const challenge = this.learn(context, offered);
     if (!challenge) return undefined;
     if (challenge.scheme === 'basic') {
       if (!hasPassword(credentials)) throw noBasicCredentials();
@@ -93,7 +100,7 @@ export class Authenticator {
     offered: readonly Challenge[],
     context: AuthContext,
   ): Promise<{ readonly header: string; readonly refreshToken?: string } | undefined> {
-    const challenge = this.learn(context.origin, offered);
+    const challenge = this.learn(context, offered);
     if (!challenge) return undefined;
     if (challenge.scheme === 'basic') {
       if (!hasPassword(context.credentials)) throw noBasicCredentials();
@@ -105,11 +112,14 @@ export class Authenticator {
   }
 
   /** Remembers what a registry asks for, so that the next request brings it at once. */
-  learn(origin: string, offered: readonly Challenge[]): Challenge | undefined {
+  learn(
+    { origin, address }: Pick<AuthContext, 'origin' | 'address'>,
+    offered: readonly Challenge[],
+  ): Challenge | undefined {
     const challenge =
       offered.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
       offered.find(({ scheme }) => scheme === 'basic');
-    if (challenge) remember(this.#challenges, origin, challenge);
+    if (challenge) remember(this.#challenges, origin, { challenge, address });
     return challenge;
   }
 

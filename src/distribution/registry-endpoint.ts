@@ -16,7 +16,7 @@ import { isNotTls, isRefusal, isTransient, transportError } from './transport-er
 import { parseChallenges } from './www-authenticate.ts';
 
 export interface EndpointDeps {
-  readonly http: HttpClient;
+  readonly http: Pick<HttpClient, 'send'>;
   readonly auth: Authenticator;
   readonly tlsOf: (host: string, source?: Source) => TlsSettings;
   readonly backOff: BackOff;
@@ -168,7 +168,10 @@ export class RegistryEndpoint {
     const plain = await this.#follow(request, reached, undefined);
     if (plain.status !== 401) return { response: plain, refreshToken: undefined };
     const challenges = parseChallenges(plain.headers['www-authenticate']);
-    const proof = await this.#deps.auth.prove(challenges, this.#context(request, reached));
+    const proof = await this.#deps.auth.prove(challenges, {
+      ...this.#context(request, reached),
+      address: plain.address,
+    });
     if (!proof) return { response: plain, refreshToken: undefined };
     plain.discard();
     const response = await this.#follow(request, reached, proof.header);
@@ -183,7 +186,11 @@ export class RegistryEndpoint {
     const response = await this.#follow(request, reached, header);
     if (response.status !== 401 || !this.#isOwn(response.url, reached)) return response;
     const challenges = parseChallenges(response.headers['www-authenticate']);
-    const better = await this.#deps.auth.answer(challenges, context, header);
+    const better = await this.#deps.auth.answer(
+      challenges,
+      { ...context, address: response.address },
+      header,
+    );
     if (better === undefined) return response;
     response.discard();
     return await this.#follow(request, reached, better);
@@ -221,12 +228,16 @@ export class RegistryEndpoint {
     const reached: Reached = { scheme, address: response.address };
     this.#deps.reached.set(host, reached);
     if (response.status === 401) {
-      this.#deps.auth.learn(url.origin, parseChallenges(response.headers['www-authenticate']));
+      const challenges = parseChallenges(response.headers['www-authenticate']);
+      this.#deps.auth.learn({ origin: url.origin, address: response.address }, challenges);
     }
     return reached;
   }
 
-  /** Follows redirects of what only reads; the authorization goes to the registry alone. */
+  /**
+   * Follows redirects of what only reads; the authorization goes to the registry alone. What a redirect may lead to depends on
+   * where it came from: the registry's name may stand for another address by now.
+   */
   async #follow(
     request: EndpointRequest,
     reached: Reached,
@@ -234,22 +245,20 @@ export class RegistryEndpoint {
   ): Promise<HttpResponse> {
     const isReading = request.method === 'GET' || request.method === 'HEAD';
     let url = new URL(request.target, `${reached.scheme}://${this.source.host}`);
+    let namedBy = reached.address;
     for (let redirects = 0; ; redirects += 1) {
-      const response = await this.#send(request, { url, reached, authorization });
+      const response = await this.#send(request, { url, reached, authorization, namedBy });
       const location = response.headers.location;
       if (!isReading || !REDIRECTS.includes(response.status) || location === undefined) return response;
       response.discard();
+      namedBy = response.address;
       url = nextUrl(url, location, redirects);
     }
   }
 
   async #send(
     { method, headers, body, signal }: EndpointRequest,
-    {
-      url,
-      reached,
-      authorization,
-    }: { readonly url: URL; readonly reached: Reached; readonly authorization: string | undefined },
+    { url, reached, authorization, namedBy }: Attempt,
   ): Promise<HttpResponse> {
     const isOwn = this.#isOwn(url, reached);
     try {
@@ -259,7 +268,7 @@ export class RegistryEndpoint {
         headers: { ...headers, ...(isOwn && authorization !== undefined ? { authorization } : {}) },
         ...(body ? { body: body() } : {}),
         tls: this.#tls(url),
-        namedBy: isOwn ? undefined : reached.address,
+        namedBy: isOwn ? undefined : namedBy,
         signal,
       });
     } catch (error) {
@@ -288,6 +297,14 @@ export class RegistryEndpoint {
       signal,
     };
   }
+}
+
+interface Attempt {
+  readonly url: URL;
+  readonly reached: Reached;
+  readonly authorization: string | undefined;
+  /** where the server is that named the URL */
+  readonly namedBy: AddressClass;
 }
 
 /** @throws {EngineError} `forbidden` for a redirect that must not be followed. */

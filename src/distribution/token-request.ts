@@ -55,7 +55,7 @@ const LONGEST_LIFE_SECONDS = 24 * 3600;
  *
  * @throws {EngineError} `unauthorized`, `unavailable`, `invalid`.
  */
-export async function fetchToken(http: HttpClient, request: TokenRequest): Promise<Token> {
+export async function fetchToken(http: Pick<HttpClient, 'send'>, request: TokenRequest): Promise<Token> {
   const url = checkRealm(request);
   const { credentials } = request;
   const outgoing =
