@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '#base/errors';
@@ -6,12 +5,13 @@ import type { ProxySettings } from '#distribution/proxy-settings';
 import { type GitAddress, shownAddress } from '#spec/dockerfile/git-address';
 import type { JailPool } from '#store/jail-pool';
 import type { ProgramJail } from '#store/program-jail';
-import { type AddressClass, classOf, mayLeadTo } from '#sys/address-guard';
+import { classOf, mayLeadTo } from '#sys/address-guard';
 import { DiskWatch } from './disk-watch.ts';
 import { FetchFolder } from './fetch-folder.ts';
 import { gitProblem, mayBeFoundOtherwise } from './git-problem.ts';
 import { GitProgram } from './git-program.ts';
 import { hostOf, submoduleAddress, submoduleUrls } from './git-submodules.ts';
+import { type HostLookup, noSuchHost, PinnedHosts, type PinnedRemote } from './pinned-hosts.ts';
 import { plainFolder } from './plain-folder.ts';
 import type { UrlFetcher } from './url-fetcher.ts';
 
@@ -28,6 +28,8 @@ export interface GitFetcherDeps {
   readonly maxBytes?: number;
   readonly maxFiles?: number;
   readonly freeBytes?: number;
+  /** default: the host's */
+  readonly lookup?: HostLookup;
 }
 
 export interface GitFetchOptions {
@@ -91,7 +93,7 @@ export class GitFetcher {
     const fetching = new Fetching(this.#git, folder, {
       keepsGitDir: keepGitDir ?? address.keepGitDir ?? false,
       redirects: this.#deps.redirects,
-      hasProxy: this.#deps.proxies.httpProxy !== undefined || this.#deps.proxies.httpsProxy !== undefined,
+      hosts: this.#hasProxy ? undefined : new PinnedHosts(this.#deps.lookup),
       signal: AbortSignal.any([signal, watch.signal]),
     });
     const commit = await fetching.checkOut(address, 'tree', 0);
@@ -100,13 +102,18 @@ export class GitFetcher {
     const owned = undo.move();
     return { path, commit, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   }
+
+  get #hasProxy(): boolean {
+    const { httpProxy, httpsProxy } = this.#deps.proxies;
+    return httpProxy !== undefined || httpsProxy !== undefined;
+  }
 }
 
 interface FetchingOptions {
   readonly keepsGitDir: boolean;
   readonly redirects: GitFetcherDeps['redirects'];
-  /** then names are not ours to look up */
-  readonly hasProxy: boolean;
+  /** absent behind a proxy: then names are not ours to look up */
+  readonly hosts: PinnedHosts | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -150,25 +157,29 @@ class Fetching {
 
   /** As little as the server lets; all of it where that is not enough. @returns what to check out. */
   async #fetch(address: GitAddress, tree: string, isLast = false): Promise<string> {
-    const { ref = 'HEAD', remote } = address;
+    const { ref = 'HEAD' } = address;
+    const pinned: PinnedRemote = (await this.#options.hosts?.pin(address)) ?? address;
+    const { remote, pin } = pinned;
     const fetch = [...at(tree), 'fetch', '--quiet', '--no-recurse-submodules', '--force'];
-    const little = await this.#run(address, [
-      ...fetch,
-      '--no-tags',
-      '--depth=1',
-      '--end-of-options',
-      remote,
-      ref,
-    ]);
+    const ask = (...more: readonly string[]): ReturnType<GitProgram['run']> =>
+      this.#run(address, [...fetch, ...more], undefined, pin);
+    const little = await ask('--no-tags', '--depth=1', '--end-of-options', remote, ref);
     if (little.status === 0) return 'FETCH_HEAD';
     if (!isLast && /returned error: 30[12378]/.test(little.complaint))
-      return await this.#fetch(await this.#redirected(address), tree, true);
+      return await this.#fetchRedirected(address, tree);
     const isCommit = /^[0-9a-f]{7,64}$/i.test(ref);
     if (!mayBeFoundOtherwise(little.complaint) || (!isCommit && !/shallow/.test(little.complaint)))
       throw gitProblem(address, little.complaint);
     const all = ['--tags', '--end-of-options', remote, '+refs/heads/*:refs/remotes/origin/*'];
-    await this.#must(address, [...fetch, ...all, ...(isCommit ? [] : [ref])]);
+    const { status, complaint } = await ask(...all, ...(isCommit ? [] : [ref]));
+    if (status !== 0) throw gitProblem(address, complaint);
     return isCommit ? `${ref}^{commit}` : 'FETCH_HEAD';
+  }
+
+  async #fetchRedirected(address: GitAddress, tree: string): Promise<string> {
+    const redirected = await this.#redirected(address);
+    await this.#checkHost('what is in the place', address, redirected);
+    return await this.#fetch(redirected, tree, true);
   }
 
   /** Where the server sends who asks for the repository. */
@@ -210,7 +221,7 @@ class Fetching {
       if (this.#submodules > MOST_SUBMODULES)
         throw new EngineError('invalid', `the repository has more than ${MOST_SUBMODULES} submodules`);
       const module = submoduleAddress(address, path, urls.get(path), commit);
-      await this.#checkHost(address, module);
+      await this.#checkHost('a submodule', address, module);
       // Its folder is there and empty; a link in its place would lead elsewhere.
       await plainFolder(join(this.#folder, tree), path);
       await this.checkOut(module, `${tree}/${path}`, depth + 1);
@@ -218,13 +229,16 @@ class Fetching {
   }
 
   /** A repository of the internet names nothing of this machine or its network. */
-  async #checkHost(from: GitAddress, to: GitAddress): Promise<void> {
-    if (this.#options.hasProxy || hostOf(from) === hostOf(to)) return;
-    const [own, target] = await Promise.all([classesOf(hostOf(from)), classesOf(hostOf(to))]);
-    if (target.every(address => own.some(base => mayLeadTo(base, address)))) return;
+  async #checkHost(what: string, from: GitAddress, to: GitAddress): Promise<void> {
+    const { hosts } = this.#options;
+    if (!hosts || hostOf(from) === hostOf(to)) return;
+    const [own, target] = await Promise.all([hosts.addresses(from), hosts.addresses(to)]);
+    if (target.length === 0) throw noSuchHost(to);
+    const classes = own.map(classOf);
+    if (target.map(classOf).every(address => classes.some(base => mayLeadTo(base, address)))) return;
     throw new EngineError(
       'invalid',
-      `a submodule of ${shownAddress(from.remote)} is at ${shownAddress(to.remote)}, which is not a public address`,
+      `${what} of ${shownAddress(from.remote)} is at ${shownAddress(to.remote)}, which is not a public address`,
     );
   }
 
@@ -239,12 +253,18 @@ class Fetching {
     return output;
   }
 
-  #run({ scheme }: GitAddress, args: readonly string[], outputBytes?: number): ReturnType<GitProgram['run']> {
+  #run(
+    { scheme }: GitAddress,
+    args: readonly string[],
+    outputBytes?: number,
+    pin?: string,
+  ): ReturnType<GitProgram['run']> {
     return this.#git.run(args, {
       folder: this.#folder,
       scheme,
       signal: this.#options.signal,
       ...(outputBytes !== undefined && { outputBytes }),
+      ...(pin !== undefined && { pin }),
     });
   }
 }
@@ -256,14 +276,6 @@ function at(tree: string): string[] {
 /** What stays in the tree may end in an image. */
 function withoutUser(remote: string): string {
   return remote.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1');
-}
-
-async function classesOf(host: string): Promise<AddressClass[]> {
-  try {
-    return (await lookup(host, { all: true })).map(({ address }) => classOf(address));
-  } catch {
-    return []; // git will say that there is no such host
-  }
 }
 
 function noSsh({ remote }: GitAddress): EngineError {

@@ -24,6 +24,8 @@ export interface GitRun {
   /** of the host; the only place that it can write to, and `/work` inside. What stands beside it is ours. */
   readonly folder: string;
   readonly scheme: GitAddress['scheme'];
+  /** what the name of the server means: `HOST:PORT:ADDRESS[,ADDRESS]` */
+  readonly pin?: string;
   /** keep what it writes on its standard output, so many bytes of it */
   readonly outputBytes?: number;
   readonly signal: AbortSignal;
@@ -75,7 +77,7 @@ export class GitProgram {
   }
 
   /** @throws {EngineError} `unavailable` without git or a jail, `deadline`, or what the signal says. */
-  async run(args: readonly string[], { folder, scheme, outputBytes, signal }: GitRun): Promise<GitEnd> {
+  async run(args: readonly string[], { folder, scheme, pin, outputBytes, signal }: GitRun): Promise<GitEnd> {
     const file = PROGRAMS.find(path => existsSync(path));
     if (file === undefined)
       throw new EngineError(
@@ -88,7 +90,7 @@ export class GitProgram {
       const { status, output: complaint } = await this.#deps.jail.run(
         {
           file,
-          args: [...settings(scheme), ...args],
+          args: [...settings(scheme, pin), ...args],
           readable: new Map(),
           writable: new Map([['/work', folder]]),
           programs: PARTS,
@@ -109,8 +111,12 @@ export class GitProgram {
   }
 }
 
-function settings(scheme: GitAddress['scheme']): string[] {
-  const all = { ...CONFIGURATION, [`protocol.${scheme}.allow`]: 'always' };
+function settings(scheme: GitAddress['scheme'], pin: string | undefined): string[] {
+  const all = {
+    ...CONFIGURATION,
+    [`protocol.${scheme}.allow`]: 'always',
+    ...(pin !== undefined && { 'http.curloptResolve': pin }),
+  };
   return Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 

@@ -44,8 +44,9 @@ export function submoduleAddress(
   return { ...address, ref: commit, commit, keepGitDir: base.keepGitDir ?? false };
 }
 
+/** In small letters, without the brackets of an address and the dot at the end of a name. */
 export function hostOf({ remote }: GitAddress): string {
-  return new URL(remote).hostname.replace(/^\[|\]$/g, '');
+  return new URL(remote).hostname.toLowerCase().replace(/^\[|\]$|\.$/g, '');
 }
 
 /** As git-submodule(1): relative to the repository itself, not to the folder that it is in. */

@@ -19,6 +19,7 @@ describe('RegistryEndpoint', () => {
         const answer = answers[sent.push(request) - 1];
         assert.ok(answer, `${request.method} ${request.url.href} was not expected`);
         return {
+          statusText: '',
           headers: {},
           ...answer,
           url: request.url,

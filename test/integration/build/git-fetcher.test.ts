@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { GitFetcher, type GitFetchOptions } from '#build/git-fetcher';
+import type { HostLookup } from '#build/pinned-hosts';
 import { UrlFetcher } from '#build/url-fetcher';
 import { HttpClient } from '#distribution/http-client';
 import { TlsSettingsSource } from '#distribution/tls-settings';
@@ -28,7 +29,7 @@ interface Fetched {
 }
 
 /** A fetcher, and a server to fetch from; at its end nothing of either is left. */
-async function prepare(limits: { readonly maxBytes?: number } = {}) {
+async function prepare(limits: { readonly maxBytes?: number; readonly lookup?: HostLookup } = {}) {
   const server = await startGitServer();
   const folder = mkdtempSync(join(tmpdir(), 'quai-fetch-'));
   const fetched = join(folder, 'fetched');
@@ -160,6 +161,42 @@ test('submodules come along, by relative addresses too, and can be left out', { 
 });
 
 type Repository = ReturnType<Awaited<ReturnType<typeof startGitServer>>['repository']>;
+
+test('a name is looked up once: git connects to what was checked, whatever the name means a moment later', {
+  skip,
+}, async () => {
+  const asked: string[] = [];
+  const lookup: HostLookup = async host => {
+    asked.push(host);
+    if (host === 'gone.test') throw new Error('SERVFAIL');
+    return ['127.0.0.1'];
+  };
+  await using it = await prepare({ lookup });
+  const inner = it.server.repository('inner');
+  inner.commit({ f: 'inner' });
+  const { port } = new URL(inner.url);
+  const middle = it.server.repository('middle');
+  addSubmodule(middle, inner, `http://sub.test:${port}/inner.git`, 'in');
+  const outer = it.server.repository('outer');
+  addSubmodule(outer, middle, `http://SUB.test.:${port}/middle.git`, 'mid');
+  // No resolver knows these names: git has their addresses from us.
+  await it.withTree(`http://root.test:${port}/outer.git`, tree =>
+    assert.equal(tree.read('mid/in/f'), 'inner'),
+  );
+  assert.deepEqual(asked, ['root.test', 'sub.test']);
+
+  // Nobody has looked where it is: git must not, either.
+  addSubmodule(middle, inner, `http://gone.test:${port}/inner.git`, 'in');
+  addSubmodule(outer, middle, `http://sub.test:${port}/middle.git`, 'mid');
+  await assert.rejects(
+    it.withTree(`http://root.test:${port}/outer.git`, () => undefined),
+    { kind: 'unavailable', message: /Could not resolve host: gone\.test/ },
+  );
+  await assert.rejects(
+    it.withTree(`http://gone.test:${port}/outer.git`, () => undefined),
+    { kind: 'unavailable', message: /Could not resolve host: gone\.test/ },
+  );
+});
 
 /** As git-submodule(1) leaves it, with any address. */
 function addSubmodule(into: Repository, module: Repository, url: string, path: string): void {
