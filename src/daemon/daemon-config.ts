@@ -94,7 +94,7 @@ export interface DaemonConfig {
   readonly registries: RegistryOptions;
   readonly cleanup: CleanupPolicy;
   /** file that says which images must be signed; need not exist */
-  readonly trustPolicyPath: string;
+  readonly trustPolicy: { readonly path: string; readonly isNamed: boolean };
   readonly networks: NetworkOptions;
   /** kills the engine when it gets there: for tests */
   readonly fault: (typeof FAULT_POINTS)[number] | undefined;
@@ -271,7 +271,10 @@ function withDefaults(
     },
     registries: registryOptions(given, process.env),
     cleanup: cleanupPolicy(given['image-cleanup']),
-    trustPolicyPath: given['trust-policy'] ?? DEFAULT_TRUST_POLICY,
+    trustPolicy: {
+      path: given['trust-policy'] ?? DEFAULT_TRUST_POLICY,
+      isNamed: given['trust-policy'] !== undefined,
+    },
     networks: networkOptions(given),
     fault: given.fault,
     instanceKey,

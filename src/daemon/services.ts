@@ -262,7 +262,7 @@ function createStorage(config: DaemonConfig, shared: Shared, containers: () => C
     blobs,
     leases,
     cleanup: config.cleanup,
-    trustPolicy: new TrustPolicy({ path: config.trustPolicyPath }),
+    trustPolicy: new TrustPolicy(config.trustPolicy),
     snapshots,
     isUsed: id =>
       containers()

@@ -94,6 +94,20 @@ describe('TrustPolicy', () => {
     assert.equal(rules.ruleFor(parseReference('busybox'))?.wants, 'refusal');
   });
 
+  test('a file that the configuration names and that is not there lets nothing in, until it comes', () => {
+    const path = join(folder, 'named.json');
+    const rules = new TrustPolicy({ path, isNamed: true });
+    assert.throws(() => rules.ruleFor(parseReference('busybox')), {
+      kind: 'forbidden',
+      message: /no image is trusted while there is no trust policy in ".*named\.json"/,
+    });
+    assert.throws(() => rules.ruleForNameless(), { kind: 'forbidden' });
+    writeFileSync(path, JSON.stringify({ rules: [] }));
+    assert.equal(rules.ruleFor(parseReference('busybox')), undefined);
+    rmSync(path);
+    assert.throws(() => rules.ruleFor(parseReference('busybox')), { kind: 'forbidden' });
+  });
+
   for (const [what, content, message] of [
     ['no JSON', '{', /is wrong: .*JSON/],
     ['an unknown member', { rules: [], deny: true }, /is wrong: deny/],

@@ -41,14 +41,17 @@ const PolicyFile = v.strictObject({ rules: v.pipe(v.array(Rule), v.maxLength(100
  */
 export class TrustPolicy {
   readonly #path: string | undefined;
+  readonly #isNamed: boolean;
   #version = '';
   /** files with keys that the rules name: one that is replaced counts at once, too */
   #keyFiles: readonly string[] = [];
   #rules: readonly TrustRule[] = [];
   #problem: EngineError | undefined;
 
-  constructor({ path }: { readonly path?: string } = {}) {
+  /** @param options.isNamed somebody has said that there is such a file: that it is not there is wrong, too */
+  constructor({ path, isNamed = false }: { readonly path?: string; readonly isNamed?: boolean } = {}) {
     this.#path = path;
+    this.#isNamed = isNamed;
   }
 
   /** @throws {EngineError} `forbidden` while the file is wrong. */
@@ -65,6 +68,7 @@ export class TrustPolicy {
   #current(): readonly TrustRule[] {
     if (this.#path === undefined) return [];
     const version = this.#versionNow(this.#path);
+    if (version === '' && this.#isNamed) throw missing(this.#path);
     if (version !== this.#version) this.#read(this.#path, version);
     if (this.#problem) throw this.#problem;
     return this.#rules;
@@ -94,6 +98,13 @@ export class TrustPolicy {
       );
     }
   }
+}
+
+function missing(path: string): EngineError {
+  return new EngineError(
+    'forbidden',
+    `no image is trusted while there is no trust policy in "${path}", which the engine's configuration names`,
+  );
 }
 
 type RuleInFile = v.InferOutput<typeof Rule>;

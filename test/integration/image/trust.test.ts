@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { buildImageWith } from '../../support/build-image.ts';
 import { busyboxMissing, makeBusyboxArchive } from '../../support/busybox-image.ts';
 import { cannotRunDocker, startDaemon, type TestDaemon } from '../../support/daemon.ts';
 import { dockerArchive, HOST_ARCHITECTURE, sha256 } from '../../support/image-archive.ts';
@@ -103,6 +104,36 @@ test('containers are made of signed images only, by the keys of the day, whateve
     'a name proves nothing',
   );
   assert.equal((await create('busybox')).code, 0);
+});
+
+test('builds start from and copy from signed images only, whatever way an image came', {
+  skip,
+}, async () => {
+  require(key);
+  const digest = await put('signed/base');
+  const name = `${registry.host}/signed/base:1`;
+  const dockerfiles = [
+    `FROM ${name}\nLABEL a=b\n`,
+    `FROM scratch\nCOPY --from=${name} /f /f\n`,
+    `FROM ${name} AS base\nFROM scratch\nCOPY --from=base /f /f\n`,
+  ];
+  const build = async (dockerfile: string) =>
+    await buildImageWith(daemon, dockerfile, { query: { pull: '0' } });
+  for (const dockerfile of dockerfiles)
+    assert.match((await build(dockerfile)).error ?? '', /is not signed with the key/, dockerfile);
+
+  // It comes another way, and then unsigned under a name that must be signed.
+  const image = { tags: [name], layers: [[{ path: 'f', content: 'loaded' }]], config: { Cmd: ['/f'] } };
+  await daemon.call('POST', '/images/load', dockerArchive([image]));
+  for (const dockerfile of dockerfiles)
+    assert.match((await build(dockerfile)).error ?? '', /is not signed with the key/, dockerfile);
+  await daemon.ok('docker', ['rmi', name]);
+
+  await signAt(registry.host, 'signed/base', digest, key);
+  for (const dockerfile of dockerfiles) assert.equal((await build(dockerfile)).error, undefined, dockerfile);
+  require(stranger);
+  for (const dockerfile of dockerfiles)
+    assert.match((await build(dockerfile)).error ?? '', /is not signed with the key/, dockerfile);
 });
 
 test('what counts is the image that would run, not another of its name', { skip }, async () => {
