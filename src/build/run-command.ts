@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
+import { DEFAULT_SHELL } from '#image/config-change';
 import type { RunInstruction } from '#spec/dockerfile/instructions';
-import { DEFAULT_SHELL } from './metadata-step.ts';
 import type { RunScript } from './run-mounts.ts';
 
 /** What RUN runs: a shell with a text, a program, or a script of the Dockerfile, which is mounted at a place of its own. */

@@ -178,7 +178,7 @@ export class RunMounts {
   ): { readonly mount?: ResolvedMount; readonly env: readonly string[] } {
     const content = secrets.get(mount.id);
     if (content === undefined) {
-      if (mount.isRequired) throw new EngineError('notFound', `secret ${mount.id}: not found`);
+      if (mount.isRequired) throw noSecret(mount.id);
       return { env: [] };
     }
     const env = mount.env === undefined ? [] : [`${mount.env}=${content.toString('utf8')}`];
@@ -329,4 +329,12 @@ function bound(
 function onTheWay(destination: string): string[] {
   const parts = byteString(destination).split('/').filter(Boolean);
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
+/** Docker's wording, and what gives it. */
+function noSecret(id: string): EngineError {
+  return new EngineError(
+    'notFound',
+    `secret ${id}: not found: give it to the build with --secret id=${id},src=FILE (or env=NAME)`,
+  );
 }

@@ -1,5 +1,6 @@
 import { EngineError, messageOf } from '#base/errors';
 import { type Digest, digestOf } from '#base/ids';
+import { changeConfig, type MetadataInstruction } from '#image/config-change';
 import { wantedWarnings } from '#spec/dockerfile/check-directive';
 import type { Directives, Stage, StageInstruction } from '#spec/dockerfile/instructions';
 import { parseTrigger } from '#spec/dockerfile/parse-dockerfile';
@@ -9,7 +10,6 @@ import type { BuildVertex } from './build-event.ts';
 import { type StageVertices, triggerVertex } from './build-vertices.ts';
 import type { BuildWork } from './build-work.ts';
 import { documentOf, HISTORY_COMMENT, lastCreated } from './image-document.ts';
-import { changeConfig, type MetadataInstruction } from './metadata-step.ts';
 import { runStep } from './run-step.ts';
 import type { StageNames } from './stage-names.ts';
 import type { StageScope } from './stage-scope.ts';

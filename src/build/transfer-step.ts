@@ -1,4 +1,5 @@
 import type { Digest } from '#base/ids';
+import { workingDirectory } from '#image/config-change';
 import { lookUpUser } from '#runtime/oci-spec/user-lookup';
 import type { AddInstruction, CopyInstruction, WorkdirInstruction } from '#spec/dockerfile/instructions';
 import type { AddedSource } from './add-sources.ts';
@@ -6,7 +7,6 @@ import { shortened } from './build-vertices.ts';
 import type { BuildWork, StepTools } from './build-work.ts';
 import { type CopyPlan, planCopy } from './copy-plan.ts';
 import { type CopyTrees, copyLayer, digestOfCopy } from './copy-step.ts';
-import { workingDirectory } from './metadata-step.ts';
 import { chainOf } from './stage-state.ts';
 import type { MadeStep, StepContext } from './step-context.ts';
 import { stepKey } from './step-key.ts';

@@ -1,16 +1,15 @@
-import { constants } from 'node:os';
 import { EngineError } from '#base/errors';
 import type { ContainerConfig } from '#spec/docker/container-config';
+import { findSignal, signalNumber } from '#spec/docker/signal-number';
 import type { Container } from './container.ts';
 import { checkKill, checkStop, nextState } from './container-machine.ts';
 import { type ContainerContext, emitContainerEvent } from './context.ts';
 
 const SIGKILL = 9;
+const SIGTERM = 15;
 const DEFAULT_STOP_SECONDS = 10;
 /** After SIGKILL only the kernel can keep a process: in uninterruptible sleep. */
 const KILL_WAIT_MS = 10_000;
-const RT_MIN = 34;
-const RT_MAX = 64;
 
 export interface StopOptions {
   /** seconds before SIGKILL; negative waits for ever; absent: the container's, or 10 */
@@ -123,29 +122,7 @@ async function endsWithin(ended: Promise<unknown>, ms: number | undefined): Prom
   }
 }
 
-/**
- * `KILL`, `SIGKILL`, `sigkill`, `9`, `RTMIN+3`.
- *
- * @throws {EngineError} `invalid`, in Docker's words.
- */
-export function signalNumber(name: string): number {
-  const number = findSignal(name);
-  if (number === undefined) throw new EngineError('invalid', `invalid signal: ${name}`);
-  return number;
-}
-
 /** An image may say anything; a container of it must be possible to stop. */
 export function stopSignalOf({ StopSignal }: Pick<ContainerConfig, 'StopSignal'>): number {
-  return findSignal(StopSignal) ?? constants.signals.SIGTERM;
-}
-
-function findSignal(name: string): number | undefined {
-  const upper = name.toUpperCase().replace(/^SIG/, '');
-  const realTime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(upper);
-  const number = /^\d+$/.test(name)
-    ? Number(name)
-    : realTime
-      ? (realTime[1] === 'MIN' ? RT_MIN : RT_MAX) + Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`)
-      : new Map<string, number>(Object.entries(constants.signals)).get(`SIG${upper}`);
-  return number === undefined || number < 1 || number > RT_MAX ? undefined : number;
+  return findSignal(StopSignal) ?? SIGTERM;
 }

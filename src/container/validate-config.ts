@@ -1,8 +1,8 @@
 import { EngineError } from '#base/errors';
 import { checkWorkingDirectory } from '#runtime/oci-spec/working-directory';
 import type { ContainerConfig } from '#spec/docker/container-config';
+import { signalNumber } from '#spec/docker/signal-number';
 import { shown } from './shown.ts';
-import { signalNumber } from './stopper.ts';
 
 const NANOS_PER_MS = 1_000_000;
 /** The kernel's limit of a host name, and of a domain name (uts_namespaces(7)). */

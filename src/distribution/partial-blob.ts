@@ -4,7 +4,7 @@ import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Digest } from '#base/ids';
-import { isErrno } from '#sys/sys-error';
+import { isDiskFull } from '#store/disk-space';
 import type { ContentDescriptor } from './repository.ts';
 
 /** A stretch of a blob that one request fetches. */
@@ -220,7 +220,7 @@ export class PartialBlob implements AsyncDisposable {
       await writeFile(`${path}.new`, text, { mode: 0o600 });
       await rename(`${path}.new`, path);
     } catch (error) {
-      if (!isErrno(error, 'ENOSPC')) throw error;
+      if (!isDiskFull(error)) throw error;
       await rm(`${path}.new`, { force: true });
       await writeFile(path, text, { flag: 'r+' }); // cut by a crash it is none, and the blob begins anew
     }

@@ -115,3 +115,14 @@ function unframed(bytes: Buffer): string {
   }
   return text;
 }
+
+/** What a shell prints in an image built from these lines. */
+export async function saidIn(
+  daemon: TestDaemon,
+  lines: readonly string[],
+  script: string,
+  options: BuildOptions = {},
+): Promise<string> {
+  const { imageId } = await builtImage(daemon, lines.join('\n'), options);
+  return (await runIn(daemon, imageId, 'sh', '-c', script)).trim();
+}

@@ -1,6 +1,8 @@
 import { EngineError } from '#base/errors';
 import type { Directives, Warning } from './instructions.ts';
 
+const MOST_TOLD = 10;
+
 /**
  * What of these is to be told, as `# check=skip=RuleA,RuleB;error=true` or `skip=all` has it.
  *
@@ -17,7 +19,10 @@ export function wantedWarnings(warnings: readonly Warning[], { check = '' }: Dir
   const wanted = warnings.filter(({ rule }) => !skipped.has('all') && !skipped.has(rule.toLowerCase()));
   if (options.get('error') === 'true' && wanted.length > 0) {
     const rules = [...new Set(wanted.map(({ rule }) => rule))].join(', ');
-    throw new EngineError('invalid', `lint violation found for rules: ${rules}`); // Docker's wording
+    const told = wanted.slice(0, MOST_TOLD).map(({ line, message }) => `line ${line}: ${message}`);
+    if (wanted.length > told.length) told.push(`${wanted.length - told.length} more`);
+    // Docker's wording, and what it means
+    throw new EngineError('invalid', `lint violation found for rules: ${rules}: ${told.join('; ')}`);
   }
   return wanted;
 }

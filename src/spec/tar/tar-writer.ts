@@ -58,11 +58,21 @@ function paxRecords(entry: TarEntryInit): Buffer[] {
   if ((entry.size ?? 0) > MAX_SIZE) records.push(paxRecord('size', String(entry.size)));
   if ((entry.uid ?? 0) > MAX_ID) records.push(paxRecord('uid', String(entry.uid)));
   if ((entry.gid ?? 0) > MAX_ID) records.push(paxRecord('gid', String(entry.gid)));
-  if (!Number.isInteger(entry.mtimeSeconds ?? 0))
-    records.push(paxRecord('mtime', String(entry.mtimeSeconds)));
+  if (!isPlainTime(entry.mtimeSeconds ?? 0))
+    records.push(paxRecord('mtime', decimalTime(entry.mtimeSeconds ?? 0)));
   for (const [name, value] of entry.xattrs ?? []) records.push(paxRecord(`SCHILY.xattr.${name}`, value));
   for (const [name, value] of entry.records ?? []) records.push(paxRecord(name, latin1(value)));
   return records;
+}
+
+/** Whole, and neither before 1970 nor after 2242, which octal digits have no room for. */
+function isPlainTime(seconds: number): boolean {
+  return Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_SIZE;
+}
+
+function decimalTime(seconds: number): string {
+  const text = String(seconds);
+  return text.includes('e') ? seconds.toFixed(9) : text;
 }
 
 const MAX_ID = 0o7777777;
@@ -83,7 +93,7 @@ function ustarHeader(entry: TarEntryInit): Buffer {
   octal(block, 108, 8, (entry.uid ?? 0) > MAX_ID ? 0 : (entry.uid ?? 0));
   octal(block, 116, 8, (entry.gid ?? 0) > MAX_ID ? 0 : (entry.gid ?? 0));
   octal(block, 124, 12, (entry.size ?? 0) > MAX_SIZE ? 0 : (entry.size ?? 0));
-  octal(block, 136, 12, Math.max(0, Math.floor(entry.mtimeSeconds ?? 0)));
+  octal(block, 136, 12, Math.min(MAX_SIZE, Math.max(0, Math.floor(entry.mtimeSeconds ?? 0))));
   block.fill(' ', 148, 156);
   block.write(TYPE_FLAGS[entry.type ?? 'file'], 156, 'latin1');
   block.write((entry.linkPath ?? '').slice(0, 100), 157, 'latin1');

@@ -6,7 +6,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, buildImageWith, builtImage, runIn } from '../../support/build-image.ts';
+import { type BuildOptions, buildImageWith, builtImage, runIn, saidIn } from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 import { tarOf } from '../../support/image-archive.ts';
@@ -24,9 +24,7 @@ after(async () => {
 const FILES = { 'a.txt': 'A', 'b.txt': 'B', 'c.md': 'C', 'd/e.txt': 'E', 'd/f/g.txt': 'G', 'd/f/h.md': 'H' };
 
 async function said(lines: readonly string[], script: string, options: BuildOptions = {}): Promise<string> {
-  const dockerfile = ['FROM busybox AS first', ...lines].join('\n');
-  const { imageId } = await builtImage(daemon, dockerfile, { files: FILES, ...options });
-  return (await runIn(daemon, imageId, 'sh', '-c', script)).trim();
+  return await saidIn(daemon, ['FROM busybox AS first', ...lines], script, { files: FILES, ...options });
 }
 
 for (const [what, lines, found] of [

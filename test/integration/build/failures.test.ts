@@ -99,7 +99,7 @@ const FAILURES: readonly (readonly [
   [
     'a secret that is required',
     ['FROM busybox', 'RUN --mount=type=secret,id=key,required=true true'],
-    /secret key: not found/,
+    /secret key: not found: give it to the build with --secret id=key,src=FILE/,
   ],
   ['more rights', ['FROM busybox', 'RUN --security=insecure true'], /--security=insecure is not allowed/],
   [

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type BuildOptions, buildImageWith, builtImage, outputOf, runIn } from '../../support/build-image.ts';
+import {
+  type BuildOptions,
+  buildImageWith,
+  builtImage,
+  outputOf,
+  runIn,
+  saidIn,
+} from '../../support/build-image.ts';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
 
@@ -14,10 +21,8 @@ after(async () => {
   await daemon?.[Symbol.asyncDispose]();
 });
 
-/** What a shell prints in an image built from these lines. */
-async function said(lines: readonly string[], script: string, options: BuildOptions = {}): Promise<string> {
-  const { imageId } = await builtImage(daemon, lines.join('\n'), options);
-  return (await runIn(daemon, imageId, 'sh', '-c', script)).trim();
+function said(lines: readonly string[], script: string, options: BuildOptions = {}): Promise<string> {
+  return saidIn(daemon, lines, script, options);
 }
 
 test('only the stages that the target needs are built, and others may be broken', { skip }, async () => {

@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { WrittenConfig } from '#image/written-config';
+import { expandWord, expandWords, type Variables } from '#spec/dockerfile/expand-word';
 import { parseTrigger } from '#spec/dockerfile/parse-dockerfile';
-import { changeConfig, type MetadataInstruction, withEnv, workingDirectory } from './metadata-step.ts';
-import { StageScope } from './stage-scope.ts';
-
-const ARGS = { given: new Map(), global: new Map(), platform: {}, used: new Set<string>() };
+import { changeConfig, type MetadataInstruction, withEnv, workingDirectory } from './config-change.ts';
+import type { WrittenConfig } from './written-config.ts';
 
 function changed(lines: readonly string[], config: WrittenConfig = {}) {
   const seen = { hasCommand: false };
   let state = config;
   const told: string[] = [];
   for (const line of lines) {
-    const scope = new StageScope(ARGS, '\\', state.Env ?? []);
+    const variables: Variables = name =>
+      state.Env?.findLast(pair => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+    const scope = {
+      expand: (word: string) => expandWord(word, variables),
+      expandAll: (word: string) => expandWords(word, variables),
+    };
     // Only such lines are given.
     const change = changeConfig(state, parseTrigger(line) as MetadataInstruction, { scope, seen });
     state = change.config;
@@ -59,6 +62,17 @@ for (const port of ['0', '70000', '5-4', 'x', '80/icmp']) {
     });
   });
 }
+
+test('STOPSIGNAL is a signal, also by a variable', () => {
+  const { config } = changed(['ENV S=QUIT', 'STOPSIGNAL SIG$S']);
+  assert.equal(config.StopSignal, 'SIGQUIT');
+  for (const line of ['STOPSIGNAL SIGFOO', 'STOPSIGNAL $NONE', 'STOPSIGNAL 99'])
+    assert.throws(
+      () => changed([line]),
+      { kind: 'invalid', message: /^invalid signal: (?:SIGFOO|99|)$/ },
+      line,
+    );
+});
 
 test('withEnv() refuses what no environment can hold', () => {
   assert.throws(() => withEnv([], [`A=${'x'.repeat(200_000)}`]), { kind: 'invalid' });

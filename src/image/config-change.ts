@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import { EngineError } from '#base/errors';
-import { writtenHealthcheck } from '#image/healthcheck-change';
-import type { WrittenConfig, WrittenHealthcheck } from '#image/written-config';
-import type { Command, StageInstruction } from '#spec/dockerfile/instructions';
+import { signalNumber } from '#spec/docker/signal-number';
+import type { Command, StageInstruction, Word } from '#spec/dockerfile/instructions';
 import { portKeys } from './exposed-ports.ts';
-import type { StageScope } from './stage-scope.ts';
+import { writtenHealthcheck } from './healthcheck-change.ts';
+import type { WrittenConfig, WrittenHealthcheck } from './written-config.ts';
 
 /** Instructions that change the configuration and no file. */
 export type MetadataInstruction = Exclude<
@@ -19,8 +19,14 @@ export interface ConfigChange {
   readonly author?: string;
 }
 
+/** What variables mean where the instruction stands. */
+export interface Expander {
+  expand(word: Word): string;
+  expandAll(word: Word): string[];
+}
+
 export interface MetadataContext {
-  readonly scope: StageScope;
+  readonly scope: Expander;
   /** CMD or ENTRYPOINT of this Dockerfile, not of its base image, came before in this stage */
   readonly seen: { hasCommand: boolean };
 }
@@ -46,6 +52,7 @@ export function changeConfig(
     }
     case 'STOPSIGNAL': {
       const StopSignal = scope.expand(instruction.signal);
+      signalNumber(StopSignal); // as Docker: one that is none is found out here, not when the container is to stop
       return { config: { ...config, StopSignal }, createdBy: `STOPSIGNAL ${StopSignal}` };
     }
     case 'MAINTAINER':
@@ -73,7 +80,7 @@ type OfKeyword<K extends MetadataInstruction['keyword']> = Extract<
 function addToConfig(
   config: WrittenConfig,
   instruction: OfKeyword<'ENV' | 'LABEL' | 'EXPOSE' | 'VOLUME'>,
-  scope: StageScope,
+  scope: Expander,
 ): ConfigChange {
   switch (instruction.keyword) {
     case 'ENV': {
