@@ -6,9 +6,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ProgramResult, runProgram } from '../support/programs.ts';
 import { screenOf } from '../support/screen.ts';
+import { until } from '../support/until.ts';
 import { buildProjects } from './build-project.ts';
 import { compatEngine, skip } from './compat-engine.ts';
 import { fileServer } from './file-server.ts';
+import { LiveProgram } from './live-program.ts';
 
 const engine = compatEngine();
 const project = buildProjects();
@@ -195,6 +197,31 @@ test('notes: a context that is too large to be meant, and the whole file system'
   assert.match(root.stderr, /^Note: the build context is the whole file system/);
   assert.equal(root.code, 1);
 });
+
+for (const mode of ['plain', 'tty'] as const) {
+  test(`Ctrl-C of quai build (${mode}) says that the build was cancelled, ends its step, and what was under way is marked`, {
+    skip,
+  }, async () => {
+    const sleep = `sleep ${1_000_000 + process.pid}`;
+    const folder = project({
+      Dockerfile: `FROM busybox\nRUN echo begun; ${sleep}\nRUN <<EOF\ntrue\nEOF\n`,
+    });
+    const { clientEnv } = engine.daemon;
+    await using build = new LiveProgram(QUAI, ['build', `--progress=${mode}`, folder], clientEnv);
+    await until('the step runs', () => /(?:^|\| )begun/m.test(build.stdout + build.stderr));
+    build.signal('SIGINT');
+    assert.equal(await build.ended(), 130);
+    assert.match(build.stderr, /ERROR: the build was cancelled\n$/);
+    if (mode === 'tty') {
+      assert.match(lastScreen(build.stderr), /Cancelled after [\d.]+s/);
+      assert.match(lastScreen(build.stderr), /CANCELED +.*RUN echo begun/);
+    }
+    await until('the engine has ended the step', async () => {
+      const { code } = await runProgram('pgrep', ['-f', `^${sleep}$`]);
+      return code !== 0;
+    });
+  });
+}
 
 test('quai builder prune and system prune empty the cache as Docker’s command line does', {
   skip,

@@ -41,7 +41,7 @@ export async function withExcerpt<T>(
   try {
     return await work();
   } catch (error) {
-    const lines = file ? excerpt(file, lineOf(error)) : [];
+    const lines = file ? await excerpt(file, lineOf(error)) : [];
     if (lines.length > 0) warn(lines.join('\n'));
     throw error;
   }
@@ -57,10 +57,10 @@ function lineOf(error: unknown): number {
 const LINES_AROUND = 2;
 
 /** The part of a Dockerfile around a line, which is marked; `[]` when there is no such line. */
-export function excerpt({ name, text }: ShownFile, line: number): string[] {
+export async function excerpt({ name, text }: ShownFile, line: number): Promise<string[]> {
   const all = text.split(/\r?\n/);
   if (line < 1 || line > all.length) return [];
-  const last = endOfInstruction(all, line);
+  const last = await endOfInstruction(text, line);
   const from = Math.max(1, line - LINES_AROUND);
   const to = Math.min(all.length, last + LINES_AROUND);
   const width = String(to).length;
@@ -73,12 +73,11 @@ export function excerpt({ name, text }: ShownFile, line: number): string[] {
   return [`${name}:${line}`, rule, ...shown, rule];
 }
 
-const MOST_CONTINUED = 20;
+const MOST_MARKED = 30;
 
-/** Lines that go on after a backslash belong to it. */
-function endOfInstruction(lines: readonly string[], first: number): number {
-  let last = first;
-  while (last < lines.length && last - first < MOST_CONTINUED && /\\\s*$/.test(lines[last - 1] ?? ''))
-    last += 1;
-  return last;
+/** With the lines that it goes on over, comments between them, and its here-documents. */
+async function endOfInstruction(text: string, line: number): Promise<number> {
+  const { instructionLines } = await import('#spec/dockerfile/instruction-lines');
+  const { last } = instructionLines(text, line);
+  return Math.min(last, line + MOST_MARKED);
 }

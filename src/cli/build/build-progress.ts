@@ -77,6 +77,15 @@ export class BuildProgress {
     this.#tags = listAt(line, 'tags').filter(tag => typeof tag === 'string');
   }
 
+  /** The client has left: what was under way is not done any more. */
+  cancel(when: number): void {
+    for (const vertex of this.#vertices.values()) {
+      if (vertex.state !== 'running') continue;
+      vertex.state = 'cancelled';
+      vertex.endedAt = Math.max(vertex.startedAt, when);
+    }
+  }
+
   #known(line: Json, key: string): Vertex | undefined {
     return at(line, key) === undefined ? undefined : this.#vertices.get(numberAt(line, key));
   }

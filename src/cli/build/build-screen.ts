@@ -13,7 +13,7 @@ export interface Shown {
   readonly startedAt: number;
   readonly now: number;
   /** how it ended */
-  readonly outcome?: 'built' | 'failed';
+  readonly outcome?: 'built' | 'failed' | 'cancelled';
 }
 
 export interface ScreenStyle {
@@ -68,11 +68,17 @@ export function buildScreen(shown: Shown, size: ScreenSize, { isColoured }: Scre
   return [head, ...sending, ...more, ...lines];
 }
 
+const VERBS = {
+  building: 'Building',
+  built: 'Built in',
+  failed: 'Failed after',
+  cancelled: 'Cancelled after',
+} as const;
+
 function headOf({ vertices, startedAt, now, outcome }: Shown, begun: readonly VertexProgress[]): string {
   const over = begun.filter(({ state }) => state !== 'running').length;
   const count = vertices.length > 0 ? ` (${over}/${vertices.length})` : '';
-  const verb = outcome === undefined ? 'Building' : outcome === 'built' ? 'Built in' : 'Failed after';
-  return `${verb} ${seconds(now - startedAt)}${count}`;
+  return `${VERBS[outcome ?? 'building']} ${seconds(now - startedAt)}${count}`;
 }
 
 interface Part {

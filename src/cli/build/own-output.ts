@@ -19,7 +19,7 @@ const USUAL_ROWS = 24;
 export async function showOwn(
   messages: AsyncIterable<Json>,
   { stderr, env, now }: Pick<CliContext, 'stderr' | 'env' | 'now'>,
-  sentBytes: () => number | undefined,
+  { sentBytes, signal }: { readonly sentBytes: () => number | undefined; readonly signal: AbortSignal },
 ): Promise<string> {
   const progress = new BuildProgress();
   const screen = new LinesInPlace(stderr);
@@ -45,6 +45,12 @@ export async function showOwn(
       progress.take(message);
     }
     draw('built');
+  } catch (error) {
+    if (signal.aborted) {
+      progress.cancel(now());
+      draw('cancelled');
+    }
+    throw error;
   } finally {
     clearInterval(timer);
   }

@@ -7,6 +7,7 @@ import { type OpenedContext, openContext } from '../build/build-context.ts';
 import { withExcerpt } from '../build/build-failure.ts';
 import { type BuildFlags, buildFlags } from '../build/build-flags.ts';
 import { buildQuery, refuseMissing } from '../build/build-request.ts';
+import { cancelledBySignal } from '../build/cancelled-by-signal.ts';
 import { showClassic } from '../build/classic-output.ts';
 import { showOwn } from '../build/own-output.ts';
 import { readSecrets } from '../build/secrets.ts';
@@ -30,7 +31,9 @@ export const build = command({
     const opened = await openContext(context, place, flags.file);
     let imageId: string;
     try {
-      imageId = await withExcerpt(context, opened.shown, () => send(context, flags, { opened, query, how }));
+      imageId = await cancelledBySignal(signal =>
+        withExcerpt(context, opened.shown, () => send(context, flags, { opened, query, how, signal })),
+      );
     } finally {
       opened.close?.();
     }
@@ -48,6 +51,7 @@ interface Plan {
   readonly opened: OpenedContext;
   readonly query: Readonly<Record<string, QueryValue>>;
   readonly how: Mode;
+  readonly signal: AbortSignal;
 }
 
 /** `build Dockerfile .` and `build` alone are what beginners write. */
@@ -70,7 +74,11 @@ function progressMode({ env, stderr }: CliContext, { quiet, progress }: BuildFla
   throw new CliError(`invalid progress mode ${JSON.stringify(wanted)}: auto, plain, tty or quiet`);
 }
 
-async function send(context: CliContext, flags: BuildFlags, { opened, query, how }: Plan): Promise<string> {
+async function send(
+  context: CliContext,
+  flags: BuildFlags,
+  { opened, query, how, signal }: Plan,
+): Promise<string> {
   const isOurs = wantsOurs(flags, how) && (await talksToOurs(context));
   if (!isOurs) refuseOursOnly(flags);
   const isScreen = isOurs && how === 'screen';
@@ -91,10 +99,14 @@ async function send(context: CliContext, flags: BuildFlags, { opened, query, how
       },
       headers: { 'Content-Type': 'application/x-tar', ...(await registryConfigHeader(context)) },
       ...(sent.body ? { body: sent.body } : {}),
+      signal,
     });
     const messages = jsonLines(reply.body);
     return isScreen
-      ? await showOwn(messages, context, () => (sent.isOver ? undefined : sent.bytes))
+      ? await showOwn(messages, context, {
+          sentBytes: () => (sent.isOver ? undefined : sent.bytes),
+          signal,
+        })
       : await showClassic(messages, context, { isQuiet: how === 'quiet' });
   } catch (error) {
     throw sent.failure ?? error;

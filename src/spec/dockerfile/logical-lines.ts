@@ -33,6 +33,11 @@ export function logicalLines(text: DockerfileText, escape: Escape, first = 0): L
   return found;
 }
 
+/** The first instruction from a line on, counted from 0. @throws {EngineError} `invalid`. */
+export function logicalLineAt(text: DockerfileText, escape: Escape, line: number): LogicalLine | undefined {
+  return new LineReader(text, escape, line).next();
+}
+
 class LineReader {
   readonly #lines: readonly string[];
   readonly #isDamaged: boolean;
