@@ -1,19 +1,22 @@
-import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec, type TestEvent } from 'node:test/reporters';
 import { HOST_STATE_VARIABLE, keepHostState } from '../test/support/host-record.ts';
 import { say } from './setup/messages.ts';
 import { dockerCli, dockerRegistry } from './setup/test-programs.ts';
+import { sideBySide } from './side-by-side.ts';
 import { planTests } from './test-plan.ts';
-import { joinedReport, type Outcome } from './test-report.ts';
+import { type FileReport, joinedReport, type Outcome } from './test-report.ts';
 
 const UNIT_TESTS = ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'];
 const OTHER_TESTS = ['test/**/*.test.ts'];
 const ROOT = `${import.meta.dirname}/..`;
 const LIMIT_MS = 300_000;
+/** Read by `test/support/daemon.ts`. */
+const NEIGHBOURS_VARIABLE = 'QUAI_TEST_HAS_NEIGHBOURS';
 /** Tests wait about as long as they work: one more than there are processors keeps all of these busy. */
 const SIDE_BY_SIDE = availableParallelism() + 1;
 
@@ -41,10 +44,10 @@ export async function runTests(words: readonly string[]): Promise<number> {
   Object.assign(process.env, programs(), { QUAI_TEST_UNITS: units.join('\n') });
   using record = isWhole ? keepHostState() : undefined;
   if (record) process.env[HOST_STATE_VARIABLE] = record.path;
-  return await report([
-    () => runFiles([...(units.length > 0 ? ['tools/unit-tests.ts'] : []), ...together], SIDE_BY_SIDE),
-    () => runFiles(alone, 1),
-  ]);
+  const outcome: Outcome = { hasFailed: false };
+  const reports = runFiles([...(units.length > 0 ? ['tools/unit-tests.ts'] : []), ...together], alone);
+  await pipeline(Readable.from(joinedReport(reports, outcome)), spec(), process.stdout, { end: false });
+  return outcome.hasFailed ? 1 : 0;
 }
 
 /** What tests drive besides the engine, by the variables in which they look for it. */
@@ -59,26 +62,27 @@ function programs(): Readonly<Record<string, string>> {
   };
 }
 
-async function report(runs: readonly (() => AsyncIterable<TestEvent>)[]): Promise<number> {
-  const outcome: Outcome = { hasFailed: false };
-  const begun = runs.values().map(begin => begin());
-  const lines = Readable.from(joinedReport(begun, outcome)).pipe(spec());
-  lines.pipe(process.stdout);
-  await once(lines, 'end');
-  return outcome.hasFailed ? 1 : 0;
+/** Several files are neighbours of each other: what one finds on the machine may be another's. */
+async function* runFiles(together: readonly string[], alone: readonly string[]): AsyncGenerator<FileReport> {
+  const limit = together.length > 1 ? SIDE_BY_SIDE : 1;
+  if (limit > 1) process.env[NEIGHBOURS_VARIABLE] = '1';
+  yield* sideBySide(together, limit, runFile);
+  delete process.env[NEIGHBOURS_VARIABLE];
+  yield* sideBySide(alone, 1, runFile);
 }
 
-/** Several files are neighbours of each other: what one finds on the machine may be another's. */
-async function* runFiles(files: readonly string[], concurrency: number): AsyncGenerator<TestEvent> {
-  if (files.length === 0) return;
-  if (files.length > 1 && concurrency > 1) process.env['QUAI_TEST_HAS_NEIGHBOURS'] = '1';
-  else delete process.env['QUAI_TEST_HAS_NEIGHBOURS'];
-  yield* run({
+/** In a process of its own. What it tells is kept until it is over, not to be mixed up with what others tell. */
+async function runFile(file: string): Promise<FileReport> {
+  const begun = performance.now();
+  const events: TestEvent[] = [];
+  const told: AsyncIterable<TestEvent> = run({
     cwd: ROOT,
-    files: files.map(file => `${ROOT}/${file}`),
-    concurrency,
+    files: [`${ROOT}/${file}`],
+    concurrency: 1,
     isolation: 'process',
     timeout: LIMIT_MS,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
+  for await (const event of told) events.push(event);
+  return { file, events, durationMs: performance.now() - begun };
 }

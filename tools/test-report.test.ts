@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
-import { joinedReport, type Outcome } from './test-report.ts';
+import { type FileReport, joinedReport, type Outcome } from './test-report.ts';
 
 function line(message: string): TestEvent {
   return { type: 'test:diagnostic', data: { nesting: 0, message, level: 'info' } };
@@ -12,39 +12,48 @@ function summary(success: boolean): TestEvent {
   return { type: 'test:summary', data: { counts, duration_ms: 1, file: undefined, success } };
 }
 
-async function* runOf(...events: readonly TestEvent[]): AsyncGenerator<TestEvent> {
-  yield* events;
+async function* reportsOf(...reports: readonly FileReport[]): AsyncGenerator<FileReport> {
+  yield* reports;
 }
 
-async function told(runs: readonly AsyncIterable<TestEvent>[], outcome: Outcome): Promise<string[]> {
+async function told(reports: AsyncIterable<FileReport>, outcome: Outcome): Promise<string[]> {
+  const times = [5, 25].values();
   const lines: string[] = [];
-  for await (const event of joinedReport(runs, outcome))
+  for await (const event of joinedReport(reports, outcome, () => times.next().value ?? 0))
     lines.push(event.type === 'test:diagnostic' ? event.data.message : event.type);
   return lines;
 }
 
-test('joinedReport() closes several runs with one count of them all', async () => {
+test('joinedReport() closes several files with one count of them all', async () => {
   const outcome = { hasFailed: false };
-  const first = runOf(
+  const first = [
     line('note of a test'),
     line('tests 3'),
     line('pass 3'),
-    line('duration_ms 10.5'),
+    line('duration_ms 10'),
     summary(true),
+  ];
+  const second = [line('tests 2'), line('pass 2'), line('duration_ms 15'), summary(true)];
+  const reports = reportsOf(
+    { file: 'a.test.ts', events: first, durationMs: 10_000 },
+    { file: 'b.test.ts', events: second, durationMs: 1_260 },
   );
-  const second = runOf(line('tests 2'), line('pass 2'), line('duration_ms 2'), summary(true));
-  assert.deepEqual(await told([first, second], outcome), [
+  assert.deepEqual(await told(reports, outcome), [
     'note of a test',
+    'a.test.ts: 10.0 s',
+    'b.test.ts: 1.3 s',
     'tests 5',
     'pass 5',
-    'duration_ms 12.5',
+    'duration_ms 20',
   ]);
   assert.equal(outcome.hasFailed, false);
 });
 
-test('joinedReport() tells of a failure in any of the runs, and goes on', async () => {
+test('joinedReport() tells of a failure in any of the files, and goes on', async () => {
   const outcome = { hasFailed: false };
-  const runs = [runOf(line('fail 1'), summary(false)), runOf(line('fail 0'), summary(true))];
-  assert.deepEqual(await told(runs, outcome), ['fail 1']);
+  const failed: FileReport = { file: 'a', events: [line('fail 1'), summary(false)], durationMs: 0 };
+  const passed: FileReport = { file: 'b', events: [line('fail 0'), summary(true)], durationMs: 0 };
+  const lines = await told(reportsOf(failed, passed), outcome);
+  assert.ok(lines.includes('b: 0.0 s') && lines.includes('fail 1'), lines.join('\n'));
   assert.equal(outcome.hasFailed, true);
 });

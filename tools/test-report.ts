@@ -1,34 +1,47 @@
 import type { TestEvent } from 'node:test/reporters';
 
-/** What became of the runs. */
+/** What Node's test runner told of one file. */
+export interface FileReport {
+  readonly file: string;
+  readonly events: readonly TestEvent[];
+  readonly durationMs: number;
+}
+
+/** What became of all files. */
 export interface Outcome {
   hasFailed: boolean;
 }
 
 /** The lines that close a run of Node's test runner, such as `pass 4166`; they belong to no file. */
 const COUNT_LINE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
+const DURATION = 'duration_ms';
 
 /**
- * Joins what several runs of Node's test runner tell to what one run would have told: their tests one after another, and in
- * the end one count of them all.
- *
- * @param runs each is begun when the one before has ended
+ * Joins what runs of Node's test runner over one file each tell to what one run over all of them would have told: their tests
+ * one after another, with how long each file took, and in the end one count of them all.
  */
 export async function* joinedReport(
-  runs: Iterable<AsyncIterable<TestEvent>>,
+  reports: AsyncIterable<FileReport>,
   outcome: Outcome,
+  now: () => number = () => performance.now(),
 ): AsyncGenerator<TestEvent> {
+  const begun = now();
   const counts = new Map<string, number>();
-  for (const run of runs) {
-    for await (const event of run) {
+  for await (const { file, events, durationMs } of reports) {
+    for (const event of events) {
       if (isFailure(event)) outcome.hasFailed = true;
       const count = countOf(event);
       if (count) counts.set(count.word, (counts.get(count.word) ?? 0) + count.value);
       else if (event.type !== 'test:summary') yield event;
     }
+    yield line(`${file}: ${(durationMs / 1000).toFixed(1)} s`);
   }
-  for (const [word, value] of counts)
-    yield { type: 'test:diagnostic', data: { nesting: 0, message: `${word} ${value}`, level: 'info' } };
+  for (const [word, value] of counts) if (word !== DURATION) yield line(`${word} ${value}`);
+  yield line(`${DURATION} ${now() - begun}`);
+}
+
+function line(message: string): TestEvent {
+  return { type: 'test:diagnostic', data: { nesting: 0, message, level: 'info' } };
 }
 
 function isFailure({ type, data }: TestEvent): boolean {
