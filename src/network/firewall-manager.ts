@@ -1,6 +1,6 @@
 import type { Logger } from '#base/logger';
 import type { NftChain } from '#sys/netlink/nftables-chains';
-import type { FirewallMode } from './firewall-rules.ts';
+import type { FirewallMode } from './firewall-chains.ts';
 
 export type FirewallManager = 'ufw' | 'firewalld';
 

@@ -6,10 +6,10 @@ import { NftablesView } from '#sys/netlink/nftables-view';
 import { type NftablesWatch, watchNftables } from '#sys/netlink/nftables-watch';
 import { changeElements } from '#sys/netlink/set-element-requests';
 import { type Nftables, openNftables } from '#sys/nftables';
+import type { ChainOptions, FirewallMode } from './firewall-chains.ts';
 import {
   endpointElements,
   type FirewallEndpoint,
-  type FirewallMode,
   type FirewallNetwork,
   networkElements,
   renderAdd,
@@ -173,11 +173,16 @@ export class Firewall implements Disposable {
 
   /** Twice if need be: somebody else's transaction in the middle makes the kernel refuse ours. */
   #write(elements: readonly Element[]): void {
-    const commands = renderTable(this.#table, elements, this.#mode);
+    const write = (originChain: ChainOptions['originChain']): void =>
+      this.#run(renderTable(this.#table, elements, { mode: this.#mode, originChain }));
     try {
-      this.#run(commands);
+      write('shared');
     } catch {
-      this.#run(commands);
+      try {
+        write('shared');
+      } catch {
+        write('own'); // a kernel before 5.19
+      }
     }
   }
 

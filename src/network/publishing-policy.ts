@@ -1,4 +1,4 @@
-import type { FirewallMode } from './firewall-rules.ts';
+import type { FirewallMode } from './firewall-chains.ts';
 
 /** What the administrator decided about published ports. */
 export interface PublishingPolicy {

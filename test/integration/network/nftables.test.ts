@@ -73,9 +73,10 @@ test('members of sets that the kernel is given directly are those that nft makes
     ...networkElements({ ...network, subnets, sourceAddress }),
     ...endpointElements({ bridge: 'br-0', addresses, publications }),
   ];
-  nft.run(renderTable('t', elements));
+  nft.run(renderTable('t', elements, { mode: 'host', originChain: 'own' }));
+  nft.run(renderTable('t', elements, { mode: 'quai', originChain: 'shared' }));
   const expected = nft.list('list table inet t');
-  nft.run(renderTable('t', []));
+  nft.run(renderTable('t', [], { mode: 'quai', originChain: 'shared' }));
   const encoded = encodeElements(elements);
   for (let start = 0; start < encoded.length; start += 1_000) {
     socket.runTransaction(changeElements('t', [], encoded.slice(start, start + 1_000)));

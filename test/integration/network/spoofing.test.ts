@@ -46,6 +46,39 @@ test('a container cannot send in the name of others', { skip }, async () => {
   sh('ip route del 192.0.2.0/24');
 });
 
+test('a container cannot put in a word where another container talks already', { skip }, async () => {
+  await using fixture = await NetworkFixture.open();
+  const lan = fixture.neighbour('10.94.1');
+  await fixture.service.create({ name: 'other', pools: [{ subnet: '10.94.2.0/24' }] });
+  const mallory = await fixture.run('mallory');
+  const victim = await fixture.run('victim', {
+    networks: [{ network: 'other' }],
+    ports: [port(80, 8080, { protocol: 'udp' })],
+  });
+  await victim.station.serve('victim', 80, 'udp');
+  lan.run(
+    'nft "add table inet seen; add chain inet seen c { type filter hook prerouting priority -400; }; add rule inet seen c udp dport 7777 counter"',
+  );
+  const answers = (): string | undefined => /packets (\d+)/.exec(lan.run('nft list table inet seen'))?.[1];
+  const question = { protocol: 'udp', from: '10.94.1.2', fromPort: 7777 } as const;
+  assert.equal(await lan.ask('10.94.1.1', 8080, question), 'victim 10.94.1.2');
+  assert.equal(await lan.ask('10.94.1.1', 8080, question), 'victim 10.94.1.2');
+  assert.equal(answers(), '2', 'the connection is one that both sides spoke on');
+
+  mallory.station.run(`ip addr add ${victim.ip}/32 dev lo`);
+  await mallory.station.ask('10.94.1.2', 7777, { protocol: 'udp', from: victim.ip, fromPort: 80, ...quick });
+  assert.equal(answers(), '2', 'as the victim, to its client');
+  lan.run('nft delete table inet seen');
+
+  // The other way round, as the client.
+  victim.station.run(
+    'nft "add table inet seen; add chain inet seen c { type filter hook prerouting priority -400; }; add rule inet seen c udp dport 80 counter"',
+  );
+  mallory.station.run('ip addr add 10.94.1.2/32 dev lo');
+  await mallory.station.ask('10.94.1.1', 8080, { ...question, ...quick });
+  assert.match(victim.station.run('nft list table inet seen'), /packets 0 /, 'as the client');
+});
+
 test('containers that are somebody keep talking, also where the host has no address', { skip }, async () => {
   await using fixture = await NetworkFixture.open();
   for (const passes of ['1', '0']) {
