@@ -20,6 +20,7 @@ export function adminRoutes(site: Site): readonly Route[] {
     ...site.get('/admin/accounts', showAccounts),
     site.post('/admin/accounts', submitAccount, showAccounts),
     site.post('/admin/accounts/change', submitChange, showAccounts),
+    site.post('/admin/accounts/password', submitPassword, showAccounts),
   ];
 }
 
@@ -60,11 +61,28 @@ function accountRow(visit: Visit, admin: Account, account: Account): Html {
     ${
       name === admin.name
         ? html`<span class="soft">You</span>`
-        : html`<form method="post" action="/admin/accounts/change" class="inline">${visit.formField()}<input type="hidden" name="account" value="${name}">
+        : html`<div class="inline">${passwordForm(visit, name)}<form method="post" action="/admin/accounts/change" class="inline">${visit.formField()}<input type="hidden" name="account" value="${name}">
       <button class="button quiet" type="submit" name="change" value="${isAdmin ? 'ordinary' : 'admin'}">${isAdmin ? 'Make ordinary' : 'Make administrator'}</button>
-      <button class="button quiet ${isDisabled ? '' : 'danger'}" type="submit" name="change" value="${isDisabled ? 'enable' : 'disable'}">${isDisabled ? 'Enable' : 'Disable'}</button></form>`
+      <button class="button quiet ${isDisabled ? '' : 'danger'}" type="submit" name="change" value="${isDisabled ? 'enable' : 'disable'}">${isDisabled ? 'Enable' : 'Disable'}</button></form></div>`
     }
   </li>`;
+}
+
+/** For whoever has forgotten the own one: the hub sends no mail. */
+function passwordForm(visit: Visit, name: string): Html {
+  return html`<details class="confirm"><summary class="button quiet" aria-label="Set the password of ${name}">Set password</summary>
+    <form method="post" action="/admin/accounts/password">${visit.formField()}<input type="hidden" name="account" value="${name}">
+      <p>It ends the sessions of ${name}; access tokens go on working.</p>
+      <input type="password" name="new-password" aria-label="New password of ${name}" autocomplete="new-password" minlength="8" maxlength="256" required>
+      <button type="submit" class="button">Set password</button></form></details>`;
+}
+
+async function submitPassword(visit: Visit): Promise<Answer> {
+  const admin = administrator(visit);
+  const name = visit.form.text('account');
+  if (name === admin.name) return redirect('/settings/security');
+  await visit.services.accounts.changePassword(admin, name, { password: visit.form.text('new-password') });
+  return redirect('/admin/accounts?done=saved');
 }
 
 async function submitAccount(visit: Visit): Promise<Answer> {

@@ -9,11 +9,13 @@ import { formProblem, radioField, selectField, textArea, textField } from './fie
 import { byteSize, counted, fullCount, platformName, shortDigest } from './format.ts';
 import { type Html, html } from './html.ts';
 import { manageFrame } from './manage-frame.ts';
-import { command, emptyState, time } from './parts.ts';
+import { command, emptyState, pager, time } from './parts.ts';
 import { paths, withQuery } from './paths.ts';
 import { pullName } from './repository-page.ts';
 import type { Site } from './site.ts';
 import type { Visit } from './visit.ts';
+
+const TAGS_PER_PAGE = 50;
 
 /** What owners do with a repository: what it says of itself, its tags, whether it is seen, and its end. */
 export function manageRoutes(site: Site): readonly Route[] {
@@ -100,10 +102,12 @@ function showTags(visit: Visit, problem?: FormProblem): Answer {
         html`<p>Push the first one:</p>${command(`docker push ${pullName(visit, name, 'latest')}`)}`,
       );
     }
+    const page = Math.min(visit.pageNumber, Math.ceil(tags.length / TAGS_PER_PAGE));
+    const items = tags.slice((page - 1) * TAGS_PER_PAGE, page * TAGS_PER_PAGE);
     return html`${formProblem(problem)}<p class="soft list-count">${counted(tags.length, 'tag')}</p>
     <div class="panel scroll" tabindex="0" role="region" aria-label="Tags"><table class="list">
       <thead><tr><th scope="col">Tag</th><th scope="col">Digest</th><th scope="col">Platforms</th><th scope="col">Size</th><th scope="col">Pushed</th><th scope="col"><span class="hidden">Delete</span></th></tr></thead>
-      <tbody>${tags.map(
+      <tbody>${items.map(
         tag => html`<tr>
         <th scope="row"><code>${tag.tag}</code></th>
         <td><code title="${tag.digest}">${shortDigest(tag.digest)}</code></td>
@@ -116,7 +120,8 @@ function showTags(visit: Visit, problem?: FormProblem): Answer {
             <p>Nobody can pull <code>${tag.tag}</code> any more.</p><button type="submit" class="button danger">Delete this tag</button></form></details></td>
       </tr>`,
       )}</tbody>
-    </table></div>`;
+    </table></div>
+    ${pager({ items, total: tags.length, page, pageSize: TAGS_PER_PAGE }, paths.manage(name, 'tags'))}`;
   });
 }
 

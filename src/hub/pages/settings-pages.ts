@@ -1,3 +1,4 @@
+import { isKind } from '#base/errors';
 import type { Route } from '#http/route';
 import type { AccessToken, Permission } from '../hub-records.ts';
 import { checkPassword } from '../password-rules.ts';
@@ -111,10 +112,13 @@ async function submitPassword(visit: Visit): Promise<Answer> {
   const password = form.text('password');
   atField('password', () => checkPassword(password, account.name));
   if (password !== form.text('again')) throw new FieldError('again', 'The two passwords are not the same');
-  await visit.services.accounts.changePassword(account, account.name, {
+  const change = visit.services.accounts.changePassword(account, account.name, {
     current: form.text('current'),
     password,
     ...(visit.session === undefined ? {} : { keepSession: visit.session }),
+  });
+  await change.catch((error: unknown) => {
+    throw isKind(error, 'forbidden') ? new FieldError('current', 'The current password is wrong') : error;
   });
   return redirect('/settings/security?done=password-changed');
 }

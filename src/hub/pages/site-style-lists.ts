@@ -131,6 +131,7 @@ th, td { text-align: left; padding: .625rem .875rem; border-bottom: 1px solid va
 .confirm summary { list-style: none; height: 2.125rem; font-size: .875rem; }
 .confirm summary::-webkit-details-marker { display: none; }
 .confirm form { margin: .25rem 0 .5rem; max-width: 18rem; margin-left: auto; }
+.confirm input { width: 100%; border: 1px solid var(--line-strong); border-radius: 8px; background: var(--surface); padding: .45rem .75rem; margin-bottom: .5rem; }
 .confirm p { font-size: .875rem; margin-bottom: .5rem; }
 
 .prose { padding: 1.75rem 2rem; line-height: 1.65; }

@@ -130,6 +130,7 @@ main.narrow { max-width: 36rem; }
 .notice-good { background: var(--good-wash); border-color: var(--good-line); color: var(--good); }
 .notice-bad { background: var(--bad-wash); border-color: var(--bad-line); color: var(--bad); }
 .danger-zone { border-color: var(--bad-line); }
+.panel > p + .command, .notice > p + .command, .empty > p + .command { margin-top: .75rem; }
 .panel > p + form { margin-top: 1rem; }
 main > .panel { max-width: 46rem; }
 main > .panel.rows, main > .panel.scroll { max-width: none; }

@@ -12,6 +12,9 @@ import type { SiteDeps, SiteOptions } from './site-options.ts';
 /** What may stand before a pull command: a host with a port. Anything else in a `Host` header is not shown. */
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
+/** As long as a session can last at all; the hub ends one that is not used much sooner. */
+const SESSION_SECONDS = 30 * 24 * 3600;
+
 export type SiteRequest = Pick<RawRequest, 'method' | 'path' | 'headers' | 'peer' | 'query' | 'params'>;
 
 /** One request to the site: who asks, for what, and what the answer has to carry back. */
@@ -108,7 +111,10 @@ export class Visit {
 
   beginSession(account: Account): void {
     const value = this.services.sessions.begin(account);
-    this.#newCookie = setCookie('quai-session', value, this);
+    this.#newCookie = setCookie('quai-session', value, {
+      isSecure: this.isSecure,
+      maxAgeSeconds: SESSION_SECONDS,
+    });
   }
 
   endSession(): void {
