@@ -7,6 +7,8 @@ export interface SiteOptions {
   readonly host?: string;
   /** every visitor comes by `https`, whether TLS ends here or in front */
   readonly isSecure?: boolean;
+  /** the address of a visitor is what the proxy in front says */
+  readonly isBehindProxy?: boolean;
   /** whether anybody may make an account */
   readonly isSignUpOpen?: boolean;
   readonly logger: Logger;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EngineError } from '#base/errors';
 import { FormBody } from '#http/form-body';
 import type { RawRequest } from '#http/route';
+import { addressOf } from '../client-credentials.ts';
 import type { Account } from '../hub-records.ts';
 import type { HubServices, Viewer } from '../hub-services.ts';
 import { readCookie, setCookie } from './cookies.ts';
@@ -53,7 +54,7 @@ export class Visit {
 
   /** the network address of the visitor, for limits */
   get address(): string {
-    return this.#request.peer.address;
+    return addressOf(this.#request, { isBehindProxy: this.options.isBehindProxy ?? false });
   }
 
   get now(): number {
