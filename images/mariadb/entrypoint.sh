@@ -42,13 +42,14 @@ make_database() {
   fi
   database=$(setting DATABASE)
   user=$(setting USER)
-  find "$data" -mindepth 1 -delete
+  find "$data" -mindepth 1 -maxdepth 1 \! -name lost+found -exec rm -rf {} +
   touch "$begun"
   mariadb-install-db --datadir="$data" --skip-test-db --auth-root-authentication-method=normal >/dev/null
   {
-    echo 'USE mysql; FLUSH PRIVILEGES;'
+    printf '%s\n' 'USE mysql;' 'FLUSH PRIVILEGES;' # a line is a statement here
     echo "ALTER USER root@localhost IDENTIFIED BY $(quoted "$password");"
-    echo "CREATE USER root@'%' IDENTIFIED BY $(quoted "$password"); GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
+    echo "CREATE USER root@'%' IDENTIFIED BY $(quoted "$password");"
+    echo "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
     [[ -z $database ]] || echo "CREATE DATABASE $(named "$database");"
     if [[ -n $user ]]; then
       echo "CREATE USER $(quoted "$user")@'%' IDENTIFIED BY $(quoted "$(setting PASSWORD)");"

@@ -5,6 +5,7 @@
 # POSTGRES_HOST_AUTH_METHOD; each also as NAME_FILE, a file that holds it. Then *.sh, *.sql and *.sql.gz in
 # /docker-entrypoint-initdb.d are run, in order of their names.
 set -euo pipefail
+shopt -s nullglob extglob
 
 [[ ${1-} != -* ]] || set -- postgres "$@"
 [[ ${1-} == postgres ]] || exec "$@"
@@ -58,7 +59,7 @@ make_database() {
 
 if [[ ! -s $PGDATA/PG_VERSION ]]; then
   [[ -e $new/.whole ]] || make_database
-  shopt -s dotglob nullglob extglob
+  shopt -s dotglob
   # What says that there is a database comes last.
   for each in "$new"/!(PG_VERSION|.whole); do mv "$each" "$PGDATA/"; done
   mv "$new/PG_VERSION" "$PGDATA/"

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { cannotRunDocker, startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { cannotMakeDebian } from '../support/debian-image.ts';
 import { MARIADB_SERVER, makeMariadbTar } from '../support/debian-packages-image.ts';
+import { until } from '../support/until.ts';
 import { dockerTerminal } from './live-program.ts';
 
 const MINUTES = 60_000;
@@ -91,6 +93,45 @@ describe('MariaDB of Debian', { skip: cannotRunDocker || cannotMakeDebian, timeo
     await serve();
     assert.doesNotMatch(await sql('SHOW DATABASES'), /shop/);
     await docker('rm', '-f', 'db');
+  });
+
+  test('the entry point of the official image: no password of its own, and the one that is given holds (S311)', async t => {
+    if (!daemon) return t.skip('Debian’s packages cannot be reached');
+    const entry = fileURLToPath(new URL('../../images/mariadb/entrypoint.sh', import.meta.url));
+    const image = [
+      '--tmpfs',
+      '/docker-entrypoint-initdb.d',
+      '-v',
+      `${entry}:/entry:ro`,
+      '--entrypoint',
+      '/entry',
+      'mariadb',
+      'mariadbd',
+    ];
+    const refused = await daemon.docker(['run', '--rm', ...image]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /needs a password for root: give one with -e MARIADB_ROOT_PASSWORD=/);
+
+    const secret = `it's "1" \\ secret`;
+    const settings = { ROOT_PASSWORD: secret, DATABASE: 'shop', USER: 'ann', PASSWORD: 'p' };
+    const words = Object.entries(settings).flatMap(([key, value]) => ['-e', `MARIADB_${key}=${value}`]);
+    await docker('run', '-d', '--name', 'db', ...words, ...image);
+    const client = (password: string, ...rest: string[]) =>
+      daemon?.docker(['exec', '-e', `MYSQL_PWD=${password}`, 'db', 'mariadb', '-h127.0.0.1', '-BN', ...rest]);
+    await until(
+      'the account is there',
+      async () => (await client('p', '-uann', 'shop', '-e', 'SELECT 1'))?.code === 0,
+    );
+    assert.equal((await client(secret, '-uroot', '-e', 'SELECT 42'))?.stdout, '42\n');
+    for (const wrong of ['', 'root', 'p']) {
+      assert.match(
+        (await client(wrong, '-uroot', '-e', 'SELECT 1'))?.stderr ?? '',
+        /Access denied for user 'root'/,
+      );
+    }
+    await docker('stop', '-t', '60', 'db');
+    assert.equal(await docker('inspect', '--format', '{{.State.ExitCode}}', 'db'), '0');
+    await docker('rm', '-v', 'db');
   });
 });
 
