@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { EngineError } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { PROGRESS_BYTES } from './back-off.ts';
 import { refused } from './errors.ts';
@@ -33,7 +33,8 @@ export class BlobUpload {
     });
     response.discard();
     if (response.status === 200) return true;
-    if (response.status === 404) return false;
+    // Why it is refused stands in no answer to HEAD: what begins the upload is refused as well, in words.
+    if (response.status === 404 || response.status === 403) return false;
     throw refused(await problemOf(response));
   }
 
@@ -80,7 +81,7 @@ export class BlobUpload {
         failures += 1;
         const delay = await this.#session.pause(error, failures, signal);
         // Not before: the registry may still be writing what came before the cut.
-        ({ place, sent } = await this.#whereItStands(place, signal));
+        ({ place, sent } = await this.#whereItStands(place, failures, signal));
         if (sent - before >= PROGRESS_BYTES) failures = 1;
         this.#deps.logger.debug('an upload goes on', { blob: digest, sent, delay, error });
       }
@@ -90,11 +91,26 @@ export class BlobUpload {
     return { how: 'uploaded' };
   }
 
-  /** After a cut: how much the registry has. A session that it no longer knows begins anew. */
-  async #whereItStands(place: URL, signal: AbortSignal | undefined): Promise<{ place: URL; sent: number }> {
-    const standing = await this.#session.standing(place, signal);
-    if (standing) return { place: standing.place, sent: standing.receivedBytes };
-    return { place: await this.#session.begin(signal), sent: 0 };
+  /**
+   * After a cut: how much the registry has. A session that it no longer knows begins anew, and a registry that is away is
+   * waited for: it may be starting again.
+   */
+  async #whereItStands(
+    place: URL,
+    failures: number,
+    signal: AbortSignal | undefined,
+  ): Promise<{ place: URL; sent: number }> {
+    for (let count = failures + 1; ; count += 1) {
+      try {
+        const standing = await this.#session.standing(place, signal);
+        if (standing) return { place: standing.place, sent: standing.receivedBytes };
+        return { place: await this.#session.begin(signal), sent: 0 };
+      } catch (error) {
+        if (!isKind(error, 'unavailable')) throw error;
+        this.#deps.logger.debug('the registry is away in the middle of an upload', { count, error });
+        await this.#session.pause(error, count, signal);
+      }
+    }
   }
 }
 

@@ -41,8 +41,11 @@ export const push = command({
       const note = noteOf(aux);
       if (note) notes.push(note);
     };
-    await withLoginHint(reference.domain, () =>
-      showProgress(client.lines('POST', path, { query, headers }), stdout, { quiet: flags.quiet, onAux }),
+    await withLoginHint(
+      reference.domain,
+      () =>
+        showProgress(client.lines('POST', path, { query, headers }), stdout, { quiet: flags.quiet, onAux }),
+      { isAnonymous: !('X-Registry-Auth' in headers) },
     );
     if (flags.quiet) print(allTags ? canonicalName(reference) : canonicalReference(reference));
     for (const note of notes) print(note);

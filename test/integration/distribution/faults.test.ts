@@ -328,6 +328,25 @@ test('an upload goes on where it was cut', { skip }, async () => {
   assert.ok(existsSync(fixture.content.path(digestOf(bytes))));
 });
 
+test('an upload waits for a registry that goes and comes back in the middle of it', { skip }, async () => {
+  await using proxy = await FaultProxy.before(registry.port);
+  using fixture = new ClientFixture({ backOff: { attempts: 12, baseMs: 20, capMs: 200 } });
+  const bytes = randomBytes(3_000_000);
+  let back: Promise<void> | undefined;
+  const isMissed = () => fixture.log.some(({ message }) => message.startsWith('the registry is away'));
+  proxy.fault = ({ method }) => {
+    if (method !== 'PATCH' || back) return undefined;
+    const { port } = proxy;
+    proxy.stopListening();
+    back = until('somebody asks for it', isMissed).then(() => proxy.listenAgain(port));
+    return { cutRequestAfter: 1_000_000 };
+  };
+  const repository = fixture.client.repository(fixture.reference(proxy.host, 'uploads'));
+  const outcome = await repository.upload(blobOf(bytes), offset => Readable.from([bytes.subarray(offset)]));
+  assert.deepEqual(outcome, { how: 'uploaded' });
+  await back;
+});
+
 test('a manifest that is cut in the middle is asked for again; one that is always cut is given up', {
   skip,
 }, async () => {
