@@ -38,7 +38,8 @@ interface Brought {
   readonly hasToken: boolean;
 }
 
-type ChallengeError = 'invalid_token' | 'insufficient_scope';
+/** `not_signed_in`: the scope of nobody, who is told so */
+type ChallengeError = 'invalid_token' | 'insufficient_scope' | 'not_signed_in';
 
 /**
  * Lets requests into the registry: with a token of ours, with a name and a password or an access token, or without anything
@@ -127,7 +128,7 @@ export class HubAccessControl implements AccessControl {
 
   /** Other credentials help whoever has not signed in; whoever has is told what would. */
   #refusal({ who, hasToken }: Brought, want: Want): RegistryError {
-    if (!who) return this.#unauthorized(want, hasToken ? 'insufficient_scope' : undefined);
+    if (!who) return this.#unauthorized(want, hasToken ? 'not_signed_in' : undefined);
     return new RegistryError('DENIED', this.#reason(who, want));
   }
 
@@ -153,7 +154,10 @@ export class HubAccessControl implements AccessControl {
     const { publicUrl, service } = this.#deps;
     const parts = [`realm="${publicUrl}/token"`, `service="${quotable(service)}"`];
     if (want) parts.push(`scope="${quotable(scopeText(want))}"`);
-    if (error) parts.push(`error="${error}"`);
+    const isForNobody = error === 'not_signed_in';
+    if (error) parts.push(`error="${isForNobody ? 'insufficient_scope' : error}"`);
+    // Clients show it to people instead of what the code means.
+    if (isForNobody) parts.push('error_description="sign in first (docker login)"');
     return new RegistryError('UNAUTHORIZED', message, {
       headers: { 'WWW-Authenticate': `Bearer ${parts.join(',')}` },
       ...(want && {

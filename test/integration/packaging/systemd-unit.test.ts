@@ -154,6 +154,31 @@ test('the systemd unit, installed as the README says, in a machine that systemd 
     await isGrowing(machine, 'ticker');
   });
 
+  await t.test('the unit of the hub: a user of its own without rights, and a folder that stays', async () => {
+    const units = '/opt/quai/packaging/systemd/quai-hub.service';
+    await machine.ok(`install -m 644 ${units} /etc/systemd/system/ && mkdir -p /etc/quai`);
+    await machine.ok(`echo '{"listen": ["127.0.0.1:80"]}' > /etc/quai/hub.json`);
+    const { code, stdout, stderr } = await machine.run('systemd-analyze verify quai-hub.service');
+    assert.deepEqual([code, `${stdout}${stderr}`], [0, '']);
+    await machine.ok('systemctl enable --now quai-hub');
+    const status = await machine.ok('systemctl status quai-hub');
+    assert.match(status, /Status: "Serving http:\/\/127\.0\.0\.1"/);
+    const pid = await machine.ok('systemctl show -P MainPID quai-hub');
+    const user = Number(await machine.ok(`stat -c %u /proc/${pid}`));
+    assert.ok(user >= 61_184 && user <= 65_519, `a user of systemd's making, not ${user}`);
+    assert.equal(await machine.ok(`cat /proc/${pid}/comm`), 'quai-hub');
+    const asks = `fetch('http://127.0.0.1/v2/').then(answer => console.log(answer.status))`;
+    assert.match(await machine.ok(`/opt/quai/node_modules/.bin/node -e "${asks}"`), /^(?:200|401)$/);
+    const setupCode = await machine.ok('cat /var/lib/quai-hub/setup-code');
+    await machine.ok('systemctl reload quai-hub && systemctl restart quai-hub');
+    assert.equal(await machine.ok('cat /var/lib/quai-hub/setup-code'), setupCode, 'the folder is the same');
+    await machine.ok(`echo '{"listen": ["0.0.0.0:80"]}' > /etc/quai/hub.json`);
+    assert.equal((await machine.run('systemctl restart quai-hub')).code, 1);
+    assert.match(await machine.ok('journalctl -u quai-hub -o cat -p err'), /without TLS: give --tls-cert/);
+    assert.equal(await machine.ok('systemctl show -P NRestarts quai-hub'), '0', 'that is not tried again');
+    await machine.ok('systemctl disable quai-hub && rm /etc/quai/hub.json');
+  });
+
   await t.test(
     'a machine that goes down lets containers end, and has them back when it is up again',
     async () => {
