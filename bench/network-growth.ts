@@ -46,7 +46,7 @@ export async function networkCurves(targets: readonly Target[], most: number): P
   process.stderr.write('networks …\n');
   const growths = targets.map(on => new Growth(on));
   try {
-    for (const step of STEPS.filter(each => each <= most)) {
+    for (const step of [...STEPS.filter(each => each < most), most]) {
       for (const growth of growths) await growth.attempt(step, () => growth.growTo(step));
       for (let round = 0; round < ROUNDS; round += 1) {
         for (const growth of growths) await growth.attempt(step, () => growth.sample(step));
