@@ -82,7 +82,10 @@ async function climb(
 }
 
 function points(times: readonly number[]): ReadonlyMap<number, number> {
-  const counts = [...STEPS.filter(count => count < times.length), ...(times.length > 0 ? [times.length] : [])];
+  const counts = [
+    ...STEPS.filter(count => count < times.length),
+    ...(times.length > 0 ? [times.length] : []),
+  ];
   return new Map(
     counts.map(count => [count, summarize(times.slice(Math.max(0, count - WINDOW), count)).median]),
   );

@@ -60,7 +60,7 @@ export class Attachment {
     const plan = this.#plan(owner, requests, ports, { undo, prepared });
     const touched = [...plan.changed, ...plan.added];
     const { faults } = this.#parts;
-    this.#saveRows(plan, undo);
+    this.#saveRows(plan, { undo, prepared });
     faults.reach('connect.1-rows');
     this.#setRules(plan, undo);
     faults.reach('connect.2-rules');
@@ -213,9 +213,12 @@ export class Attachment {
     }
   }
 
-  #saveRows({ added, changed, before }: Plan, undo: DisposableStack): void {
-    const { endpoints } = this.#parts;
-    endpoints.save([...changed, ...added]);
+  #saveRows(
+    { added, changed, before }: Plan,
+    { undo, prepared }: { readonly undo: DisposableStack; readonly prepared: readonly PreparedEndpoint[] },
+  ): void {
+    const { endpoints, foreign } = this.#parts;
+    endpoints.save([...changed, ...added], () => foreign.keep(prepared));
     undo.defer(() => {
       endpoints.delete(added);
       endpoints.save(before);

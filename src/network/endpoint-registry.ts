@@ -33,9 +33,9 @@ export class EndpointRegistry {
     return [...this.#byContainer.keys()];
   }
 
-  /** Writes new and changed endpoints, all or none. */
-  save(endpoints: readonly EndpointRecord[]): void {
-    this.#table.save(endpoints);
+  /** Writes new and changed endpoints, all or none. @param alongside what is written down in the same transaction */
+  save(endpoints: readonly EndpointRecord[], alongside: () => void = () => undefined): void {
+    this.#table.save(endpoints, alongside);
     for (const endpoint of endpoints) this.#remember(endpoint);
   }
 

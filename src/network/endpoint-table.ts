@@ -88,9 +88,14 @@ export class EndpointTable {
       .map(decode);
   }
 
-  /** Writes new endpoints and changed ones, all or none. */
-  save(endpoints: readonly EndpointRecord[]): void {
+  /**
+   * Writes new endpoints and changed ones, all or none.
+   *
+   * @param alongside what is written down in the same transaction
+   */
+  save(endpoints: readonly EndpointRecord[], alongside: () => void): void {
     this.#db.transaction(() => {
+      alongside();
       for (const endpoint of endpoints) this.#saveOne(endpoint);
     });
   }

@@ -35,19 +35,24 @@ export class OwedCallTable {
       .map(decode);
   }
 
-  insert(calls: readonly OwedCall[]): void {
-    this.#db.transaction(() => {
-      for (const { plugin, capability, method, networkId, request } of calls) {
-        this.#db.run(
-          'INSERT INTO owed_plugin_calls (plugin, capability, method, network_id, request) VALUES (?, ?, ?, ?, ?)',
-          plugin,
-          capability,
-          method,
-          networkId,
-          JSON.stringify(request),
-        );
-      }
+  /** @param instead those that go in the same transaction @returns the new ones' numbers. */
+  insert(calls: readonly OwedCall[], instead: readonly number[] = []): number[] {
+    return this.#db.transaction(() => {
+      for (const id of instead) this.delete(id);
+      return calls.map(call => this.#insertOne(call));
     });
+  }
+
+  #insertOne({ plugin, capability, method, networkId, request }: OwedCall): number {
+    const row = this.#db.get(
+      'INSERT INTO owed_plugin_calls (plugin, capability, method, network_id, request) VALUES (?, ?, ?, ?, ?) RETURNING id',
+      plugin,
+      capability,
+      method,
+      networkId,
+      JSON.stringify(request),
+    );
+    return Number(row?.['id']);
   }
 
   delete(id: number): void {

@@ -25,6 +25,8 @@ export interface PreparedEndpoint {
   readonly interfaceName: string | undefined;
   readonly interfacePrefix: string | undefined;
   readonly foreign: NonNullable<EndpointRecord['foreign']>;
+  /** what plugins will be told should the engine be killed before the endpoint has its row */
+  readonly held: readonly number[];
 }
 
 export interface ForeignEndpointsDeps {
@@ -63,6 +65,8 @@ export class ForeignEndpoints implements Disposable {
     await using undo = new AsyncDisposableStack();
     const id = newId<EndpointId>();
     const poolIds: Record<string, string> = {};
+    const held: number[] = [];
+    undo.defer(() => this.#deps.owed.drop(held)); // last: by then what has to be told is written down
     const assign = async (family: 4 | 6, asked: string | undefined) => {
       const { foreignIpam, ipam } = this.#deps;
       const { driver } = network.ipam;
@@ -75,7 +79,9 @@ export class ForeignEndpoints implements Disposable {
       if (!assigned) return undefined;
       const { poolId, ...address } = assigned;
       poolIds[address.address] = poolId;
-      undo.defer(() => this.#tell([releaseOf(network, poolId, address.address)]));
+      const release = [releaseOf(network, poolId, address.address)];
+      held.push(...this.#deps.owed.hold(release));
+      undo.defer(() => this.#tell(release));
       return address;
     };
     const plan = {
@@ -87,28 +93,39 @@ export class ForeignEndpoints implements Disposable {
       interfaceName: undefined,
       interfacePrefix: undefined,
       foreign: { poolIds },
+      held,
     };
     const driver = this.#deps.drivers.of(network);
     const prepared =
       driver instanceof RemoteDriver
-        ? await this.#join(driver, { network, request, sandbox, plan, undo })
+        ? await this.#join(driver, { network, request, sandbox, plan, undo, held })
         : plan;
     undo.move();
     return prepared;
   }
 
   /** Notes what plugins have to be told of an endpoint that ends; belongs into the transaction that deletes it. */
-  owe(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'foreign'>): void {
+  owe(
+    network: NetworkRecord,
+    endpoint: Pick<EndpointRecord, 'id' | 'foreign'>,
+    instead: readonly number[] = [],
+  ): void {
     if (!endpoint.foreign) return;
     const driver = this.#deps.drivers.of(network);
     const { isPublished, poolIds = {} } = endpoint.foreign;
     const methods = [...(isPublished ? ['RevokeExternalConnectivity'] : []), 'Leave', 'DeleteEndpoint'];
-    this.#deps.owed.note([
+    const calls = [
       ...(driver instanceof RemoteDriver
         ? methods.map(method => driverCall(network, endpoint.id, `NetworkDriver.${method}`))
         : []),
       ...Object.entries(poolIds).map(([address, poolId]) => releaseOf(network, poolId, address)),
-    ]);
+    ];
+    this.#deps.owed.note(calls, instead);
+  }
+
+  /** The endpoints have their rows, which say what there is to end: belongs into the transaction that writes them. */
+  keep(prepared: readonly PreparedEndpoint[]): void {
+    this.#deps.owed.drop(prepared.flatMap(({ held }) => held));
   }
 
   /** Tells plugins what is owed to them. Never throws: who is away is told later. */
@@ -117,8 +134,11 @@ export class ForeignEndpoints implements Disposable {
   }
 
   /** Undoes {@link prepare}. Never throws. */
-  async end(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'foreign'>): Promise<void> {
-    this.owe(network, endpoint);
+  async end(
+    network: NetworkRecord,
+    prepared: Pick<PreparedEndpoint, 'id' | 'foreign' | 'held'>,
+  ): Promise<void> {
+    this.owe(network, prepared, prepared.held);
     await this.#pay(network);
   }
 
@@ -173,9 +193,10 @@ export class ForeignEndpoints implements Disposable {
       readonly sandbox: string;
       readonly plan: PreparedEndpoint;
       readonly undo: AsyncDisposableStack;
+      readonly held: number[];
     },
   ): Promise<PreparedEndpoint> {
-    const { network, request, sandbox, plan, undo } = at;
+    const { network, request, sandbox, plan, undo, held } = at;
     const plugin = await driver.plugin();
     const ids = { NetworkID: network.id, EndpointID: plan.id };
     const cidr = (address: AssignedAddress | undefined): string =>
@@ -185,6 +206,14 @@ export class ForeignEndpoints implements Disposable {
       AddressIPv6: cidr(plan.ipv6),
       MacAddress: plan.macAddress ?? '',
     };
+    // Before the calls: of one that is under way when the engine is killed nobody knows whether it was understood.
+    const calls = [
+      ...['Leave', 'DeleteEndpoint'].map(each => driverCall(network, plan.id, `NetworkDriver.${each}`)),
+      ...Object.entries(plan.foreign.poolIds ?? {}).map(([address, poolId]) =>
+        releaseOf(network, poolId, address),
+      ),
+    ];
+    held.splice(0, held.length, ...this.#deps.owed.hold(calls, held));
     const created = await plugin.call(
       'NetworkDriver.CreateEndpoint',
       { ...ids, Interface, Options: request.driverOptions },

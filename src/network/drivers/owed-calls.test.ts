@@ -21,18 +21,21 @@ class Scene implements Disposable {
   readonly owed: OwedCalls;
   readonly plugins: Plugins;
   readonly #db = new Database(':memory:');
+  readonly #timeoutMs: number;
 
   constructor(timeoutMs = 10_000) {
     this.#db.migrate(networkMigrations, silentLogger);
     this.table = new OwedCallTable(this.#db);
     const places = { sockets: [this.folder], specs: [] };
     this.plugins = new Plugins({ logger: silentLogger, places });
-    this.owed = new OwedCalls({
-      table: this.table,
-      plugins: this.plugins,
-      timeoutMs,
-      logger: silentLogger,
-    });
+    this.#timeoutMs = timeoutMs;
+    this.owed = this.again();
+  }
+
+  /** As the next run of the engine has it. */
+  again(): OwedCalls {
+    const { table, plugins } = this;
+    return new OwedCalls({ table, plugins, timeoutMs: this.#timeoutMs, logger: silentLogger });
   }
 
   plugin(answers: Readonly<Record<string, FakeAnswer>> = {}): Promise<FakePlugin> {
@@ -93,6 +96,22 @@ describe('OwedCalls', () => {
     await scene.plugins.get('far', 'NetworkDriver');
     await scene.owed.pay('far');
     assert.deepEqual(scene.left(), ['b']);
+  });
+
+  test('what is held is told by the next run of the engine, unless it is dropped or noted in another way', async () => {
+    using scene = new Scene();
+    await using plugin = await scene.plugin();
+    const held = scene.owed.hold([call('a'), call('b')]);
+    const kept = scene.owed.hold([call('c')]);
+    await scene.owed.payAll();
+    assert.deepEqual(plugin.calls, [], 'not as long as this one lives');
+    scene.owed.drop(kept);
+    assert.deepEqual(scene.left(), ['a', 'b']);
+    await scene.again().payAll();
+    assert.deepEqual(plugin.calls.slice(1), ['a', 'b']);
+    scene.owed.note([call('c')], held);
+    await scene.owed.pay('far');
+    assert.deepEqual(plugin.calls.slice(3), ['c']);
   });
 
   test('forget() strikes out what was to be told of a network that is gone', async () => {

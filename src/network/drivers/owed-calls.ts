@@ -25,6 +25,8 @@ export class OwedCalls implements Disposable {
   readonly #deps: OwedCallsDeps;
   /** plugin → the end of what is being paid to it */
   readonly #paying = new Map<string, Promise<void>>();
+  /** numbers of calls that are not owed as long as this engine lives */
+  readonly #held = new Set<number>();
   /** plugins whose absence has been logged */
   readonly #away = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -35,9 +37,32 @@ export class OwedCalls implements Disposable {
     this.#deps = deps;
   }
 
-  /** Synchronous, so that it can stand in the transaction of what ends. */
-  note(calls: readonly OwedCall[]): void {
-    this.#deps.table.insert(calls);
+  /**
+   * Synchronous, so that it can stand in the transaction of what ends.
+   *
+   * @param instead what was held until now
+   */
+  note(calls: readonly OwedCall[], instead: readonly number[] = []): void {
+    this.#deps.table.insert(calls, instead);
+    for (const id of instead) this.#held.delete(id);
+  }
+
+  /**
+   * Writes down calls that become owed if this engine does not live to {@link drop} them, or to note others instead: of what a plugin has
+   * made for something that has no row yet.
+   *
+   * @param instead what was held until now
+   */
+  hold(calls: readonly OwedCall[], instead: readonly number[] = []): number[] {
+    const ids = this.#deps.table.insert(calls, instead);
+    for (const id of instead) this.#held.delete(id);
+    for (const id of ids) this.#held.add(id);
+    return ids;
+  }
+
+  /** What they were held for has its row: belongs into the transaction that writes it. */
+  drop(held: readonly number[]): void {
+    this.note([], held);
   }
 
   /** Makes what calls are owed to a plugin now. Never throws: what cannot be made is tried again later. */
@@ -68,6 +93,7 @@ export class OwedCalls implements Disposable {
     const { table } = this.#deps;
     for (const owed of table.of(name)) {
       if (this.#isOver) return;
+      if (this.#held.has(owed.id)) continue;
       const outcome = await this.#tell(owed);
       if (this.#isOver) return;
       if (outcome !== 'away') table.delete(owed.id);

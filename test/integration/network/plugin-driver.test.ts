@@ -287,6 +287,42 @@ test('what ends while a plugin is away is told to it once, when it is back: by t
   assert.deepEqual(told(plugin), ['IpamDriver.ReleaseAddress'], 'the gateway; nothing is told twice');
 });
 
+test('what a plugin has made for a container whose engine was killed meanwhile is given back at the next start', {
+  skip,
+}, async () => {
+  await using fixture = await NetworkFixture.open();
+  let joins = 0;
+  let next = 10;
+  await using plugin = await wires(fixture, {
+    'IpamDriver.GetDefaultAddressSpaces': () => ({ LocalDefaultAddressSpace: 'here' }),
+    'IpamDriver.RequestPool': () => ({ PoolID: 'p1', Pool: '10.91.0.0/24', Data: {} }),
+    'IpamDriver.RequestAddress': () => ({ Address: `10.91.0.${(next += 1)}/24` }),
+    'IpamDriver.ReleaseAddress': () => ({}),
+    'IpamDriver.ReleasePool': () => ({}),
+    'NetworkDriver.Join': () => ((joins += 1) === 1 ? 'hang' : { InterfaceName: {} }),
+  });
+  await fixture.service.create({ name: 'far', driver: 'wires', ipamDriver: 'wires' });
+  const cut = fixture.run('cut', { networks: [{ network: 'far' }] }).catch(() => 'cut');
+  await eventually(() => joins === 1, 'it is to join');
+  const ends = ['NetworkDriver.Leave', 'NetworkDriver.DeleteEndpoint', 'IpamDriver.ReleaseAddress'];
+  const told = () => plugin.calls.filter(call => ends.includes(call));
+  assert.deepEqual(told(), []);
+  await fixture.crashAndRestore(new Set());
+  await eventually(() => told().length === 3, 'the plugin is told');
+  assert.deepEqual(told(), ends);
+  const { requests, calls } = plugin;
+  assert.deepEqual(requests[calls.indexOf('IpamDriver.ReleaseAddress')], {
+    PoolID: 'p1',
+    Address: '10.91.0.12',
+  });
+  await fixture.crashAndRestore(new Set());
+  await fixture.service.remove('far');
+  await eventually(() => calls.includes('IpamDriver.ReleasePool'), 'the range is given back');
+  await plugin[Symbol.asyncDispose]();
+  assert.equal(await cut, 'cut');
+  assert.deepEqual(told().slice(3), ['IpamDriver.ReleaseAddress'], 'the gateway; nothing is told twice');
+});
+
 test('addresses of an IPAM plugin, on a bridge of ours', { skip }, async () => {
   await using fixture = await NetworkFixture.open();
   const held = new Set<string>();
