@@ -47,6 +47,8 @@ export interface ConmonRuntimeDeps {
   readonly runtimes: ReadonlyMap<string, RuntimeProgram>;
   /** default: found out */
   readonly cgroups?: CgroupSupport;
+  /** default: two minutes, as for mounts of volumes */
+  readonly createTimeoutMs?: number;
   readonly faults?: FaultSwitch;
   readonly logger: Logger;
 }
@@ -54,6 +56,8 @@ export interface ConmonRuntimeDeps {
 /** see `ConmonPrograms.ttyDir` */
 const MAX_TTY_DIR_BYTES = 60;
 const START_TIMEOUT_MS = 10_000;
+/** It takes 10 ms, and waits for nobody but the file systems that it mounts. */
+const CREATE_TIMEOUT_MS = 120_000;
 
 /** {@link ProcessRuntime} on conmon and a `runc`-compatible program. */
 export class ConmonRuntime implements ProcessRuntime, Disposable {
@@ -74,6 +78,7 @@ export class ConmonRuntime implements ProcessRuntime, Disposable {
       exits: new ExitFiles(layout.exits, logger),
       sealed: new SealedPrograms(),
       cgroups,
+      createTimeoutMs: deps.createTimeoutMs ?? CREATE_TIMEOUT_MS,
       supervisorGroup: new SupervisorGroup({ cgroups, logger }),
       faults,
       logger,

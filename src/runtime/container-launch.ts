@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { orAborted, throwIfAborted } from '#base/abortable';
+import { EngineError } from '#base/errors';
 import { findProcess } from '#sys/process-handle';
 import { removeBundleFiles } from './bundle-files.ts';
 import { conmonArguments } from './conmon-command.ts';
@@ -9,6 +10,8 @@ import type { ContainerRecord } from './container-records.ts';
 import type { CreateOptions } from './process-runtime.ts';
 import { type RuntimeContext, runtimeProgram } from './runtime-context.ts';
 import { startError } from './runtime-message.ts';
+
+const SOURCES_SHOWN = 10;
 
 export interface LaunchedContainer {
   readonly record: ContainerRecord;
@@ -58,7 +61,11 @@ export async function launchContainer(
   const supervised = withHandle(record, 'supervisor', conmon.pid);
   context.records.put(supervised);
   const moved = context.supervisorGroup.take(conmon.pid);
-  const known = withHandle(supervised, 'process', await containerPid(conmon, options));
+  const known = withHandle(
+    supervised,
+    'process',
+    await containerPid(conmon, options, context.createTimeoutMs),
+  );
   context.records.put(known);
   await moved;
   return { record: known, conmon };
@@ -80,8 +87,25 @@ function writeBundle(bundle: string, config: string): void {
 async function containerPid(
   conmon: RunningConmon,
   { runtime, spec, signal }: CreateOptions,
+  timeoutMs: number,
 ): Promise<number> {
-  const { value, message } = await orAborted(conmon.report, signal);
-  if (value > 0) return value;
-  throw startError(message, { runtime, operation: 'create', executable: spec.process.args[0] ?? '' });
+  const stuck = Promise.withResolvers<never>();
+  const timer = setTimeout(() => stuck.reject(stuckError(runtime, spec, timeoutMs)), timeoutMs);
+  try {
+    const { value, message } = await orAborted(Promise.race([conmon.report, stuck.promise]), signal);
+    if (value > 0) return value;
+    throw startError(message, { runtime, operation: 'create', executable: spec.process.args[0] ?? '' });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Sources are looked at before, but a server may die in between: whoever then asks for what is there waits in the kernel. */
+function stuckError(runtime: string, { mounts }: CreateOptions['spec'], timeoutMs: number): EngineError {
+  const sources = mounts.filter(mount => mount.type === 'bind').map(({ source }) => source);
+  const shown = sources.slice(0, SOURCES_SHOWN).join(', ') + (sources.length > SOURCES_SHOWN ? ', …' : '');
+  return new EngineError(
+    'deadline',
+    `${runtime} has not made the container in ${timeoutMs / 1000} s: it may wait for a file system whose server is dead, see what it mounts: ${shown}`,
+  );
 }

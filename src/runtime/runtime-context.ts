@@ -18,6 +18,8 @@ export interface RuntimeContext {
   readonly sealed: SealedPrograms;
   readonly cgroups: CgroupSupport;
   readonly supervisorGroup: SupervisorGroup;
+  /** how long a runtime may take to make a container */
+  readonly createTimeoutMs: number;
   readonly faults: FaultSwitch;
   readonly logger: Logger;
 }

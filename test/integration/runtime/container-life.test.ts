@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { EngineError } from '#base/errors';
 import { cgroupDirectory, detectCgroups } from '#sys/cgroup';
 import { findProcess } from '#sys/process-handle';
 import { spawn } from '#sys/spawn';
+import { cannotMountFuse, SilentFuse } from '../../support/silent-fuse.ts';
 import { eventually, RuntimeFixture, readAll, type TestContainer, whyNot } from './runtime-fixture.ts';
 
 const SIGTERM = 15;
@@ -247,6 +257,29 @@ test('an aborted create() leaves nothing', { skip }, async () => {
     assert.equal(fixture.runtime.state(container.id).status, 'gone');
   }
 });
+
+for (const runtime of ['crun', 'runc']) {
+  test(`${runtime}: create() that waits for a file system whose server is dead ends with what it mounts, and leaves nothing`, {
+    skip: skip || whyNot(runtime) || cannotMountFuse,
+  }, async () => {
+    await using fixture = new RuntimeFixture({ createTimeoutMs: 300 });
+    const place = join(fixture.root, 'far');
+    mkdirSync(place);
+    using _far = new SilentFuse(place);
+    const source = join(place, 'part');
+    const mount = { type: 'bind', source, destination: '/part', options: ['rbind', 'rprivate'] };
+    const container = fixture.prepare({ runtime, args: ['true'], mounts: [mount] });
+    await assert.rejects(fixture.runtime.create(container.options), (error: EngineError) => {
+      assert.equal(error.kind, 'deadline');
+      assert.match(
+        error.message,
+        new RegExp(`has not made the container in 0.3 s: .*server is dead.*: ${source}$`),
+      );
+      return true;
+    });
+    assert.equal(fixture.runtime.state(container.id).status, 'gone');
+  });
+}
 
 const oomSkip = skip || (detectCgroups().hasMemoryLimit ? false : 'needs the memory controller');
 

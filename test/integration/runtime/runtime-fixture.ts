@@ -82,15 +82,18 @@ export interface ContainerChanges {
 export class RuntimeFixture implements AsyncDisposable {
   readonly root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'quai-runtime-'));
   readonly runDir = join(this.root, 'run');
-  runtime: ProcessRuntime & Disposable = this.newRuntime();
+  runtime: ProcessRuntime & Disposable;
   readonly #exits = new Map<string, PromiseWithResolvers<ProcessExit>>();
   readonly exitEvents: ProcessExit[] = [];
   readonly #before = new Set(processIds());
   readonly #descriptorsBefore = openDescriptors();
+  readonly #createTimeoutMs: number;
   #watching: Disposable;
   #counter = 0;
 
-  constructor() {
+  constructor({ createTimeoutMs = PATIENCE_MS }: { readonly createTimeoutMs?: number } = {}) {
+    this.#createTimeoutMs = createTimeoutMs;
+    this.runtime = this.newRuntime();
     makeRootfs(join(this.root, 'rootfs'));
     this.#watching = this.#watch();
   }
@@ -100,6 +103,7 @@ export class RuntimeFixture implements AsyncDisposable {
       runDir: this.runDir,
       conmon: CONMON,
       runtimes: RUNTIMES,
+      createTimeoutMs: this.#createTimeoutMs,
       logger: silentLogger,
     });
   }
