@@ -144,6 +144,7 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
 function createShared(config: DaemonConfig, programs: HostPrograms, logger: Logger): Shared {
   const db = new Database(join(config.root, 'quai.db'));
   db.migrate(MIGRATIONS, logger);
+  db.keepRoom();
   return {
     db,
     jail: new JailPool(),

@@ -1,7 +1,9 @@
-import { chmodSync, closeSync, existsSync, fdatasync, openSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fdatasync, fstatSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { Logger } from '#base/logger';
+import { allocateBlocks } from '#sys/allocate';
+import { SysError } from '#sys/sys-error';
 
 /** One step of the schema. Never edited once released: add another. */
 export interface Migration {
@@ -17,6 +19,10 @@ const fdatasyncAsync = promisify(fdatasync);
 
 /** A commit is on the disk this long after it was made, also when nobody waits for it. */
 const SYNC_WITHIN_MS = 25;
+/** How much a full disk leaves to write: of the log what it has between two checkpoints and more, of the file hundreds of containers. */
+const LOG_ROOM_BYTES = 6 * 1024 * 1024;
+const FILE_ROOM_BYTES = 2 * 1024 * 1024;
+const ROOM_EVERY_MS = 60_000;
 
 /**
  * The engine's one SQLite file. SQL is written only in `<folder>/<entity>-table.ts`. One writer: the main thread.
@@ -31,9 +37,12 @@ export class Database implements Disposable {
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
   #wal: number | undefined;
+  #file: number | undefined;
   #isDirty = false;
   #syncing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** when there was room for more the last time; undefined: nobody asked for that */
+  #roomAt: number | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -103,11 +112,33 @@ export class Database implements Disposable {
     await this.#syncing;
   }
 
+  /**
+   * From now on has blocks on the disk for what will be written: whoever fills the disk, a container it may be, can be stopped and removed
+   * then. Does nothing where the file system cannot, or is full already. To be called when the tables are there.
+   */
+  keepRoom(): void {
+    this.#roomAt = performance.now();
+    try {
+      // Kept open: closing it would take away SQLite's own locks on the file (fcntl(2)).
+      this.#file ??= openSync(this.#path, 'r+');
+      allocateBlocks(this.#file, fstatSync(this.#file).size + FILE_ROOM_BYTES);
+      allocateBlocks(this.#log(), LOG_ROOM_BYTES); // it begins anew again and again, and is not cut: its blocks stay
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+    }
+  }
+
+  #log(): number {
+    this.#wal ??= openSync(`${this.#path}-wal`, 'r+');
+    return this.#wal;
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#statements.clear();
     if (this.#db.isOpen) this.#db.close(); // moves the log into the file, and syncs that
     if (this.#wal !== undefined && !this.#syncing) closeSync(this.#wal);
+    if (this.#file !== undefined) closeSync(this.#file);
   }
 
   #touched(): void {
@@ -121,9 +152,9 @@ export class Database implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#isDirty = false;
+    if (this.#roomAt !== undefined && performance.now() - this.#roomAt > ROOM_EVERY_MS) this.keepRoom();
     try {
-      this.#wal ??= openSync(`${this.#path}-wal`, 'r');
-      await fdatasyncAsync(this.#wal);
+      await fdatasyncAsync(this.#log());
     } finally {
       this.#syncing = undefined;
     }

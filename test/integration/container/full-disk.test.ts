@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { TAR_END, tarEntry } from '#spec/tar/tar-writer';
 import { cannotRunContainers, startBusyboxDaemon } from '../../support/busybox-daemon.ts';
 import type { TestDaemon } from '../../support/daemon.ts';
+import { until } from '../../support/until.ts';
 
 const MB = 1 << 20;
 
@@ -68,4 +69,33 @@ test('an archive that is copied into a container cannot fill the disk of the eng
     assert.ok(disk.freeBytes() > 40 * MB, `${disk.freeBytes()} bytes are free`);
     assert.equal((await daemon.call('DELETE', '/containers/full?force=1')).status, 204);
   }
+});
+
+test('a container that fills the disk of the engine, and goes on, can be stopped and removed, as others and volumes can', {
+  skip: cannotRunContainers,
+}, async () => {
+  using disk = new SmallDisk(192);
+  await using daemon = await startBusyboxDaemon({ root: join(disk.path, 'root') });
+  const run = async (name: string, Cmd: string[], HostConfig: object = {}): Promise<void> => {
+    const wish = { Image: 'busybox', Cmd, HostConfig: { NetworkMode: 'none', ...HostConfig } };
+    assert.equal((await daemon.call('POST', `/containers/create?name=${name}`, wish)).status, 201);
+    assert.equal((await daemon.call('POST', `/containers/${name}/start`)).status, 204);
+  };
+  const ok = async (method: string, path: string): Promise<void> => {
+    const { status, body } = await daemon.call(method, path);
+    assert.ok(status < 300, `${method} ${path}: ${JSON.stringify(body)}`);
+  };
+  await run('stops', ['sleep', '1000'], { Binds: ['data:/data'] });
+  await run('goes', ['sleep', '1000']);
+  await run('fills', ['sh', '-c', 'n=0; while :; do dd if=/dev/zero of=/big$n bs=64k; n=$((n + 1)); done']);
+  await until('the disk is full', () => disk.freeBytes() === 0);
+  await ok('POST', '/containers/stops/stop?t=0');
+  await ok('DELETE', '/containers/stops');
+  await ok('DELETE', '/volumes/data');
+  await ok('DELETE', '/containers/goes?force=1');
+  await until('it is full again', () => disk.freeBytes() === 0);
+  await ok('DELETE', '/containers/fills?force=1');
+  await until('there is room again', () => disk.freeBytes() > 100 * MB);
+  await run('next', ['true']);
+  await ok('DELETE', '/containers/next?force=1');
 });
