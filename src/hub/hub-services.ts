@@ -85,6 +85,8 @@ export interface AccessTokenService {
     viewer: Viewer,
     input: { readonly label: string; readonly permission: Permission; readonly expiresAt?: number },
   ): { readonly token: AccessToken; readonly secret: string };
+  /** Gives it another label. */
+  rename(viewer: Viewer, id: string, label: string): AccessToken;
   revoke(viewer: Viewer, id: string): void;
 }
 

@@ -17,7 +17,7 @@ export const OFFICIAL = 'library';
  */
 const RESERVED: ReadonlySet<string> = new Set(
   `
-  _ _catalog v1 v2 api token access-tokens auth namespaces orgs repositories repository search user
+  _ _catalog categories invites v1 v2 api token access-tokens auth namespaces orgs repositories repository search user
   users scim admin administration account accounts assets activity create dashboard docs explore
   favicon health help home hub login logout new organization organizations pages password robots
   session sessions settings setup sign-in sign-out sign-up signin signout signup static stars tags

@@ -1,7 +1,10 @@
 import type { Route } from '#http/route';
 import type { AccessControl } from '#registry/access-control';
+import type { RegistryEvent } from '#registry/repository-catalog';
 import { AccessTokens } from './access-tokens.ts';
 import { Accounts } from './accounts.ts';
+import { ApiDoor } from './api/api-door.ts';
+import { apiRoutes } from './api/api-routes.ts';
 import { checkPublicUrl, HubAccessControl } from './hub-access-control.ts';
 import { hubMigrations } from './hub-migrations.ts';
 import type { HubDeps } from './hub-options.ts';
@@ -20,6 +23,7 @@ import { SignedTokens } from './signed-tokens.ts';
 import { signingKey } from './signing-key.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { TokenServer } from './token-server.ts';
+import { WebhookSender } from './webhook-sender.ts';
 import { Webhooks } from './webhooks.ts';
 
 /** A hub at work, until it is disposed. */
@@ -44,7 +48,10 @@ export function openHub(deps: HubDeps): Hub {
   const hasher = new PasswordHasher(options.hashCost);
   const signIn = new SignIn({ ...common, hasher });
   const setupCode = new SetupCode(deps.root);
-  const follower = new RegistryFollower({ ...common, catalog, anonymous, onPush: () => undefined });
+  const mayBePrivate = options.hasPrivateWebhooks ?? false;
+  const sender = new WebhookSender({ ...common, publicUrl, mayBePrivate });
+  const onPush = (event: RegistryEvent): void => sender.pushed(event);
+  const follower = new RegistryFollower({ ...common, catalog, anonymous, onPush });
   const services: HubServices = {
     accounts: new Accounts({
       ...common,
@@ -57,7 +64,7 @@ export function openHub(deps: HubDeps): Hub {
     accessTokens: new AccessTokens(common),
     organizations: new Organizations(common),
     repositories: new Repositories({ ...common, catalog, follower }),
-    webhooks: new Webhooks({ ...common, mayBePrivate: options.hasPrivateWebhooks ?? false }),
+    webhooks: new Webhooks({ ...common, mayBePrivate }),
   };
   if (services.accounts.isEmpty()) {
     logger.info(`make the first account with the set-up code ${setupCode.ensure()}`, {
@@ -79,10 +86,13 @@ export function openHub(deps: HubDeps): Hub {
   return {
     services,
     access: new HubAccessControl({ ...doors, publicUrl, service }),
-    routes: tokenRoutes({ tokenServer: new TokenServer(doors), isBehindProxy }),
-    [Symbol.asyncDispose]: () => {
+    routes: [
+      ...tokenRoutes({ tokenServer: new TokenServer(doors), isBehindProxy }),
+      ...apiRoutes({ ...doors, services, door: new ApiDoor(doors), publicUrl }),
+    ],
+    [Symbol.asyncDispose]: async () => {
       follower[Symbol.dispose]();
-      return Promise.resolve();
+      await sender[Symbol.asyncDispose]();
     },
   };
 }

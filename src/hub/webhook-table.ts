@@ -91,12 +91,13 @@ export class WebhookTable {
     this.#db.run('INSERT INTO hub_deliveries (webhook, body, due_at) VALUES (?, ?, ?)', webhook, body, dueAt);
   }
 
-  /** The oldest first. */
+  /** Of each webhook the one that has been due for longest, so that none keeps others waiting. */
   due(now: number, limit: number): Delivery[] {
     return this.#db
       .all(
-        `SELECT d.id, d.webhook, d.body, d.attempts, w.url, w.secret FROM hub_deliveries AS d
-           JOIN hub_webhooks AS w ON w.id = d.webhook WHERE d.due_at <= ? ORDER BY d.due_at, d.id LIMIT ?`,
+        `SELECT d.id, d.webhook, d.body, d.attempts, min(d.due_at) AS due_at, w.url, w.secret
+           FROM hub_deliveries AS d JOIN hub_webhooks AS w ON w.id = d.webhook
+           WHERE d.due_at <= ? GROUP BY d.webhook ORDER BY 5, 1 LIMIT ?`,
         now,
         limit,
       )
@@ -110,9 +111,12 @@ export class WebhookTable {
       }));
   }
 
-  /** When the next one is to be sent. */
-  nextDue(): number | undefined {
-    const at = this.#db.get('SELECT min(due_at) AS at FROM hub_deliveries')?.['at'];
+  /** When the next one is to be sent, of those that belong to none of `but`. */
+  nextDue(but: Iterable<string>): number | undefined {
+    const at = this.#db.get(
+      'SELECT min(due_at) AS at FROM hub_deliveries WHERE webhook NOT IN (SELECT value FROM json_each(?))',
+      JSON.stringify([...but]),
+    )?.['at'];
     return typeof at === 'number' ? at : undefined;
   }
 

@@ -1,0 +1,128 @@
+import * as v from 'valibot';
+import { EngineError, type ErrorKind } from '#base/errors';
+import type { Logger } from '#base/logger';
+import { plainLines } from '#base/plain-text';
+import { HttpError } from '#http/http-error';
+import { readJsonBody } from '#http/json-body';
+import { type BytesReply, type Reply, reply } from '#http/reply';
+import type { RawQuery, RawRequest, Route } from '#http/route';
+import type { Permission } from '../hub-records.ts';
+import type { HubServices, Viewer } from '../hub-services.ts';
+import type { ApiDoor } from './api-door.ts';
+
+export interface ApiDeps {
+  readonly services: HubServices;
+  readonly door: ApiDoor;
+  readonly publicUrl: string;
+  readonly logger: Logger;
+}
+
+/** A request with its parts parsed, from a caller that has been let in. */
+export interface ApiRequest<Body> {
+  readonly viewer: Viewer;
+  readonly path: string;
+  /** what the names in the pattern's braces stand for; empty where it has no such name */
+  readonly param: (name: string) => string;
+  readonly query: RawQuery;
+  readonly body: Body;
+}
+
+type Schema = v.GenericSchema;
+
+export interface ApiInput<B extends Schema> {
+  readonly body?: B;
+  /** default: `read` for `GET`, otherwise `admin` */
+  readonly permission?: Permission;
+  readonly isPasswordOnly?: boolean;
+  readonly isOpen?: boolean;
+}
+
+/** `satisfies` makes a forgotten kind a compile error. */
+const STATUS = {
+  invalid: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  notFound: 404,
+  conflict: 409,
+  notModified: 304,
+  unavailable: 429, // what is limited here are attempts to sign in
+  notImplemented: 501,
+  cancelled: 499,
+  deadline: 504,
+  dataLoss: 500,
+  internal: 500,
+} as const satisfies Record<ErrorKind, number>;
+
+/**
+ * Declares a route of the API, with and without a slash at its end as clients of Docker Hub write it. Everything that goes
+ * wrong is told as `{"message", "detail"}`: some clients look at one, some at the other.
+ */
+export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undefined>>(
+  deps: ApiDeps,
+  [method, pattern]: readonly [method: string, pattern: string],
+  input: ApiInput<B>,
+  handler: (request: ApiRequest<v.InferOutput<B>>) => Reply | Promise<Reply>,
+): Route[] {
+  const need = {
+    permission: input.permission ?? (method === 'GET' ? 'read' : 'admin'),
+    isPasswordOnly: input.isPasswordOnly ?? false,
+    isOpen: input.isOpen ?? false,
+  };
+  const handle = async (raw: RawRequest): Promise<Reply> => {
+    try {
+      const viewer = await deps.door.admit(raw, need);
+      const json = input.body ? await readJsonBody(raw.bytes, raw.headers) : undefined;
+      return await handler({
+        viewer,
+        path: raw.path,
+        param: name => raw.params[name] ?? '',
+        query: raw.query,
+        // Without a schema the type is the default above.
+        body: (input.body ? v.parse(input.body, json ?? {}) : undefined) as v.InferOutput<B>,
+      });
+    } catch (error) {
+      if (raw.signal.aborted) throw error;
+      return apiFailure(error, deps.logger);
+    }
+  };
+  const route = { method, takesJson: false, takesOver: false, handle };
+  return [pattern, `${pattern}/`].map(text => ({ ...route, pattern: text }));
+}
+
+/** The answer to anything that was thrown. */
+export function apiFailure(error: unknown, logger: Logger): BytesReply {
+  if (error instanceof EngineError) {
+    const status = STATUS[error.kind];
+    if (status === 500) logger.error('request failed', { error });
+    return failure(status, error.message);
+  }
+  if (error instanceof HttpError) return failure(error.status, error.message);
+  if (v.isValiError(error)) return failure(400, schemaMessage(error));
+  logger.error('request failed', { error });
+  return failure(500, 'something went wrong here; the log of the hub has more');
+}
+
+function failure(status: number, message: string): BytesReply {
+  const text = plainLines(message);
+  const answer = reply.json({ message: text, detail: text }, status);
+  if (status !== 401) return answer;
+  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer realm="hub API"' } };
+}
+
+function schemaMessage({ issues: [issue] }: Pick<v.ValiError<v.GenericSchema>, 'issues'>): string {
+  const path = v.getDotPath(issue);
+  return path === null ? issue.message : `${path}: ${issue.message}`;
+}
+
+/** The first value of a parameter. */
+export function queryText(query: RawQuery, key: string): string | undefined {
+  return query[key]?.[0];
+}
+
+/** @throws {EngineError} `invalid` for what is no whole number. */
+export function queryNumber(query: RawQuery, key: string): number | undefined {
+  const text = queryText(query, key);
+  if (text === undefined || text === '') return undefined;
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw new EngineError('invalid', `${key} must be a whole number, and is "${text.slice(0, 20)}"`);
+}
