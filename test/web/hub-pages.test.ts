@@ -76,7 +76,7 @@ test('the user menu opens by a click, and closes by Escape and by a click elsewh
 test('every page is whole, readable and within the window, on a desk and a phone, by day and night', {
   skip: noBrowser,
 }, async () => {
-  fill();
+  await fill();
   await signIn(tab);
   tab.complaints.length = 0;
   tab.requests.length = 0;
@@ -158,9 +158,10 @@ const PAGES = `
   .trim()
   .split(/\s+/);
 
-function fill(): void {
+async function fill(): Promise<void> {
   const { accounts, organizations, repositories, webhooks, accessTokens } = site.services;
   const ada = accounts.find('ada');
+  await accounts.create(ada, { name: 'somebody-with-a-rather-long-na', password: PASSWORD });
   organizations.create(ada, {
     name: 'shipyard',
     fullName: 'A shipyard with a name that is rather long for a phone',

@@ -72,6 +72,7 @@ function accountRow(visit: Visit, admin: Account, account: Account): Html {
 function passwordForm(visit: Visit, name: string): Html {
   return html`<details class="confirm"><summary class="button quiet" aria-label="Set the password of ${name}">Set password</summary>
     <form method="post" action="/admin/accounts/password">${visit.formField()}<input type="hidden" name="account" value="${name}">
+      <input type="text" name="username" value="${name}" autocomplete="username" hidden>
       <p>It ends the sessions of ${name}; access tokens go on working.</p>
       <input type="password" name="new-password" aria-label="New password of ${name}" autocomplete="new-password" minlength="8" maxlength="256" required>
       <button type="submit" class="button">Set password</button></form></details>`;

@@ -7,6 +7,13 @@ const secret = 'a-secret-of-a-session';
 const token = formToken(secret);
 const host = 'hub.example:5000';
 
+test('checkForm() knows the hub by the name it has behind a proxy', () => {
+  const headers = { host: '127.0.0.1:5000', origin: 'https://hub.example' };
+  checkForm(headers, { secret, token, host: 'hub.example' });
+  assert.throws(() => checkForm(headers, { secret, token, host: 'other.example' }), { kind: 'forbidden' });
+  assert.throws(() => checkForm({ ...headers, origin: 'null' }, { secret, token, host: 'hub.example' }));
+});
+
 test('checkForm() lets a form of this site in', () => {
   checkForm({ host }, { secret, token });
   checkForm({ host, origin: 'http://hub.example:5000', 'sec-fetch-site': 'same-origin' }, { secret, token });

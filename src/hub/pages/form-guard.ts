@@ -16,16 +16,21 @@ export function formToken(secret: string): string {
  * Browsers say where a form comes from (`Sec-Fetch-Site`, and `Origin`), and are believed when they say that it is from elsewhere;
  * the token decides for all.
  *
+ * @param host of the hub as its visitors know it: a proxy in front may send another one
  * @throws {EngineError} `forbidden`.
  */
 export function checkForm(
   headers: IncomingHttpHeaders,
-  { secret, token }: { readonly secret: string | undefined; readonly token: string },
+  {
+    secret,
+    token,
+    host,
+  }: { readonly secret: string | undefined; readonly token: string; readonly host?: string | undefined },
 ): void {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin') throw foreign();
-  const origin = headers.origin;
-  if (origin !== undefined && URL.parse(origin)?.host !== headers.host) throw foreign();
+  const from = headers.origin === undefined ? undefined : (URL.parse(headers.origin)?.host ?? '');
+  if (from !== undefined && from !== headers.host && from !== host) throw foreign();
   if (secret === undefined || !isEqual(token, formToken(secret))) {
     throw new EngineError(
       'forbidden',

@@ -128,7 +128,7 @@ th, td { text-align: left; padding: .625rem .875rem; border-bottom: 1px solid va
 .list td, .list th { vertical-align: middle; overflow-wrap: normal; }
 .panel.scroll { padding: .25rem .5rem; }
 .end { text-align: right; }
-.confirm summary { list-style: none; height: 2.125rem; font-size: .875rem; }
+.confirm summary { list-style: none; }
 .confirm summary::-webkit-details-marker { display: none; }
 .confirm form { margin: .25rem 0 .5rem; max-width: 18rem; margin-left: auto; }
 .confirm input { width: 100%; border: 1px solid var(--line-strong); border-radius: 8px; background: var(--surface); padding: .45rem .75rem; margin-bottom: .5rem; }

@@ -206,7 +206,7 @@ const PHONE = `
   .repo-actions { width: 100%; }
   .row { flex-wrap: wrap; }
   .rows.panel { padding: 0 1rem; }
-  .row > form, .row > .stats { width: 100%; justify-content: flex-start; padding-left: 0; }
+  .row > form, .row > .stats, .row > .inline { width: 100%; justify-content: flex-start; padding-left: 0; }
   .facts.across { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 @media (prefers-reduced-motion: no-preference) {

@@ -61,7 +61,11 @@ export class Site {
       const blank = new Visit(request, this.#deps);
       return await this.#answer(blank, async () => {
         const form = await readFormBody(request.bytes, request.headers);
-        checkForm(request.headers, { secret: blank.formSecret, token: form.text('form-token') });
+        checkForm(request.headers, {
+          secret: blank.formSecret,
+          token: form.text('form-token'),
+          host: this.#deps.options.host,
+        });
         const visit = new Visit(request, this.#deps, form);
         return this.#finish(visit, await submitOrShowAgain(visit, submit, showAgain));
       });
