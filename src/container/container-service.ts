@@ -63,6 +63,8 @@ export class ContainerService {
   readonly #execs: ExecManager;
   readonly #companions: RunningCompanions;
   readonly #restarts: RestartScheduler;
+  /** IDs of the containers that were there before the first request */
+  #inherited: ReadonlySet<string> = new Set();
   readonly #names = new KeyedMutex();
   readonly #pauses: PauseSwitch = {
     pause: (id, note) => this.#setPaused(id, true, note),
@@ -396,7 +398,8 @@ export class ContainerService {
     for (const container of running) this.#companions.started(container);
     for (const exit of [...found, ...lost]) this.#onExit(exit);
     const ids = (list: readonly Container[]): ReadonlySet<string> => new Set(list.map(({ id }) => id));
-    return { existing: ids(this.#context.index.all()), running: ids(running) };
+    this.#inherited = ids(this.#context.index.all());
+    return { existing: this.#inherited, running: ids(running) };
   }
 
   /** What may follow the first answer: restart policies, `--rm`, the sweep of what nobody owns. */
@@ -404,7 +407,7 @@ export class ContainerService {
     await Promise.all(this.#context.teardowns.values());
     await dropUnwantedEndpoints(this.#context);
     await redoPorts(this.#context);
-    await removeForgotten(this.#context);
+    await removeForgotten(this.#context, this.#inherited);
     await sweepContainers(this.#context);
     for (const container of containersToStart(this.#context)) {
       this.#restarts.schedule(container.id, { delayMs: 0, restartCount: container.restartCount });

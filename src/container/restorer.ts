@@ -126,13 +126,36 @@ export function containersToStart(context: ContainerContext): Container[] {
     .filter(container => container.state.status === 'restarting' || startsWithDaemon(container));
 }
 
-/** `--rm` containers that do not run and never will. */
-export async function removeForgotten(context: ContainerContext): Promise<void> {
-  for (const container of context.index.all()) {
-    if (!container.hostConfig.AutoRemove || hasProcess(container.state.status)) continue;
-    using _lock = await context.locks.lock(container.id);
-    if (context.index.find(container.id)) await removeLocked(context, container, { volumes: true });
+/**
+ * Removes `--rm` containers that do not run and never will.
+ *
+ * @param inherited IDs of the containers that were there before the first request
+ */
+export async function removeForgotten(
+  context: ContainerContext,
+  inherited: ReadonlySet<string>,
+): Promise<void> {
+  for (const { id } of context.index.all().filter(container => isForgotten(container, inherited))) {
+    using _lock = await context.locks.lock(id);
+    const container = context.index.find(id); // somebody may have started or removed it meanwhile
+    if (container && isForgotten(container, inherited))
+      await removeLocked(context, container, { volumes: true });
   }
+}
+
+/** Whoever made a container since the engine answers is about to start it. */
+export function isForgotten(
+  {
+    id,
+    hostConfig,
+    state,
+  }: Pick<Container, 'id'> & {
+    readonly hostConfig: Pick<Container['hostConfig'], 'AutoRemove'>;
+    readonly state: Pick<Container['state'], 'status'>;
+  },
+  inherited: ReadonlySet<string>,
+): boolean {
+  return inherited.has(id) && hostConfig.AutoRemove && !hasProcess(state.status);
 }
 
 /** Removes bundles, directories and snapshots that no container owns. */
