@@ -116,9 +116,7 @@ export class Authenticator {
     { origin, address }: Pick<AuthContext, 'origin' | 'address'>,
     offered: readonly Challenge[],
   ): Challenge | undefined {
-    const challenge =
-      offered.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-      offered.find(({ scheme }) => scheme === 'basic');
+    const challenge = offered.find(isTokenAuthentication) ?? offered.find(({ scheme }) => scheme === 'basic');
     if (challenge) remember(this.#challenges, origin, { challenge, address });
     return challenge;
   }
@@ -171,4 +169,9 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
   if (map.size <= MOST_ENTRIES) return;
   const [oldest] = map.keys();
   if (oldest !== undefined) map.delete(oldest);
+}
+
+/** Other uses of `Bearer` name a realm that is no address (RFC 6750): nothing can be asked for there. */
+function isTokenAuthentication({ scheme, parameters }: Challenge): boolean {
+  return scheme === 'bearer' && URL.canParse(parameters.get('realm') ?? '');
 }

@@ -43,8 +43,6 @@ export interface Publication {
 /** What the firewall knows of an endpoint. */
 export interface FirewallEndpoint {
   readonly bridge: string;
-  /** its index, where it is known; a container is known by it sooner than by the bridge's name, otherwise nothing depends on it */
-  readonly bridgeIndex?: number;
   readonly addresses: readonly FirewallAddress[];
   readonly publications: readonly Publication[];
 }
@@ -101,22 +99,19 @@ export function networkElements(network: FirewallNetwork): Element[] {
 
 export function endpointElements(endpoint: FirewallEndpoint): Element[] {
   const elements: Element[] = [];
-  for (const address of endpoint.addresses) elements.push(...addressElements(address, endpoint));
+  for (const address of endpoint.addresses) elements.push(...addressElements(address, endpoint.bridge));
   return [...elements, ...endpoint.publications.map(publicationElement)];
 }
 
 function addressElements(
   { address, mode, trustedLinks, openPorts }: FirewallAddress,
-  { bridge, bridgeIndex }: FirewallEndpoint,
+  bridge: string,
 ): Element[] {
   const family = familyOf(address);
   const elements: Element[] = [
     { set: `home${family}`, key: `${address} . ${quoted(bridge)}` },
     { set: `containers${family}`, key: address },
   ];
-  if (bridgeIndex !== undefined) {
-    elements.push({ set: `plugged${family}`, key: `${bridgeIndex} . ${address}` });
-  }
   if (mode === 'routed') elements.push({ set: `routed${family}`, key: address });
   if (mode === 'nat-unprotected') elements.push({ set: `unprotected${family}`, key: address });
   for (const link of trustedLinks) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { CATEGORIES } from '#hub/categories';
 import { imageFolders } from './image-folder.ts';
 
 const folders = imageFolders();
@@ -11,7 +12,7 @@ test('official images: each has a Dockerfile, words about itself and a category 
   assert.equal(folders[0]?.root === undefined, false, 'those that others are made from come first');
   for (const { name, folder, readme, category, root } of folders) {
     const dockerfile = readFileSync(join(folder, 'Dockerfile'), 'utf8');
-    assert.notEqual(category, '', name);
+    assert.ok(CATEGORIES.includes(category), `${name}: ${category}`);
     assert.match(readme, new RegExp(`^# ${name}\\n`));
     assert.match(dockerfile, root ? /^FROM scratch$/m : /^FROM debian:12$/m);
     assert.match(dockerfile, new RegExp(`image\\.title="${name}"`));

@@ -1,40 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { buildImage } from './build-image.ts';
 import { type ImageFolder, imageFolders } from './image-folder.ts';
-import { pushImage } from './push-image.ts';
+import { hubOf, logIn, type PushTarget, pushImage } from './push-image.ts';
 
 const USAGE = `Usage: npm run images -- [OPTIONS] [NAME…]
 
 Builds the official images (all of them, or those named) with the engine, from Debian's packages.
 
 Options:
-      --push HOST/NAMESPACE  Push them there, such as hub.example.com/library, and tell the hub what they are
+      --push HOST/NAMESPACE  Push them there, such as hub.example.com/library or docker.io/library
+      --user NAME            Who pushes, an administrator of the hub (default: as quai login has it)
+      --password-file FILE   The first line is the password, or an access token
+      --hub URL              The hub, to be told what the images are (default: https://HOST)
+      --ca FILE              Certificate of the authority that vouches for the hub
       --debian-root FILE     A tar with Debian's root file system, instead of making one with debootstrap
       --list                 Print their names
       --help                 Print this
 
-The engine is chosen as for quai: by QUAI_HOST or DOCKER_HOST. \`quai login HOST\` comes before --push.`;
+The engine is chosen as for quai: by QUAI_HOST or DOCKER_HOST.`;
+
+const OPTIONS = {
+  push: { type: 'string' },
+  user: { type: 'string' },
+  'password-file': { type: 'string' },
+  hub: { type: 'string' },
+  ca: { type: 'string' },
+  'debian-root': { type: 'string' },
+  list: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
 
 async function main(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    options: {
-      push: { type: 'string' },
-      'debian-root': { type: 'string' },
-      list: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-    allowPositionals: true,
-  });
+  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   if (values.help) return say(USAGE);
   const folders = imageFolders();
   if (values.list) return say(folders.map(({ name }) => name).join('\n'));
-  for (const image of chosen(folders, positionals)) {
+  const images = chosen(folders, positionals);
+  if (values.ca !== undefined) {
+    setDefaultCACertificates([...getCACertificates(), readFileSync(values.ca, 'utf8')]);
+  }
+  const target = targetOf(values);
+  if (target) await logIn(target); // before anything takes its time
+  for (const image of images) {
     say(`${image.name}: building`);
     const built = await buildImage(image, { debianTar: values['debian-root'] });
     say(`${image.name}: ${built.tags.join(', ')}`);
-    if (values.push !== undefined) await pushImage(built, values.push, say);
+    if (target) await pushImage(built, target, say);
   }
+}
+
+interface TargetFlags {
+  readonly push?: string | undefined;
+  readonly user?: string | undefined;
+  readonly 'password-file'?: string | undefined;
+  readonly hub?: string | undefined;
+}
+
+function targetOf({ push, user, hub, 'password-file': file }: TargetFlags): PushTarget | undefined {
+  if (push === undefined) return undefined;
+  if (!/^[^/]+\/[^/].*$/.test(push))
+    throw new Error(`--push ${push}: it must look like hub.example.com/library`);
+  if ((user === undefined) !== (file === undefined))
+    throw new Error('--user and --password-file go together');
+  const prefix = push.replace(/\/+$/, '');
+  const [password = ''] = file === undefined ? [] : readFileSync(file, 'utf8').split('\n', 1);
+  return {
+    prefix,
+    hub: hub?.replace(/\/+$/, '') ?? hubOf(prefix),
+    credentials: user === undefined ? undefined : { name: user, password },
+  };
 }
 
 function chosen(folders: readonly ImageFolder[], names: readonly string[]): readonly ImageFolder[] {

@@ -1,16 +1,76 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { type BuiltImage, QUAI } from './build-image.ts';
 import { run } from './programs.ts';
 
-/** Pushes an image under all its tags. */
+/** Where images go, and who says so. */
+export interface PushTarget {
+  /** `hub.example.com/library` */
+  readonly prefix: string;
+  /** address of the hub's API; absent: nothing is told about the images */
+  readonly hub: string | undefined;
+  /** an administrator, or who else may write there; absent: as `quai login` has it */
+  readonly credentials: { readonly name: string; readonly password: string } | undefined;
+}
+
+/** Logs the command line in, where it is told as whom. */
+export async function logIn({ prefix, credentials }: PushTarget): Promise<void> {
+  if (!credentials) return;
+  const host = hostOf(prefix);
+  const words = [
+    'login',
+    '-u',
+    credentials.name,
+    '--password-stdin',
+    ...(host === 'docker.io' ? [] : [host]),
+  ];
+  const child = spawn(QUAI, words, { stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.end(credentials.password);
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  if (code !== 0) throw new Error(`quai ${words.join(' ')}: ${said.trim()}`);
+}
+
+/** Pushes an image under all its tags, and tells the hub what it is. */
 export async function pushImage(
-  { folder, tags }: BuiltImage,
-  target: string,
-  say: (text: string) => void,
+  { folder, tags, description }: BuiltImage,
+  target: PushTarget,
+  say: (line: string) => void,
 ): Promise<void> {
-  const repository = `${target.replace(/\/+$/, '')}/${folder.name}`;
+  const repository = `${target.prefix}/${folder.name}`;
   for (const tag of tags) {
     await run(QUAI, ['tag', `${folder.name}:latest`, `${repository}:${tag}`]);
     await run(QUAI, ['push', '-q', `${repository}:${tag}`]);
     say(`${folder.name}: pushed ${repository}:${tag}`);
   }
+  const { hub, credentials } = target;
+  if (hub === undefined || !credentials) {
+    say(
+      `${folder.name}: not described on the hub: that takes --user, --password-file, and --hub for docker.io`,
+    );
+    return;
+  }
+  const path = repository.slice(repository.indexOf('/') + 1);
+  const response = await fetch(`${hub}/api/repositories/${path}`, {
+    method: 'PATCH',
+    headers: {
+      authorization: `Basic ${Buffer.from(`${credentials.name}:${credentials.password}`).toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ description, overview: folder.readme, category: folder.category }),
+  });
+  if (!response.ok)
+    throw new Error(`${hub} does not take the description of ${path}: ${await response.text()}`);
+}
+
+/** Of the hub, where it is the host of the prefix. */
+export function hubOf(prefix: string): string | undefined {
+  const host = hostOf(prefix);
+  if (host === 'docker.io') return undefined;
+  const isLocal = /^(?:localhost|127\.[\d.]+|\[::1\])(?::\d+)?$/.test(host);
+  return `${isLocal ? 'http' : 'https'}://${host}`;
+}
+
+function hostOf(prefix: string): string {
+  return prefix.split('/', 1)[0] ?? '';
 }

@@ -25,6 +25,8 @@ export interface ApiNeed {
   readonly isPasswordOnly: boolean;
   /** whether it is there for callers without an account where nothing else is */
   readonly isOpen: boolean;
+  /** whether tokens of the registry count, too: clients of both know no other */
+  readonly takesRegistryTokens: boolean;
 }
 
 /**
@@ -40,7 +42,7 @@ export class ApiDoor {
 
   /** @throws {EngineError} `unauthorized`, `forbidden`; `unavailable` after too many wrong passwords. */
   async admit(request: RawRequest, need: ApiNeed): Promise<Viewer> {
-    const who = await this.#who(request);
+    const who = await this.#who(request, need);
     if (!who) {
       if (this.#deps.anonymous === 'none' && !need.isOpen) throw signInFirst('use this hub');
       return undefined;
@@ -61,7 +63,7 @@ export class ApiDoor {
     return addressOf(request, this.#deps);
   }
 
-  async #who(request: RawRequest): Promise<Authenticated | undefined> {
+  async #who(request: RawRequest, need: ApiNeed): Promise<Authenticated | undefined> {
     const { authorization } = request.headers;
     if (authorization === undefined) return undefined;
     const credentials = parseAuthorization(authorization);
@@ -72,14 +74,20 @@ export class ApiDoor {
           credentials.secret,
           this.addressOf(request),
         );
-      case 'bearer': {
-        const identity = await this.#deps.signedTokens.fromApi(credentials.token);
-        const who = identity && this.#deps.identities.current(identity);
-        if (who) return who;
-        throw new EngineError('unauthorized', 'the token is not valid, or not any more; get another one');
-      }
+      case 'bearer':
+        return await this.#byToken(credentials.token, need);
       case 'unknown':
         throw new EngineError('unauthorized', 'the Authorization header must say Bearer or Basic');
     }
+  }
+
+  async #byToken(token: string, { takesRegistryTokens }: ApiNeed): Promise<Authenticated | undefined> {
+    const { signedTokens, identities } = this.#deps;
+    const said = takesRegistryTokens ? await signedTokens.fromRegistry(token) : undefined;
+    if (said && !said.identity) return undefined;
+    const identity = said?.identity ?? (await signedTokens.fromApi(token));
+    const who = identity && identities.current(identity);
+    if (who) return who;
+    throw new EngineError('unauthorized', 'the token is not valid, or not any more; get another one');
   }
 }

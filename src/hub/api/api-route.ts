@@ -35,6 +35,7 @@ export interface ApiInput<B extends Schema> {
   readonly permission?: Permission;
   readonly isPasswordOnly?: boolean;
   readonly isOpen?: boolean;
+  readonly takesRegistryTokens?: boolean;
 }
 
 /** `satisfies` makes a forgotten kind a compile error. */
@@ -67,6 +68,7 @@ export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undef
     permission: input.permission ?? (method === 'GET' ? 'read' : 'admin'),
     isPasswordOnly: input.isPasswordOnly ?? false,
     isOpen: input.isOpen ?? false,
+    takesRegistryTokens: input.takesRegistryTokens ?? false,
   };
   const handle = async (raw: RawRequest): Promise<Reply> => {
     try {
@@ -82,7 +84,7 @@ export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undef
       });
     } catch (error) {
       if (raw.signal.aborted) throw error;
-      return apiFailure(error, deps.logger);
+      return apiFailure(error, deps);
     }
   };
   const route = { method, takesJson: false, takesOver: false, handle };
@@ -90,23 +92,26 @@ export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undef
 }
 
 /** The answer to anything that was thrown. */
-export function apiFailure(error: unknown, logger: Logger): BytesReply {
+export function apiFailure(error: unknown, deps: Pick<ApiDeps, 'logger' | 'publicUrl'>): BytesReply {
+  const { logger } = deps;
   if (error instanceof EngineError) {
     const status = STATUS[error.kind];
     if (status === 500) logger.error('request failed', { error });
-    return failure(status, error.message);
+    return failure(deps, status, error.message);
   }
-  if (error instanceof HttpError) return failure(error.status, error.message);
-  if (v.isValiError(error)) return failure(400, schemaMessage(error));
+  if (error instanceof HttpError) return failure(deps, error.status, error.message);
+  if (v.isValiError(error)) return failure(deps, 400, schemaMessage(error));
   logger.error('request failed', { error });
-  return failure(500, 'something went wrong here; the log of the hub has more');
+  return failure(deps, 500, 'something went wrong here; the log of the hub has more');
 }
 
-function failure(status: number, message: string): BytesReply {
+function failure({ publicUrl }: Pick<ApiDeps, 'publicUrl'>, status: number, message: string): BytesReply {
   const text = plainLines(message);
   const answer = reply.json({ message: text, detail: text }, status);
   if (status !== 401) return answer;
-  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': 'Bearer realm="hub API"' } };
+  // As below `/v2/`: clients of the registry, which search here too, remember it for both.
+  const challenge = `Bearer realm="${publicUrl}/token",service="${new URL(publicUrl).host}"`;
+  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': challenge } };
 }
 
 function schemaMessage({ issues: [issue] }: Pick<v.ValiError<v.GenericSchema>, 'issues'>): string {

@@ -160,6 +160,19 @@ describe('the API', () => {
     ]);
     assert.equal((await nobody.as('bob').ok('GET', '/v1/search?q=nginx'))['num_results'], 1);
     assert.equal((await nobody.as('alice').ok('GET', '/v1/search?q=nginx'))['num_results'], 2);
+    // Engines search with the token they have for the registry, and remember for both what they are asked for here.
+    const tokenOf = async (client: Client): Promise<Client> =>
+      nobody.bearing(String((await client.ok('GET', '/token?service=x'))['token']));
+    const [engine, stranger] = [await tokenOf(nobody.as('alice')), await tokenOf(nobody)];
+    assert.equal((await engine.ok('GET', '/v1/search?q=nginx'))['num_results'], 2);
+    assert.equal((await stranger.ok('GET', '/v1/search?q=nginx'))['num_results'], 1);
+    assert.equal(await engine.status('PATCH', '/api/repositories/alice/nginx', { description: 'x' }), 401);
+    const unknown = await nobody.bearing('made.up.token').call('GET', '/v1/search?q=nginx');
+    assert.equal(unknown.status, 401);
+    assert.match(
+      unknown.headers['www-authenticate'] ?? '',
+      /^Bearer realm="https?:[^"]+\/token",service="[^"]+"$/,
+    );
     const site = await nobody.ok('GET', '/v2/search/repositories/?query=ngi&page_size=1');
     assert.equal(site['count'], 1);
     for (const hostile of ["'", '"', '%27%20OR%201=1', '*', '%00', '%22%20OR%20%22', '(', 'x'.repeat(3000)]) {

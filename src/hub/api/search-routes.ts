@@ -12,7 +12,7 @@ export function searchRoutes(deps: ApiDeps): Route[] {
       const answer = reply.json({ standalone: true });
       return { ...answer, headers: { ...answer.headers, 'X-Docker-Registry-Standalone': 'true' } };
     }),
-    ...apiRoute(deps, ['GET', '/v1/search'], {}, ({ viewer, query }) => {
+    ...apiRoute(deps, ['GET', '/v1/search'], { takesRegistryTokens: true }, ({ viewer, query }) => {
       const text = queryText(query, 'q') ?? '';
       const pageSize = queryNumber(query, 'n') ?? 25;
       const found = services.repositories.search(viewer, {

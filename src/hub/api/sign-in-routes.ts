@@ -21,7 +21,7 @@ const Token = v.object({ identifier: v.string(), secret: v.string() });
 
 /** Signing in to the API, as Docker Hub has it: the older way, and the one with access tokens. */
 export function signInRoutes(deps: SignInRoutesDeps): Route[] {
-  const { services, door, identities, signedTokens, logger } = deps;
+  const { services, door, identities, signedTokens } = deps;
   const signIn = (raw: RawRequest, lifeSeconds: number) => async (name: string, secret: string) => {
     const who = await services.accounts.authenticate(name, secret, { address: door.addressOf(raw) });
     return (await signedTokens.forApi(identities.of(who), lifeSeconds)).value;
@@ -33,7 +33,7 @@ export function signInRoutes(deps: SignInRoutesDeps): Route[] {
         return { ...answer, headers: { ...answer.headers, 'Cache-Control': 'no-store' } };
       } catch (error) {
         if (raw.signal.aborted) throw error;
-        return apiFailure(error, logger);
+        return apiFailure(error, deps);
       }
     };
     const route = { method: 'POST', takesJson: false, takesOver: false, handle };
