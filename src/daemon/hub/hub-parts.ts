@@ -47,7 +47,10 @@ export function openParts({ config, publicUrl, logger, undo }: HubPartsDeps): Hu
   const hub: Hub = undo.use(openHub({ root, db, catalog: registry.catalog, logger, options }));
   const { services } = hub;
   const { host, protocol } = new URL(publicUrl);
-  const site = { services, options: { host, isSecure: protocol === 'https:', isSignUpOpen, logger } };
+  const site = {
+    services,
+    options: { host, isSecure: protocol === 'https:', isBehindProxy, isSignUpOpen, logger },
+  };
   return {
     accounts: services.accounts,
     routes: withHeads([...registry.routes, ...hub.routes, ...pageRoutes(services, site.options)]),

@@ -1,5 +1,5 @@
 import type { HubRepository } from '../hub-records.ts';
-import { fullCount, roughCount, shortCount } from './format.ts';
+import { counted, roughCount, shortCount } from './format.ts';
 import { type Html, html } from './html.ts';
 import { icons } from './icons.ts';
 import { officialMark, privateMark, tile, time } from './parts.ts';
@@ -30,8 +30,8 @@ export function repositoryCard(repository: HubRepository, now: number): Html {
 /** Stars and pulls, short, with the full numbers for whoever points at them. */
 export function stats({ stars, pulls }: Pick<HubRepository, 'stars' | 'pulls'>): Html {
   return html`<span class="stats">
-    <span title="${fullCount(stars)} stars">${icons.star}<span class="hidden">Stars:</span> ${shortCount(stars)}</span>
-    <span title="${fullCount(pulls)} pulls">${icons.pulls}<span class="hidden">Pulls:</span> ${roughCount(pulls)}</span>
+    <span title="${counted(stars, 'star')}">${icons.star}<span class="hidden">Stars:</span> ${shortCount(stars)}</span>
+    <span title="${counted(pulls, 'pull')}">${icons.pulls}<span class="hidden">Pulls:</span> ${roughCount(pulls)}</span>
   </span>`;
 }
 

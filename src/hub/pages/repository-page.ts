@@ -1,7 +1,7 @@
 import type { TagRecord } from '#registry/repository-catalog';
 import type { HubRepository } from '../hub-records.ts';
 import { type Answer, page, redirect } from './answer.ts';
-import { byteSize, fullCount, platformName, roughCount, shortCount, shortDigest } from './format.ts';
+import { byteSize, counted, fullCount, platformName, roughCount, shortCount, shortDigest } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
 import { icons } from './icons.ts';
 import { renderMarkdown } from './markdown.ts';
@@ -56,7 +56,7 @@ function head(visit: Visit, repository: HubRepository): Html {
       <p class="meta">
         <span>By <a href="${paths.namespace(namespace)}">${namespace}</a></span>
         <span>${icons.clock} ${repository.pushedAt === undefined ? 'Nothing pushed yet' : html`Last pushed ${time(repository.pushedAt, visit.now)}`}</span>
-        <span title="${fullCount(repository.pulls)} pulls">${icons.pulls} ${roughCount(repository.pulls)} <span>pulls</span></span>
+        <span title="${counted(repository.pulls, 'pull')}">${icons.pulls} ${roughCount(repository.pulls)} ${repository.pulls === 1 ? 'pull' : 'pulls'}</span>
         ${categoryLink(repository)}
       </p>
     </div>

@@ -87,7 +87,7 @@ test('the explore page shows official repositories with mark, stars, pulls, and 
   const card = text.split('<li class="card">')[1] ?? '';
   assert.match(card, /<h3><a href="\/_\/nginx">nginx<\/a><\/h3>/);
   assert.match(card, /mark-official/);
-  assert.match(card, /title="1 stars">[^]*?Stars:<\/span> 1</);
+  assert.match(card, /title="1 star">[^]*?Stars:<\/span> 1</);
   assert.match(card, /title="3 pulls">[^]*?Pulls:<\/span> 3</);
   assert.match(card, /<a class="details" href="\/_\/nginx"/);
   assert.doesNotMatch(text, /ana\/api/, 'only official ones');
