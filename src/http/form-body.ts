@@ -20,6 +20,10 @@ export class FormBody {
     return (this.#fields.get(name) ?? '').replaceAll('\r\n', '\n');
   }
 
+  get names(): readonly string[] {
+    return [...new Set(this.#fields.keys())];
+  }
+
   /** Whether a box was ticked. */
   has(name: string): boolean {
     return this.#fields.has(name);

@@ -31,10 +31,15 @@ export function checkForm(
   if (site !== undefined && site !== 'same-origin') throw foreign();
   const from = headers.origin === undefined ? undefined : (URL.parse(headers.origin)?.host ?? '');
   if (from !== undefined && from !== headers.host && from !== host) throw foreign();
-  if (secret === undefined || !isEqual(token, formToken(secret))) {
-    throw new EngineError(
+  if (secret === undefined || !isEqual(token, formToken(secret))) throw new OutOfDateForm();
+}
+
+/** A form from a page of this site, but of another session: the one it was opened in may have ended. */
+export class OutOfDateForm extends EngineError {
+  constructor() {
+    super(
       'forbidden',
-      'This form is out of date: you may have signed in or out since it was opened. Go back, reload the page and send it again.',
+      'This form is out of date: you have signed in or out since it was opened, or your session has ended. Open the page again, and send the form from there.',
     );
   }
 }

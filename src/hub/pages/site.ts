@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { EngineError, type ErrorKind, isKind, messageOf } from '#base/errors';
-import { readFormBody } from '#http/form-body';
+import { type FormBody, readFormBody } from '#http/form-body';
 import { HttpError } from '#http/http-error';
 import type { BytesReply, ReplyHeaders } from '#http/reply';
 import { type Route, route } from '#http/route';
 import { type Answer, type FormProblem, type PageDocument, redirect } from './answer.ts';
-import { errorPage } from './error-page.ts';
+import { errorPage, outOfDatePage } from './error-page.ts';
 import { FieldError } from './field-error.ts';
-import { checkForm } from './form-guard.ts';
+import { checkForm, OutOfDateForm } from './form-guard.ts';
 import { layout } from './layout.ts';
 import { withQuery } from './paths.ts';
 import { pageHeaders } from './security-headers.ts';
@@ -61,11 +61,12 @@ export class Site {
       const blank = new Visit(request, this.#deps);
       return await this.#answer(blank, async () => {
         const form = await readFormBody(request.bytes, request.headers);
-        checkForm(request.headers, {
-          secret: blank.formSecret,
-          token: form.text('form-token'),
-          host: this.#deps.options.host,
-        });
+        try {
+          this.#check(blank, form);
+        } catch (error) {
+          if (error instanceof OutOfDateForm) return this.#finish(blank, outOfDatePage(error.message, form));
+          throw error;
+        }
         const visit = new Visit(request, this.#deps, form);
         return this.#finish(visit, await submitOrShowAgain(visit, submit, showAgain));
       });
@@ -76,6 +77,14 @@ export class Site {
   fail(error: unknown, request: SiteRequest): BytesReply {
     const visit = new Visit(request, this.#deps);
     return this.#finish(visit, pageOf(error, visit));
+  }
+
+  #check(visit: Visit, form: FormBody): void {
+    checkForm(visit.headers, {
+      secret: visit.formSecret,
+      token: form.text('form-token'),
+      host: this.#deps.options.host,
+    });
   }
 
   async #answer(visit: Visit, work: () => Answer | Promise<Answer>): Promise<BytesReply> {

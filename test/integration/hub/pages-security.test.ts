@@ -266,6 +266,25 @@ test('a form without the token of the session, or from elsewhere, changes nothin
   );
 });
 
+test('what was written in a session that has ended is not lost, and not shown to who is led here by another site', async () => {
+  const stranger = new SiteClient(url);
+  const body = new URLSearchParams({
+    overview: `long ${CANARY} `.repeat(5),
+    password: 'x'.repeat(40),
+    'form-token': 'old',
+  });
+  const answer = await stranger.post('/repository/ana/app/general', body);
+  assert.equal(answer.status, 403);
+  assert.match(answer.text, /<textarea[^>]* readonly[^>]*>\nlong x&quot;/);
+  assert.doesNotMatch(answer.text, /x{40}/);
+  assertInert(answer.text, 'out of date');
+  const foreign = await stranger.post('/repository/ana/app/general', body, {
+    'Sec-Fetch-Site': 'cross-site',
+  });
+  assert.equal(foreign.status, 403);
+  assert.doesNotMatch(foreign.text, /readonly/);
+});
+
 test('a form that is no form, or too large, is refused', async () => {
   const { ana: client } = clients;
   const json = { 'Content-Type': 'application/json' };
