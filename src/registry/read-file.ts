@@ -2,26 +2,33 @@ import type { FileHandle } from 'node:fs/promises';
 import { EngineError } from '#base/errors';
 import type { ByteRange } from './byte-range.ts';
 
-const READ_BYTES = 1024 * 1024;
+/** More than a socket takes before it says that it is full: that is what tells when a piece is out. */
+const PIECE_BYTES = 256 * 1024;
 
-/** A part of an open file, one piece read while the one before is sent. Closes the file. */
+/**
+ * A part of an open file, one piece read while the one before is sent. Closes the file.
+ *
+ * Pieces take turns in two buffers: one is valid until the next but one is asked for. A stream that asks while it is full
+ * would get what it holds overwritten; `pipeline` waits for it to be empty.
+ */
 export async function* readFilePart(handle: FileHandle, { first, last }: ByteRange): AsyncGenerator<Buffer> {
   await using _ = handle;
-  let ahead = readAt(handle, first, last);
-  for (let position = first; position <= last; ) {
+  const size = Math.min(PIECE_BYTES, last - first + 1);
+  const buffers = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const;
+  let ahead = readAt(handle, buffers[0], { first, last });
+  for (let [position, turn] = [first, 1]; position <= last; turn = 1 - turn) {
     const bytes = await ahead;
     if (bytes.length === 0) throw new EngineError('dataLoss', 'a blob is shorter than it should be');
     position += bytes.length;
     if (position <= last) {
-      ahead = readAt(handle, position, last);
+      ahead = readAt(handle, buffers[turn === 0 ? 0 : 1], { first: position, last });
       ahead.catch(() => undefined); // told at the next turn, if there is one
     }
     yield bytes;
   }
 }
 
-async function readAt(handle: FileHandle, position: number, last: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, last - position + 1));
-  const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+async function readAt(handle: FileHandle, buffer: Buffer, { first, last }: ByteRange): Promise<Buffer> {
+  const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, last - first + 1), first);
   return buffer.subarray(0, bytesRead);
 }

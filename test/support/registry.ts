@@ -77,6 +77,10 @@ export class TestRegistry implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? assert.fail('it was started');
+  }
+
   get log(): string {
     return this.#output;
   }
