@@ -5,6 +5,7 @@ import type { Database } from '#store/database';
 import type { Leases } from '#store/leases';
 import type { BlobTable } from './blob-table.ts';
 import { RegistryError } from './errors.ts';
+import type { ReachFault } from './registry-faults.ts';
 import type { RepositoryTable } from './repository-table.ts';
 
 export interface BlobsDeps {
@@ -15,6 +16,7 @@ export interface BlobsDeps {
   /** blobs whose file is there before their row */
   readonly leases: Leases;
   readonly graceMs: number;
+  readonly reach: ReachFault;
   readonly now: () => number;
 }
 
@@ -56,16 +58,18 @@ export class Blobs {
     file: { readonly path: string; readonly digest: Digest; readonly sizeBytes: number },
     settle: () => void = () => undefined,
   ): Promise<void> {
-    const { db, content, blobs, repositories, leases, now } = this.#deps;
+    const { db, content, blobs, repositories, leases, reach, now } = this.#deps;
     const { path, digest, sizeBytes } = file;
     using _ = leases.hold([digest]);
     const isThere = blobs.sizeOf(digest) === sizeBytes && content.has(digest);
     if (!isThere) await content.adopt(path, digest);
+    reach('publish.1-file');
     db.transaction(() => {
       blobs.add(digest, sizeBytes);
       blobs.link(repositories.ensure(repository, now()).id, digest, now());
       settle();
     });
+    reach('publish.2-row');
     if (isThere) await rm(path, { force: true });
   }
 

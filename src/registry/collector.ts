@@ -4,6 +4,7 @@ import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
 import type { Leases } from '#store/leases';
 import type { BlobTable } from './blob-table.ts';
+import type { ReachFault } from './registry-faults.ts';
 import type { Limits } from './registry-options.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -15,6 +16,7 @@ export interface CollectorDeps {
   readonly leases: Leases;
   readonly limits: Pick<Limits, 'graceMs' | 'uploadAgeMs' | 'collectEveryMs'>;
   readonly logger: Logger;
+  readonly reach: ReachFault;
   readonly now: () => number;
 }
 
@@ -26,7 +28,7 @@ export interface Collected {
 }
 
 /** of a step; requests come between two */
-const STEP = 100;
+const STEP = 50;
 
 /**
  * Takes away what nobody needs, while requests go on: uploads that nobody goes on with, and blobs that no manifest has referred
@@ -82,13 +84,12 @@ export class Collector implements AsyncDisposable {
     let [count, sizeBytes, last] = [0, 0, ''];
     const step = async (): Promise<number> => {
       const garbage = this.#deps.blobs.garbageAfter(last, STEP);
-      for (const digest of garbage) {
-        last = digest;
-        const freed = await this.#remove(digest);
+      for (const freed of await Promise.all(garbage.map(digest => this.#remove(digest)))) {
         if (freed === undefined) continue;
         count += 1;
         sizeBytes += freed;
       }
+      last = garbage.at(-1) ?? last;
       return garbage.length;
     };
     for await (const _ of this.#steps(step));
@@ -97,11 +98,13 @@ export class Collector implements AsyncDisposable {
 
   /** @returns bytes, or nothing when somebody has it. */
   async #remove(digest: Digest): Promise<number | undefined> {
-    const { db, content, blobs, leases } = this.#deps;
+    const { db, content, blobs, leases, reach } = this.#deps;
     if (leases.isHeld(digest)) return undefined; // its row comes; it stays garbage until the next time
     const sizeBytes = blobs.sizeOf(digest) ?? 0;
     if (!db.transaction(() => blobs.deleteOrphan(digest))) return undefined;
+    reach('collect.1-row');
     await content.remove(digest); // gone in this very turn: whoever pushes it now makes a new file
+    reach('collect.2-file');
     return sizeBytes;
   }
 

@@ -24,7 +24,7 @@ export const REGISTRY_ERRORS = {
   BLOB_UPLOAD_INVALID: {
     status: 400,
     message: 'blob upload invalid',
-    description: 'The upload cannot go on as asked: bad parameters, or a body that ended early.',
+    description: 'Another request goes on with the upload: the newest of a client is the one that counts.',
     source: 'oci',
   },
   BLOB_UPLOAD_UNKNOWN: {

@@ -12,6 +12,7 @@ import type { ManifestTable, StoredManifest } from './manifest-table.ts';
 import type { ManifestName } from './names.ts';
 import type { PullCounter } from './pull-counter.ts';
 import type { RegistryEvents } from './registry-events.ts';
+import type { ReachFault } from './registry-faults.ts';
 import type { RepositoryTable, StoredRepository } from './repository-table.ts';
 import type { TagTable } from './tag-table.ts';
 
@@ -24,6 +25,7 @@ export interface ManifestsDeps {
   readonly tags: TagTable;
   readonly events: RegistryEvents;
   readonly pulls: PullCounter;
+  readonly reach: ReachFault;
   readonly now: () => number;
 }
 
@@ -60,7 +62,7 @@ export class Manifests {
       throw new RegistryError('DIGEST_INVALID', `expected ${name.digest}, got ${digest}`);
     }
     const platforms = await this.#platforms(repository, facts);
-    const { db, tags, repositories, events, now } = this.#deps;
+    const { db, tags, repositories, events, reach, now } = this.#deps;
     db.transaction(() => {
       const owner = repositories.ensure(repository, now());
       this.#store(owner, { facts, digest, platforms, body: bytes });
@@ -69,7 +71,9 @@ export class Manifests {
       }
       repositories.setPushed(owner.id, now());
     });
+    reach('manifest.1-row');
     await db.synced();
+    reach('manifest.2-synced');
     const { tag } = name;
     events.emit({ type: 'push', repository, tag, digest, account: caller.account, at: now() });
     return facts.subject === undefined ? { digest } : { digest, subject: facts.subject };

@@ -16,6 +16,7 @@ import { Manifests } from './manifests.ts';
 import { PullCounter } from './pull-counter.ts';
 import { registryEdge } from './registry-edge.ts';
 import { RegistryEvents } from './registry-events.ts';
+import { noFault, type ReachFault } from './registry-faults.ts';
 import { registryMigrations } from './registry-migrations.ts';
 import { DEFAULT_LIMITS, type Limits, type RegistryOptions } from './registry-options.ts';
 import { registryRoutes } from './registry-routes.ts';
@@ -38,6 +39,8 @@ export interface RegistryDeps {
   /** milliseconds since 1970; default: the clock of the system */
   readonly now?: () => number;
   readonly options?: RegistryOptions;
+  /** for tests that end it in the middle of something */
+  readonly reach?: ReachFault;
 }
 
 /** A registry by the OCI distribution specification 1.1, as routes for an HTTP server. */
@@ -59,7 +62,7 @@ export interface Registry extends AsyncDisposable {
  * Disposed, it stops collecting; the database and the server are whose they were.
  */
 export function openRegistry(deps: RegistryDeps): Registry {
-  const { db, content, logger, access, now = Date.now } = deps;
+  const { db, content, logger, access, now = Date.now, reach = noFault } = deps;
   const limits: Limits = { ...DEFAULT_LIMITS, ...deps.options };
   db.migrate(registryMigrations, logger);
   const tables = {
@@ -70,14 +73,14 @@ export function openRegistry(deps: RegistryDeps): Registry {
   };
   const leases = new Leases();
   const events = new RegistryEvents(logger);
-  const blobs = new Blobs({ ...tables, db, content, leases, graceMs: limits.graceMs, now });
+  const blobs = new Blobs({ ...tables, db, content, leases, graceMs: limits.graceMs, reach, now });
   const table = new UploadTable(db);
-  const uploads = new Uploads({ folder: join(deps.root, 'uploads'), table, blobs, limits, now });
+  const uploads = new Uploads({ folder: join(deps.root, 'uploads'), table, blobs, limits, reach, now });
   const pulls = new PullCounter({ ...tables, db, logger, now });
-  const manifests = new Manifests({ ...tables, db, content, events, pulls, now });
+  const manifests = new Manifests({ ...tables, db, content, events, pulls, reach, now });
   uploads.sweep();
   content.sweep(digest => tables.blobs.sizeOf(digest) !== undefined);
-  const collector = new Collector({ ...tables, db, content, uploads, leases, limits, logger, now });
+  const collector = new Collector({ ...tables, db, content, uploads, leases, limits, logger, reach, now });
   return {
     routes: registryRoutes({
       access,

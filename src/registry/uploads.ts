@@ -7,6 +7,7 @@ import { checkSpace, SpaceCheck } from '#store/disk-space';
 import type { Caller } from './access-control.ts';
 import type { Blobs } from './blobs.ts';
 import { RegistryError } from './errors.ts';
+import type { ReachFault } from './registry-faults.ts';
 import type { Limits } from './registry-options.ts';
 import { UploadFile } from './upload-file.ts';
 import type { StoredUpload, UploadTable } from './upload-table.ts';
@@ -16,6 +17,7 @@ export interface UploadsDeps {
   readonly table: UploadTable;
   readonly blobs: Blobs;
   readonly limits: Pick<Limits, 'maxBlobBytes' | 'maxOpenUploads'>;
+  readonly reach: ReachFault;
   readonly now: () => number;
 }
 
@@ -70,7 +72,7 @@ export class Uploads {
    * @throws {RegistryError} `TOOMANYREQUESTS`.
    */
   begin(repository: string, { account }: Caller, address: string): string {
-    const { table, limits, now } = this.#deps;
+    const { table, limits, reach, now } = this.#deps;
     const caller = account ?? `@${address}`; // no account has such a name
     const open = table.countOf(caller);
     if (open >= limits.maxOpenUploads) {
@@ -78,6 +80,7 @@ export class Uploads {
     }
     const id = randomUUID();
     table.add({ id, repository, account }, { caller, now: now() });
+    reach('upload.1-row');
     return id;
   }
 
@@ -177,6 +180,11 @@ export class Uploads {
     session.turn = { abort, done: done.promise };
     try {
       return await work(session.file, abort.signal);
+    } catch (error) {
+      if (!abort.signal.aborted) throw error;
+      throw new RegistryError('BLOB_UPLOAD_INVALID', 'another request goes on with this upload', {
+        cause: error,
+      });
     } finally {
       session.turn = undefined;
       done.resolve();
@@ -199,6 +207,7 @@ export class Uploads {
       space.passed(sizeBytes - passed);
       passed = sizeBytes;
     });
+    this.#deps.reach('upload.2-taken');
     if (range && file.size - before !== range.sizeBytes) {
       throw wrongSize(range.sizeBytes, `${file.size - before}`);
     }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { RegistryFaultPoint } from '#registry/registry-faults';
 
 const PROGRAM = fileURLToPath(new URL('./registry-program.ts', import.meta.url));
 
@@ -16,8 +17,10 @@ export class RegistryProcess implements AsyncDisposable {
     this.#child = child;
   }
 
-  static async start(folder: string): Promise<RegistryProcess> {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, folder], {
+  /** @param fault where it kills itself */
+  static async start(folder: string, fault?: RegistryFaultPoint): Promise<RegistryProcess> {
+    const words = ['--disable-warning=ExperimentalWarning', PROGRAM, folder, ...(fault ? [fault] : [])];
+    const child = spawn(process.execPath, words, {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     for await (const line of createInterface({ input: child.stdout }))
@@ -32,6 +35,16 @@ export class RegistryProcess implements AsyncDisposable {
   /** `SIGKILL`; resolves when it is gone. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  /** Resolves when it has ended by itself. @returns the signal. */
+  async ended(): Promise<string | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
+    return this.#child.signalCode;
+  }
+
+  collect(): void {
+    this.#child.kill('SIGUSR2');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

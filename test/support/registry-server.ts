@@ -8,6 +8,7 @@ import { createHttpServer, type HttpServer } from '#http/http-server';
 import type { AccessControl } from '#registry/access-control';
 import { openAccess } from '#registry/open-access';
 import { openRegistry, type Registry } from '#registry/open-registry';
+import type { ReachFault } from '#registry/registry-faults';
 import type { RegistryOptions } from '#registry/registry-options';
 import { ContentStore } from '#store/content-store';
 import { Database } from '#store/database';
@@ -17,6 +18,7 @@ export interface RegistryServerOptions {
   readonly options?: RegistryOptions;
   readonly now?: () => number;
   readonly logger?: Logger;
+  readonly reach?: ReachFault;
   /** of one that ended, to begin where it stopped; it is not removed then */
   readonly folder?: string;
 }
@@ -43,6 +45,7 @@ export class RegistryServer implements AsyncDisposable {
       content: this.content,
       access: options.access ?? openAccess,
       logger,
+      ...(options.reach ? { reach: options.reach } : {}),
       ...(options.now ? { now: options.now } : {}),
       ...(options.options ? { options: options.options } : {}),
     });
