@@ -1,4 +1,4 @@
-import { plainLines } from '#base/plain-text';
+import { plainLine } from '#base/plain-text';
 import type { Edge } from '#http/http-server';
 import { type BytesReply, reply } from '#http/reply';
 import { registryErrorOf } from './errors.ts';
@@ -13,7 +13,7 @@ export const REGISTRY_HEADERS = {
 export function registryFailure(error: unknown): BytesReply {
   const { code, message, detail, headers, status } = registryErrorOf(error);
   // Names and documents of strangers have a say in messages, and command lines write them to terminals.
-  const entry = { code, message: plainLines(message), ...(detail === undefined ? {} : { detail }) };
+  const entry = { code, message: plainLine(message), ...(detail === undefined ? {} : { detail }) };
   const answer = reply.json({ errors: [entry] }, status);
   return { ...answer, headers: { ...answer.headers, ...REGISTRY_HEADERS, ...headers } };
 }

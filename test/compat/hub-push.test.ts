@@ -21,7 +21,7 @@ after(async () => {
 });
 const engine = compatEngine();
 
-test('docker push brings an image into the registry, docker pull gets the same one (S149)', {
+test('docker push brings an image into the registry, docker pull gets the same one (S141, S149)', {
   skip,
 }, async () => {
   const name = `${server.host}/team/app:1`;
