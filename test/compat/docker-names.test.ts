@@ -71,7 +71,9 @@ test('containers on a user-defined network find each other by name, alias, short
   assert.deepEqual(await lookUp('web', 'database'), []);
 });
 
-test('an alias of several containers leads to all of them in turn (S217)', { skip }, async () => {
+test('an alias of several containers leads to all of them in turn, and a name to where its container is now (S217)', {
+  skip,
+}, async () => {
   await using _net = await network('names2');
   for (const name of ['one', 'two', 'three']) {
     await engine.started(name, '--network', 'names2', '--network-alias', 'service', ...IDLE);
@@ -84,6 +86,13 @@ test('an alias of several containers leads to all of them in turn (S217)', { ski
   ];
   for (const answer of answers) assert.deepEqual(answer.toSorted(), all.toSorted());
   assert.equal(new Set(answers.map(([first]) => first)).size, 3, 'each comes first once');
+
+  await engine.ok('rm', '-f', 'two');
+  await engine.started('newcomer', '--network', 'names2', ...IDLE);
+  await engine.started('two', '--network', 'names2', ...IDLE);
+  const moved = await address('two', 'names2');
+  assert.notEqual(moved, all[1], 'somebody else has its address');
+  assert.deepEqual(await lookUp('one', 'two'), [moved]);
 });
 
 test('names are those of the networks a container is on, and change when it joins and leaves', {

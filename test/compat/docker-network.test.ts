@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { networkInterfaces } from 'node:os';
@@ -162,7 +163,9 @@ test("host: a container uses the host's network, and nothing is published for it
   );
 });
 
-test('interfaces and routes of a container are its own: a change stays inside (S216)', { skip }, async () => {
+test('interfaces, routes and rules of a container are its own: a change stays inside (S216)', {
+  skip,
+}, async () => {
   await engine.started('admin', '--cap-add', 'NET_ADMIN', 'busybox', 'sleep', '100');
   await engine.started('other', 'busybox', 'sleep', '100');
   await engine.ok(
@@ -179,6 +182,17 @@ test('interfaces and routes of a container are its own: a change stays inside (S
       .some(each => each?.address === '10.99.98.97'),
   );
   assert.doesNotMatch(await engine.ok('exec', 'other', 'ip', 'route'), /203\.0\.113/);
+
+  // Its rules, too: with a tool of the host's, as the image has none.
+  const rules = async (command: string, name?: string): Promise<string> => {
+    const pid = name === undefined ? undefined : await engine.inspect(name, '{{.State.Pid}}');
+    const words = [...(pid === undefined ? [] : ['nsenter', '-t', pid, '-n']), 'nft', ...command.split(' ')];
+    return execFileSync(words[0] ?? '', words.slice(1), { encoding: 'utf8' });
+  };
+  await rules('add table ip inside_only', 'admin');
+  assert.match(await rules('list tables', 'admin'), /inside_only/);
+  assert.doesNotMatch(await rules('list tables', 'other'), /inside_only/);
+  assert.doesNotMatch(await rules('list tables'), /inside_only/);
 });
 
 test('containers reach the world beyond the host through its address (S302)', { skip }, async () => {

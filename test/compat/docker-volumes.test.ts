@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { compatEngine, loadImage, skip } from './compat-engine.ts';
 import { dockerTerminal } from './live-program.ts';
@@ -286,10 +286,12 @@ test("a new volume takes content, owner and mode of the image's folder (S183)", 
   );
   await engine.ok('volume', 'rm', 'fresh', 'empty');
   const folder = hostFolder('as-it-is');
+  chownSync(folder, 4321, 4322);
+  chmodSync(folder, 0o1750);
   assert.equal(
-    await engine.run('-v', `${folder}:/srv`, 'owned', 'stat', '-c', '%u:%g', '/srv'),
-    '0:0',
-    'a bind mount is not filled',
+    await engine.run('-v', `${folder}:/srv`, 'owned', 'sh', '-c', 'stat -c "%u:%g %a" /srv; ls /srv'),
+    '4321:4322 1750',
+    'a bind mount has what the directory of the host has, and is not filled',
   );
 });
 
