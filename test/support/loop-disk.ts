@@ -1,9 +1,13 @@
 import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { runProgram } from './programs.ts';
 
-const MKFS = { btrfs: '/usr/bin/mkfs.btrfs', ext4: '/usr/sbin/mkfs.ext4' } as const;
-/** btrfs takes no less than some 110 MB. */
-const DISK_BYTES = 192 * 1024 * 1024;
+const MKFS = {
+  btrfs: '/usr/bin/mkfs.btrfs',
+  ext4: '/usr/sbin/mkfs.ext4',
+  xfs: '/usr/sbin/mkfs.xfs',
+} as const;
+/** btrfs takes no less than some 110 MB, xfs than 300; what is not written is a hole. */
+const DISK_MB = { btrfs: 192, ext4: 192, xfs: 320 } as const;
 
 export type DiskType = keyof typeof MKFS;
 
@@ -27,7 +31,7 @@ export class LoopDisk implements AsyncDisposable {
 
   static async make(file: string, type: DiskType): Promise<LoopDisk> {
     writeFileSync(file, '', { flag: 'wx' });
-    truncateSync(file, DISK_BYTES);
+    truncateSync(file, DISK_MB[type] * 1024 * 1024);
     const program = existsSync(MKFS[type]) ? MKFS[type] : '/usr/sbin/mkfs.btrfs';
     await run(program, ['-q', file]);
     return new LoopDisk((await run('/usr/sbin/losetup', ['--find', '--show', file])).trim(), file);

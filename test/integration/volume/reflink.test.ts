@@ -11,31 +11,33 @@ import { diskMissing, LoopDisk } from '../../support/loop-disk.ts';
 
 const FILE_BYTES = 48 * 1024 * 1024;
 
-test('a copy on btrfs shares its blocks with the original', {
-  skip: rootMissing() || diskMissing('btrfs'),
-}, async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'quai-reflink-'));
-  await using undo = new AsyncDisposableStack();
-  undo.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const disk = undo.use(await LoopDisk.make(join(folder, 'disk'), 'btrfs'));
-  const place = join(folder, 'mounted');
-  mkdirSync(place);
-  linuxMounts.mount(place, { type: 'btrfs', source: disk.device, options: [] });
-  undo.defer(() => linuxMounts.unmount(place));
-  await using jail = new JailPool({ size: 1 });
-  const content = randomBytes(FILE_BYTES);
-  for (const name of ['source', 'copy']) mkdirSync(join(place, name));
-  writeFileSync(join(place, 'source', 'file'), content);
-  await jail.sync(place);
-  const used = (): number => {
-    const { blocks, bfree, bsize } = statfsSync(place);
-    return (blocks - bfree) * bsize;
-  };
-  const before = used();
+for (const type of ['btrfs', 'xfs'] as const) {
+  test(`a copy on ${type} shares its blocks with the original`, {
+    skip: rootMissing() || diskMissing(type),
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'quai-reflink-'));
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const disk = undo.use(await LoopDisk.make(join(folder, 'disk'), type));
+    const place = join(folder, 'mounted');
+    mkdirSync(place);
+    linuxMounts.mount(place, { type, source: disk.device, options: [] });
+    undo.defer(() => linuxMounts.unmount(place));
+    await using jail = new JailPool({ size: 1 });
+    const content = randomBytes(FILE_BYTES);
+    for (const name of ['source', 'copy']) mkdirSync(join(place, name));
+    writeFileSync(join(place, 'source', 'file'), content);
+    await jail.sync(place);
+    const used = (): number => {
+      const { blocks, bfree, bsize } = statfsSync(place);
+      return (blocks - bfree) * bsize;
+    };
+    const before = used();
 
-  await jail.copyTree({ root: join(place, 'source'), path: '/' }, join(place, 'copy'));
+    await jail.copyTree({ root: join(place, 'source'), path: '/' }, join(place, 'copy'));
 
-  await jail.sync(place);
-  assert.ok(used() - before < FILE_BYTES / 8, `${used() - before} bytes more`);
-  assert.ok(readFileSync(join(place, 'copy', 'file')).equals(content));
-});
+    await jail.sync(place);
+    assert.ok(used() - before < FILE_BYTES / 8, `${used() - before} bytes more`);
+    assert.ok(readFileSync(join(place, 'copy', 'file')).equals(content));
+  });
+}
