@@ -64,6 +64,7 @@ export function toRequest(network: string, settings: EndpointSettings): Endpoint
     ...(IPAMConfig?.IPv4Address ? { ipv4Address: IPAMConfig.IPv4Address } : {}),
     ...(IPAMConfig?.IPv6Address ? { ipv6Address: IPAMConfig.IPv6Address } : {}),
     ...(MacAddress ? { macAddress: MacAddress } : {}),
+    ...(IPAMConfig?.LinkLocalIPs?.length ? { linkLocalAddresses: IPAMConfig.LinkLocalIPs } : {}),
     aliases: settings.Aliases,
     links: settings.Links,
     driverOptions: settings.DriverOpts,

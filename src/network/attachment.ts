@@ -5,7 +5,7 @@ import type { PreparedEndpoint } from './drivers/foreign-endpoints.ts';
 import type { NetworkDriver } from './drivers/network-driver.ts';
 import { planEndpoint } from './endpoint-plan.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
-import { endpointExists, notConnected } from './errors.ts';
+import { addressInUse, endpointExists, notConnected } from './errors.ts';
 import { chooseGateway } from './gateway-choice.ts';
 import type { AssignedAddress } from './ipam.ts';
 import type { EndpointRequest, PortRequest, SandboxOwner } from './network.ts';
@@ -198,7 +198,28 @@ export class Attachment {
     const ipv4 = theirs ? theirs.ipv4 : assign(4, request.ipv4Address);
     const ipv6 = theirs ? theirs.ipv6 : assign(6, request.ipv6Address);
     const usedNames = new Set(others.map(endpoint => endpoint.interfaceName));
-    return planEndpoint(owner, request, { network, driver, ipv4, ipv6, usedNames, prepared: theirs });
+    const planned = planEndpoint(owner, request, {
+      network,
+      driver,
+      ipv4,
+      ipv6,
+      usedNames,
+      prepared: theirs,
+    });
+    this.#refuseTaken(planned);
+    return planned;
+  }
+
+  #refuseTaken({ linkLocal = [], networkId }: EndpointRecord): void {
+    if (linkLocal.length === 0) return;
+    for (const other of this.#parts.endpoints.onNetwork(networkId)) {
+      const taken = linkLocal.find(address => other.linkLocal?.includes(address));
+      if (taken === undefined) continue;
+      throw addressInUse(
+        taken,
+        `container ${this.#parts.resolveContainerName(other.containerId) ?? other.containerId}`,
+      );
+    }
   }
 
   #reserve(gateway: EndpointRecord, ports: readonly PortRequest[], undo: DisposableStack): Reservation[] {

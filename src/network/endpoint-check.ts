@@ -3,6 +3,7 @@ import { requireJoinable } from './config-network.ts';
 import { parseEndpointOptions } from './endpoint-options.ts';
 import { addressOnDefaultNetwork, addressOutsidePool, addressWithoutSubnet } from './errors.ts';
 import { contains, parseIp, parseSubnet } from './ip-address.ts';
+import { parseLinkLocal } from './link-local.ts';
 import { parseMac } from './mac-address.ts';
 import type { EndpointRequest } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
@@ -11,6 +12,7 @@ import type { NetworkRecord } from './network-table.ts';
 export function checkEndpoint(network: NetworkRecord, request: EndpointRequest): void {
   requireJoinable(network);
   parseEndpointOptions(request.driverOptions);
+  parseLinkLocal(request.linkLocalAddresses);
   const { macAddress, ipv4Address, ipv6Address } = request;
   if (macAddress && parseMac(macAddress) === undefined) {
     throw new EngineError('invalid', `invalid MAC address: ${macAddress}`);

@@ -6,6 +6,7 @@ import type { NetworkDriver } from './drivers/network-driver.ts';
 import { parseEndpointOptions } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import type { AssignedAddress } from './ipam.ts';
+import { parseLinkLocal } from './link-local.ts';
 import { macFor, parseMac } from './mac-address.ts';
 import type { EndpointRequest, SandboxOwner } from './network.ts';
 import type { NetworkRecord } from './network-table.ts';
@@ -31,6 +32,7 @@ export function planEndpoint(
   const { network, driver, ipv4, ipv6, prepared } = where;
   const hasInterface = driver.hasInterfaces;
   const { interfaceName, sysctls } = parseEndpointOptions(request.driverOptions);
+  const linkLocal = hasInterface ? parseLinkLocal(request.linkLocalAddresses) : [];
   return {
     id: prepared?.id ?? newId<EndpointId>(),
     networkId: network.id,
@@ -49,6 +51,7 @@ export function planEndpoint(
     ports: [],
     gatewayPriority: request.gatewayPriority,
     ...(sysctls.length > 0 && { sysctls }),
+    ...(linkLocal.length > 0 && { linkLocal }),
     ...(prepared && { foreign: prepared.foreign }),
     isGateway: false,
     ...(driver.isRoutedByDevice(network) && !network.isInternal && { isRoutedByDevice: true }),

@@ -23,6 +23,7 @@ const Settings = v.object({
   dnsNames: v.array(v.string()),
   gatewayPriority: v.number(),
   isRoutedByDevice: v.exactOptional(v.literal(true)),
+  linkLocal: v.exactOptional(v.array(v.string())),
   sysctls: v.exactOptional(
     v.array(
       v.object({
@@ -59,6 +60,8 @@ export interface EndpointRecord extends Endpoint {
   readonly gatewayPriority: number;
   /** its default route leads to the link, not to a gateway */
   readonly isRoutedByDevice?: true;
+  /** addresses for the network's own link, besides those that it has */
+  readonly linkLocal?: readonly string[];
   /** the part that plugins have in it */
   readonly foreign?: {
     /** the plugin's own name of the link, empty for none */

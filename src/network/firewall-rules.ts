@@ -44,6 +44,8 @@ export interface Publication {
 export interface FirewallEndpoint {
   readonly bridge: string;
   readonly addresses: readonly FirewallAddress[];
+  /** what it may send as besides, on its own link */
+  readonly linkLocal?: readonly string[];
   readonly publications: readonly Publication[];
 }
 
@@ -100,6 +102,8 @@ export function networkElements(network: FirewallNetwork): Element[] {
 export function endpointElements(endpoint: FirewallEndpoint): Element[] {
   const elements: Element[] = [];
   for (const address of endpoint.addresses) elements.push(...addressElements(address, endpoint.bridge));
+  for (const address of endpoint.linkLocal ?? [])
+    elements.push({ set: `home${familyOf(address)}`, key: `${address} . ${quoted(endpoint.bridge)}` });
   return [...elements, ...endpoint.publications.map(publicationElement)];
 }
 

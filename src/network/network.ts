@@ -89,6 +89,8 @@ export interface EndpointRequest {
   readonly ipv4Address?: string;
   readonly ipv6Address?: string;
   readonly macAddress?: string;
+  /** more addresses, for the network's own link only */
+  readonly linkLocalAddresses?: readonly string[];
   readonly aliases: readonly string[];
   readonly links: readonly string[];
   readonly driverOptions: Readonly<Record<string, string>>;

@@ -9,10 +9,13 @@ import { openSysctlView, type SysctlView, writeSysctl } from '#sys/sysctl';
 import type { InterfaceSysctl } from './endpoint-options.ts';
 import type { EndpointRecord } from './endpoint-table.ts';
 import { broadcastOf, ipBytes, parseIp, subnetAround } from './ip-address.ts';
+import { linkLocalPrefix } from './link-local.ts';
 
 /** Everything a container's side of an endpoint needs, in one message. @param netns path or descriptor of its sandbox */
 export function configureInterface(netns: string | number, endpoint: EndpointRecord): void {
-  using sysctls = endpoint.ipv6 && openSysctlView();
+  const linkLocal = (endpoint.linkLocal ?? []).flatMap(text => parseIp(text) ?? []);
+  const hasIpv6 = endpoint.ipv6 !== undefined || linkLocal.some(({ family }) => family === 6);
+  using sysctls = hasIpv6 ? openSysctlView() : undefined;
   inNetns(netns, () => {
     using socket = new NetlinkSocket(NETLINK_ROUTE);
     const link = findLink(socket, endpoint.interfaceName);
@@ -28,6 +31,9 @@ export function configureInterface(netns: string | number, endpoint: EndpointRec
         const broadcast = last && { broadcast: ipBytes(last) };
         return [addAddress({ linkIndex: link.index, address: ipBytes(ip), prefixLength, ...broadcast })];
       }),
+      ...linkLocal.map(ip =>
+        addAddress({ linkIndex: link.index, address: ipBytes(ip), prefixLength: linkLocalPrefix(ip) }),
+      ),
       ...(endpoint.isGateway ? defaultRoutes(endpoint, link.index) : []),
     );
     for (const sysctl of endpoint.sysctls ?? []) applySysctl(endpoint.interfaceName, sysctl);

@@ -104,6 +104,35 @@ test('docker network connect names the interface and sets its parameters, on run
   await engine.ok('network', 'rm', 'lan');
 });
 
+test('--link-local-ip gives more addresses on the link of the network, of run and of connect', {
+  skip,
+}, async () => {
+  await engine.ok('network', 'create', 'lan');
+  const asked = ['--link-local-ip', '169.254.7.7', '--link-local-ip', 'fe80::77'];
+  await engine.started('one', '--network', 'lan', ...asked, 'busybox', 'sleep', '100');
+  await engine.started('two', 'busybox', 'sleep', '100');
+  await engine.ok('network', 'connect', '--link-local-ip', '169.254.7.8', 'lan', 'two');
+  assert.match(
+    await engine.ok('exec', 'one', 'ip', 'addr', 'show', 'eth0'),
+    /inet 169\.254\.7\.7\/16[^]*fe80::77\/64/,
+  );
+  assert.match(await engine.ok('exec', 'two', 'ip', 'addr', 'show', 'eth1'), /inet 169\.254\.7\.8\/16/);
+  for (const far of ['169.254.7.7', 'fe80::77%eth1']) {
+    assert.match(await engine.ok('exec', 'two', 'ping', '-c', '1', '-W', '10', far), / 0% packet loss/, far);
+  }
+  const shown = '{{json .NetworkSettings.Networks.lan.IPAMConfig.LinkLocalIPs}}';
+  assert.equal(await engine.inspect('one', shown), '["169.254.7.7","fe80::77"]');
+  for (const [address, message] of [
+    ['169.254.7.7', /Address already in use: 169\.254\.7\.7 is held by container one/],
+    ['10.9.9.9', /invalid link-local IP address: 10\.9\.9\.9: use one of 169\.254\.0\.0\/16/],
+  ] as const) {
+    const words = ['run', '--rm', '--network', 'lan', '--link-local-ip', address, 'busybox', 'true'];
+    assert.match((await engine.refused(...words)).stderr, message);
+  }
+  await engine.ok('rm', '-f', 'one', 'two');
+  await engine.ok('network', 'rm', 'lan');
+});
+
 test('docker network connect refuses what cannot be in words, on stopped containers as well', {
   skip,
 }, async () => {

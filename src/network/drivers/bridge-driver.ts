@@ -107,6 +107,7 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     return {
       bridge: bridgeNameOf(network, this.#names),
       addresses,
+      ...(endpoint.linkLocal && { linkLocal: endpoint.linkLocal }),
       publications: publicationsOf(endpoint.ports, endpoint),
     };
   }
