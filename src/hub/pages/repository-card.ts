@@ -14,7 +14,7 @@ export function repositoryCard(repository: HubRepository, now: number): Html {
       ${tile(name)}
       <div class="card-name">
         <h3><a href="${href}">${displayName(name)}</a></h3>
-        <p class="card-by">${isOfficial ? officialMark : html`by <a href="${paths.namespace(namespace)}">${namespace}</a>`} ${isPrivate && privateMark}
+        <p class="card-by">${isOfficial ? officialMark : html`<span>by <a href="${paths.namespace(namespace)}">${namespace}</a></span>`} ${isPrivate && privateMark}
           ${repository.pushedAt !== undefined && html`<span><span class="hidden">Updated</span> ${time(repository.pushedAt, now)}</span>`}</p>
       </div>
     </div>

@@ -121,7 +121,7 @@ function about(visit: Visit, repository: HubRepository, tags: readonly TagRecord
         <dt>Stars</dt><dd>${fullCount(repository.stars)}</dd>
       </dl>
     </section>
-    ${tags.length > 0 && recentTags(visit, name, tags)}`;
+    ${tags.length > 0 && visit.query('tab') !== 'tags' && recentTags(visit, name, tags)}`;
 }
 
 function pushHint(visit: Visit, { name }: HubRepository): Content {

@@ -94,11 +94,13 @@ a.chip:hover { color: var(--link); text-decoration: none; border-color: var(--ac
 .meta { display: flex; flex-wrap: wrap; gap: .25rem 1.125rem; align-items: center; font-size: .875rem; color: var(--soft); margin-top: .375rem; }
 .crumbs { font-size: .875rem; color: var(--soft); }
 .repo-actions { display: flex; flex-wrap: wrap; gap: .625rem; }
-.side .command code { white-space: pre-wrap; }
+.side .command { flex-direction: column; }
+.side .command code { white-space: pre-wrap; font-size: .78rem; }
+.side .command .copy { border-left: 0; border-top: 1px solid var(--line); padding: .3125rem; }
 .facts { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: .4rem 1rem; font-size: .9375rem; }
 .facts dt { color: var(--soft); }
 .facts dd { text-align: right; }
-.facts.across { grid-template-columns: repeat(4, minmax(0, auto)); gap: .75rem 1.5rem; justify-content: space-between; margin-top: 1rem; font-size: .875rem; }
+.facts.across { grid-template-columns: 8rem minmax(0, 1fr) 8.5rem 7rem; gap: .75rem 1.5rem; margin-top: 1rem; font-size: .875rem; }
 .facts.across dd { text-align: left; margin-top: .125rem; }
 .facts.across dt { font-size: .8125rem; }
 .platform { white-space: nowrap; display: inline-block; }

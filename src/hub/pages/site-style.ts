@@ -139,7 +139,7 @@ main > .panel.rows, main > .panel.scroll { max-width: none; }
 .field { margin: 0 0 1.125rem; border: 0; padding: 0; min-width: 0; }
 .field > label:not(.choice), .field > legend { display: block; font-weight: 600; font-size: .9375rem; margin-bottom: .375rem; padding: 0; }
 .field input:not([type=radio], [type=checkbox]), .field textarea, select {
-  width: 100%; border: 1px solid var(--line-strong); border-radius: 8px; background: var(--surface); padding: .55rem .75rem; min-height: 2.625rem;
+  width: 100%; border: 1px solid var(--line-strong); border-radius: 8px; background: var(--surface); padding: .5rem .75rem; min-height: 2.75rem;
 }
 select { padding-right: 2rem; cursor: pointer; }
 .field textarea { font-family: var(--mono); font-size: .875rem; line-height: 1.6; resize: vertical; }
