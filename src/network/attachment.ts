@@ -277,7 +277,8 @@ export class Attachment {
 
   /** Somebody deleted the bridge: the containers that were on it come back to the new one. */
   #replugOthers(driver: NetworkDriver, network: NetworkRecord): void {
-    const { endpoints, hostLinks } = this.#parts;
+    const { endpoints, firewall, hostLinks } = this.#parts;
+    firewall.setEndpoints(firewallEndpoints(endpoints.onNetwork(network.id), this.#parts));
     const present = new Map(hostLinks.list().map(link => [link.name, link]));
     for (const endpoint of endpoints.onNetwork(network.id)) {
       driver.replug(endpoint, network, present);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ChainOptions, renderChains } from './firewall-chains.ts';
 
-const USUAL: ChainOptions = { mode: 'quai', originChain: 'shared' };
+const USUAL: ChainOptions = { mode: 'quai', bridgeGroup: 7, originChain: 'shared' };
 const baseChains = (text: string): string[] =>
   [...text.matchAll(/chain (\w+) \{\s+type (\w+) hook (\w+)/g)].map(([, ...words]) => words.join(' '));
 
@@ -35,12 +35,15 @@ test('renderChains() guards the loopback and what is at home on a bridge, and ch
 });
 
 test('renderChains(): origins are asked for before anything is accepted, where packets go or on older kernels where they come in', () => {
-  const asked =
-    /hook (\w+) priority (?:raw|filter); policy accept;\s+(?:iif "lo" accept\s+)?meta iifkind "bridge" jump origin/g;
+  const asked = /hook (\w+) priority (?:raw|filter); policy accept;\s+meta (iif\w+) \S+ jump origin/g;
   const hooks = (options: ChainOptions): string[] =>
-    [...renderChains(options).matchAll(asked)].map(([, hook = '']) => hook);
-  assert.deepEqual(hooks(USUAL), ['input', 'forward']);
-  assert.deepEqual(hooks({ ...USUAL, originChain: 'own' }), ['prerouting']);
+    [...renderChains(options).matchAll(asked)].map(([, ...words]) => words.join(' '));
+  assert.deepEqual(hooks(USUAL), ['input iifgroup', 'forward iifgroup']);
+  assert.deepEqual(hooks({ ...USUAL, originChain: 'own' }), ['prerouting iifkind']);
+  assert.match(
+    renderChains(USUAL),
+    /chain prerouting \{[^}]*meta iifkind "bridge" jump origin\n[^}]*goto publish/,
+  );
 });
 
 test('renderChains(): where the host’s own rules decide, only what comes from containers is rewritten on its way in', () => {

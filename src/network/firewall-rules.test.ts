@@ -54,13 +54,15 @@ test('endpointElements(): addresses at home on their bridge, ports by address or
     { ...WEB, hostIp: 'fd77::1', targetIp: 'fd00::2' },
   ];
   const addresses = ['172.17.0.2', 'fd00::2'].map(closed);
-  const elements = endpointElements({ bridge: 'br-1', addresses, publications });
+  const elements = endpointElements({ bridge: 'br-1', bridgeIndex: 9, addresses, publications });
   assert.equal(
     renderAdd('t', elements),
     'add element inet t home4 { 172.17.0.2 . "br-1" }\n' +
       'add element inet t containers4 { 172.17.0.2 }\n' +
+      'add element inet t plugged4 { 9 . 172.17.0.2 }\n' +
       'add element inet t home6 { fd00::2 . "br-1" }\n' +
       'add element inet t containers6 { fd00::2 }\n' +
+      'add element inet t plugged6 { 9 . fd00::2 }\n' +
       'add element inet t publish4_any { tcp . 8080 : 172.17.0.2 . 80 }\n' +
       'add element inet t publish4 { 127.0.0.1 . tcp . 81 : 172.17.0.2 . 80 }\n' +
       'add element inet t publish6_any { udp . 53 : fd00::2 . 5353 }\n' +
@@ -109,7 +111,11 @@ test('renderAdd() and renderRemove() name each set once, however many elements t
 });
 
 test('renderTable() replaces the table in one go', () => {
-  const text = renderTable('quai', networkElements(NETWORK), { mode: 'quai', originChain: 'shared' });
+  const text = renderTable('quai', networkElements(NETWORK), {
+    mode: 'quai',
+    bridgeGroup: 7,
+    originChain: 'shared',
+  });
   assert.match(text, /^table inet quai\ndelete table inet quai\ntable inet quai \{/);
   assert.match(text, /chain forward \{/);
   assert.match(text, /add element inet quai bridges \{ "br-1" \}/);

@@ -43,6 +43,8 @@ export interface Publication {
 /** What the firewall knows of an endpoint. */
 export interface FirewallEndpoint {
   readonly bridge: string;
+  /** its index, where it is known; a container is known by it sooner than by the bridge's name, otherwise nothing depends on it */
+  readonly bridgeIndex?: number;
   readonly addresses: readonly FirewallAddress[];
   /** what it may send as besides, on its own link */
   readonly linkLocal?: readonly string[];
@@ -101,7 +103,7 @@ export function networkElements(network: FirewallNetwork): Element[] {
 
 export function endpointElements(endpoint: FirewallEndpoint): Element[] {
   const elements: Element[] = [];
-  for (const address of endpoint.addresses) elements.push(...addressElements(address, endpoint.bridge));
+  for (const address of endpoint.addresses) elements.push(...addressElements(address, endpoint));
   for (const address of endpoint.linkLocal ?? [])
     elements.push({ set: `home${familyOf(address)}`, key: `${address} . ${quoted(endpoint.bridge)}` });
   return [...elements, ...endpoint.publications.map(publicationElement)];
@@ -109,13 +111,16 @@ export function endpointElements(endpoint: FirewallEndpoint): Element[] {
 
 function addressElements(
   { address, mode, trustedLinks, openPorts }: FirewallAddress,
-  bridge: string,
+  { bridge, bridgeIndex }: FirewallEndpoint,
 ): Element[] {
   const family = familyOf(address);
   const elements: Element[] = [
     { set: `home${family}`, key: `${address} . ${quoted(bridge)}` },
     { set: `containers${family}`, key: address },
   ];
+  if (bridgeIndex !== undefined) {
+    elements.push({ set: `plugged${family}`, key: `${bridgeIndex} . ${address}` });
+  }
   if (mode === 'routed') elements.push({ set: `routed${family}`, key: address });
   if (mode === 'nat-unprotected') elements.push({ set: `unprotected${family}`, key: address });
   for (const link of trustedLinks) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { endianness } from 'node:os';
 import { test } from 'node:test';
 import { encodeElements } from './firewall-sets.ts';
 
@@ -11,6 +12,8 @@ test('encodeElements(): each part of a concatenation fills whole words, a single
   assert.deepEqual(hexOf('containers4', '172.17.0.2'), ['ac110002', undefined]);
   assert.deepEqual(hexOf('bridges', '"br-1"'), [`62722d31${'00'.repeat(12)}`, undefined]);
   assert.deepEqual(hexOf('home4', '172.17.0.2 . "br-1"'), [`ac11000262722d31${'00'.repeat(12)}`, undefined]);
+  const index = endianness() === 'LE' ? '07000000' : '00000007';
+  assert.deepEqual(hexOf('plugged4', '7 . 172.17.0.2'), [`${index}ac110002`, undefined]);
   assert.deepEqual(hexOf('publish4_any', 'tcp . 8080', '172.17.0.2 . 80'), [
     '060000001f900000',
     'ac11000200500000',

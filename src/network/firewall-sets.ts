@@ -1,3 +1,4 @@
+import { u32 } from '#sys/netlink/netlink-message';
 import type { SetElement } from '#sys/netlink/set-element-requests';
 import { bitsOf, ipBytes, lastOf, parseIp, parseSubnet } from './ip-address.ts';
 
@@ -9,7 +10,7 @@ export interface Element {
   readonly value?: string;
 }
 
-type Part = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service';
+type Part = 'ifname' | 'iface_index' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service';
 
 interface SetType {
   readonly key: readonly Part[];
@@ -34,6 +35,7 @@ function ofFamily(family: 4 | 6): Record<string, SetType> {
   const target = [address, 'inet_service'] as const;
   return {
     [`home${family}`]: { key: [address, 'ifname'] },
+    [`plugged${family}`]: { key: ['iface_index', address] },
     [`containers${family}`]: { key: [address] },
     [`routed${family}`]: { key: [address] },
     [`unprotected${family}`]: { key: [address] },
@@ -101,6 +103,8 @@ function encodePart(word: string, part: Part): Buffer {
       if (name.write(word.replaceAll('"', '')) >= IFNAME_BYTES) throw new RangeError(`too long: ${word}`);
       return name;
     }
+    case 'iface_index':
+      return u32(Number(word));
     case 'inet_proto':
       return Buffer.from([PROTOCOLS.get(word) ?? Number(word)]);
     case 'inet_service': {

@@ -21,6 +21,7 @@ import { type Element, encodeElements } from './firewall-sets.ts';
 
 export interface FirewallDeps {
   readonly table: string;
+  readonly bridgeGroup: number;
   readonly mode: FirewallMode;
   readonly logger: Logger;
   /** called a moment after others changed rules of theirs */
@@ -42,6 +43,7 @@ const FOREIGN_PAUSE_MS = 300;
 export class Firewall implements Disposable {
   readonly #table: string;
   readonly #mode: FirewallMode;
+  readonly #bridgeGroup: number;
   readonly #logger: Logger;
   readonly #nft: Nftables;
   readonly #view = new NftablesView();
@@ -57,9 +59,10 @@ export class Firewall implements Disposable {
   readonly #onForeignChange: () => void;
   readonly #onRestored: () => void;
 
-  constructor({ table, mode, logger, onForeignChange, onRestored }: FirewallDeps) {
+  constructor({ table, bridgeGroup, mode, logger, onForeignChange, onRestored }: FirewallDeps) {
     this.#table = table;
     this.#mode = mode;
+    this.#bridgeGroup = bridgeGroup;
     this.#logger = logger;
     this.#onForeignChange = onForeignChange;
     this.#onRestored = onRestored;
@@ -173,8 +176,9 @@ export class Firewall implements Disposable {
 
   /** Twice if need be: somebody else's transaction in the middle makes the kernel refuse ours. */
   #write(elements: readonly Element[]): void {
+    const options = { mode: this.#mode, bridgeGroup: this.#bridgeGroup };
     const write = (originChain: ChainOptions['originChain']): void =>
-      this.#run(renderTable(this.#table, elements, { mode: this.#mode, originChain }));
+      this.#run(renderTable(this.#table, elements, { ...options, originChain }));
     try {
       write('shared');
     } catch {

@@ -10,12 +10,17 @@ export interface EngineInstance {
 
 const ENDPOINT_DIGITS = 8;
 const LINK_NAME_BYTES = 15;
+/** far from what people give by hand (`ip link set group`) */
+const GROUPS_FROM = 0x51_00_00_00;
+const KEY_RADIX = 36;
 
 /** Names of what one engine makes on the host, and how to tell them from everybody else's. */
 export class InstanceNames {
   readonly defaultBridge: string;
   /** table of family `inet` */
   readonly table: string;
+  /** number that our bridges bear, so that rules tell them from other links by one comparison */
+  readonly bridgeGroup: number;
   readonly #key: string;
   readonly #vethPattern: RegExp;
 
@@ -25,6 +30,7 @@ export class InstanceNames {
     this.#key = key;
     this.defaultBridge = bridgeName;
     this.table = key === '' ? 'quai' : `quai_${key}`;
+    this.bridgeGroup = GROUPS_FROM + Number.parseInt(key === '' ? '0' : key, KEY_RADIX);
     this.#vethPattern = new RegExp(`^q${key}-[0-9a-f]{${ENDPOINT_DIGITS}}$`);
   }
 

@@ -114,6 +114,7 @@ export class NetworkService {
     const book = new PortBook({ hasIpv6: hostHasIpv6, ephemeralRange });
     const firewall: Firewall = new Firewall({
       table: names.table,
+      bridgeGroup: names.bridgeGroup,
       mode: publishing.firewall,
       logger,
       onForeignChange: () => forwardWarning.check(),

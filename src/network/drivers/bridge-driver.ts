@@ -104,8 +104,11 @@ export class BridgeDriver implements NetworkDriver, Disposable {
       const isOpen = mode === 'routed' || trustedLinks.length > 0;
       return [{ address, mode, trustedLinks, openPorts: isOpen ? published : [] }];
     });
+    const bridge = bridgeNameOf(network, this.#names);
+    const bridgeIndex = this.#indexes.get(network.id) ?? findLink(this.#socket, bridge)?.index;
     return {
-      bridge: bridgeNameOf(network, this.#names),
+      bridge,
+      ...(bridgeIndex !== undefined && { bridgeIndex }),
       addresses,
       ...(endpoint.linkLocal && { linkLocal: endpoint.linkLocal }),
       publications: publicationsOf(endpoint.ports, endpoint),
@@ -120,7 +123,9 @@ export class BridgeDriver implements NetworkDriver, Disposable {
   async removeNetwork(network: NetworkRecord): Promise<void> {
     this.#indexes.delete(network.id);
     const link = findLink(this.#socket, bridgeNameOf(network, this.#names));
-    if (link && this.#names.isOwnAlias(link.alias)) await deleteLinks([link.name]);
+    if (!link) return;
+    if (this.#names.isOwnAlias(link.alias)) await deleteLinks([link.name]);
+    else if (link.group === this.#names.bridgeGroup) this.#socket.run(setLink(link.index, { group: 0 }));
   }
 
   /** @returns the bridge's index. */
@@ -137,12 +142,15 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     if (link?.kind !== 'bridge') {
       throw new EngineError('conflict', `interface ${name} exists and is not a bridge`);
     }
+    if (!isNew && link.group !== this.#names.bridgeGroup) this.#takeIntoGroup(link);
     this.#loopbackAllowed.delete(network.id);
     setIpv6(name, network.hasIpv6, this.#sysctls);
     const wanted = gatewayAddresses(network, link.index);
     this.#socket.run(
       // By itself, as a change to a link that is up makes the kernel go through all routes of IPv6.
-      ...(isNew ? [setLink(link.index, { alias: this.#names.linkAlias(network.id) })] : []),
+      ...(isNew
+        ? [setLink(link.index, { alias: this.#names.linkAlias(network.id), group: this.#names.bridgeGroup })]
+        : []),
       ...(isNew ? [] : this.#strayAddresses(network, link, wanted)),
       setLink(link.index, { isUp: true }),
       ...wanted.map(addAddress),
@@ -151,6 +159,13 @@ export class BridgeDriver implements NetworkDriver, Disposable {
     this.#indexes.set(network.id, link.index);
     this.#onLink(link.index);
     return link.index;
+  }
+
+  /** The firewall tells by it what comes from containers. */
+  #takeIntoGroup({ index, name, group }: Link): void {
+    if (group !== 0)
+      this.#logger.warn('a bridge was in a group of links that it leaves for ours', { name, group });
+    this.#socket.run(setLink(index, { group: this.#names.bridgeGroup }));
   }
 
   /** Lets the host reach ports published on 127.0.0.1; the firewall keeps everybody else from using it. */

@@ -26,6 +26,7 @@ export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 export const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
+export const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_NUM_TX_QUEUES = 31;
 const IFLA_NUM_RX_QUEUES = 32;
@@ -238,6 +239,8 @@ export interface LinkChange {
   readonly mtu?: number;
   /** free text that `ip link` shows, at most 255 bytes */
   readonly alias?: string;
+  /** a number that says nothing to the kernel, 0 unless somebody set it */
+  readonly group?: number;
 }
 
 /** Changes an interface given by name or index; what gets another name is known by its index only. */
@@ -261,6 +264,7 @@ export function setLink(link: string | number, change: LinkChange): NetlinkReque
   if (change.mtu !== undefined) parts.push(attribute(IFLA_MTU, u32(change.mtu)));
   if (change.bridgeIndex !== undefined) parts.push(attribute(IFLA_MASTER, u32(change.bridgeIndex)));
   if (change.alias !== undefined) parts.push(attribute(IFLA_IFALIAS, Buffer.from(change.alias)));
+  if (change.group !== undefined) parts.push(attribute(IFLA_GROUP, u32(change.group)));
   if (change.isWithoutLinkLocal) {
     const mode = attribute(IFLA_INET6_ADDR_GEN_MODE, u8(IN6_ADDR_GEN_MODE_NONE));
     parts.push(nested(IFLA_AF_SPEC, nested(AF_INET6, mode)));

@@ -10,6 +10,7 @@ import {
 import {
   getLink,
   IFLA_ADDRESS,
+  IFLA_GROUP,
   IFLA_IFALIAS,
   IFLA_IFNAME,
   IFLA_INFO_KIND,
@@ -32,6 +33,7 @@ export interface Link {
   readonly mac: string;
   readonly mtu: number;
   readonly alias: string;
+  readonly group: number;
 }
 
 export interface LinkAddress {
@@ -143,5 +145,6 @@ export function decodeLink(payload: Buffer): Link {
     mac: [...(attributes.get(IFLA_ADDRESS) ?? [])].map(byte => byte.toString(16).padStart(2, '0')).join(':'),
     mtu: number(IFLA_MTU),
     alias: string(IFLA_IFALIAS),
+    group: number(IFLA_GROUP),
   };
 }

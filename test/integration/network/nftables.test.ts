@@ -71,12 +71,12 @@ test('members of sets that the kernel is given directly are those that nft makes
   const sourceAddress = { 4: '192.0.2.7', 6: '2001:db8::7' };
   const elements = [
     ...networkElements({ ...network, subnets, sourceAddress }),
-    ...endpointElements({ bridge: 'br-0', addresses, publications }),
+    ...endpointElements({ bridge: 'br-0', bridgeIndex: 1, addresses, publications }),
   ];
-  nft.run(renderTable('t', elements, { mode: 'host', originChain: 'own' }));
-  nft.run(renderTable('t', elements, { mode: 'quai', originChain: 'shared' }));
+  nft.run(renderTable('t', elements, { mode: 'host', bridgeGroup: 7, originChain: 'own' }));
+  nft.run(renderTable('t', elements, { mode: 'quai', bridgeGroup: 7, originChain: 'shared' }));
   const expected = nft.list('list table inet t');
-  nft.run(renderTable('t', [], { mode: 'quai', originChain: 'shared' }));
+  nft.run(renderTable('t', [], { mode: 'quai', bridgeGroup: 7, originChain: 'shared' }));
   const encoded = encodeElements(elements);
   for (let start = 0; start < encoded.length; start += 1_000) {
     socket.runTransaction(changeElements('t', [], encoded.slice(start, start + 1_000)));

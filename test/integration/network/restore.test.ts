@@ -30,9 +30,14 @@ test('running containers keep everything over a crash of the engine; the others 
   fixture.service.abandon();
   assert.equal(await lan.ask('10.77.4.1', 8080), 'live 10.77.4.2', 'without an engine');
   assert.equal(await ask({ protocol: 'tcp', address: '127.0.0.1', port: 8080 }), 'live 172.17.0.1');
+  const group = (): string | undefined => / group (\S+)/.exec(sh(`ip -o link show ${BRIDGE}`))?.[1];
+  const own = group();
+  assert.notEqual(own, 'default');
+  sh(`ip link set ${BRIDGE} group default`);
   await dead.station[Symbol.asyncDispose]();
   await fixture.crashAndRestore(new Set([live.id]));
 
+  assert.equal(group(), own, 'the firewall tells bridges by it');
   assert.equal(await lan.ask('10.77.4.1', 8080), 'live 10.77.4.2');
   assert.equal(await ask({ protocol: 'tcp', address: '::1', port: 8080 }), 'live 172.17.0.1');
   assert.deepEqual(fixture.service.endpointsOf(live.id), live.endpoints);

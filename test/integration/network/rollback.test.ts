@@ -92,4 +92,11 @@ test('a bridge that somebody deletes is made anew with the next container, and t
   assert.equal(await ask({ protocol: 'tcp', address: a.ip, port: 80 }), 'a 10.63.0.1');
   assert.equal(await a.station.ask(old.ip, 80), `old ${a.ip}`);
   assert.equal(await ask({ protocol: 'tcp', address: '127.0.0.1', port: 8081 }), 'old 10.63.0.1');
+  const known = sh(`nft list set inet ${TABLE} plugged4`);
+  for (const { ip } of [old, a]) {
+    assert.ok(
+      known.includes(`"br-${network.id.slice(0, 12)}" . ${ip}`),
+      'known by the number of the new one',
+    );
+  }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { becomeHost, NetworkFixture, port, request, sh, whyNot } from './network-fixture.ts';
+import { BRIDGE, becomeHost, NetworkFixture, port, request, sh, whyNot } from './network-fixture.ts';
 import { ask } from './talk.ts';
 
 const skip = whyNot() ?? false;
@@ -52,6 +52,22 @@ test('a bridge is one network’s: another cannot be had on it, and costs it not
   assert.equal(sh('nft list ruleset'), before);
   await a.station.serve('a', 80);
   assert.match(await b.station.ask(a.ip, 80), /^a /);
+});
+
+test('a bridge that was there is told by the group of ours while a network is on it, and stays', {
+  skip,
+}, async () => {
+  await using fixture = await NetworkFixture.open();
+  sh('ip link add theirs-br type bridge');
+  const group = (link: string): string | undefined => / group (\S+)/.exec(sh(`ip -o link show ${link}`))?.[1];
+  assert.equal(group('theirs-br'), 'default');
+  const options = { 'com.docker.network.bridge.name': 'theirs-br' };
+  await fixture.service.create({ name: 'mine', options, pools: [{ subnet: '10.56.0.0/24' }] });
+  assert.equal(group('theirs-br'), group(BRIDGE));
+  assert.notEqual(group('theirs-br'), 'default');
+  await fixture.service.remove('mine');
+  assert.equal(group('theirs-br'), 'default');
+  sh('ip link del theirs-br');
 });
 
 test('addresses that cannot be are refused in words', { skip }, async () => {
