@@ -162,7 +162,16 @@ const REFUSED: readonly [string, Partial<NetworkCreateOptions>, { kind: string; 
     { pools: [{ subnet: '10.0.0.0/24' }, { subnet: '10.0.0.0/25' }] },
     { kind: 'forbidden' },
   ],
-  ['an MTU that cannot be', { options: { 'com.docker.network.driver.mtu': '9x' } }, { kind: 'invalid' }],
+  [
+    'an MTU that cannot be',
+    { options: { 'com.docker.network.driver.mtu': '9x' } },
+    { kind: 'invalid', message: /^invalid value "9x" for network option .*mtu: use 68 to 65535$/ },
+  ],
+  [
+    'a gateway mode that there is not',
+    { options: { 'com.docker.network.bridge.gateway_mode_ipv6': 'open' } },
+    { kind: 'invalid', message: /: use nat, nat-unprotected, routed, isolated$/ },
+  ],
   [
     'a bridge name that cannot be',
     { options: { 'com.docker.network.bridge.name': 'a"; }' } },

@@ -1,7 +1,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import { EngineError } from '#base/errors';
 import { isLinkName } from '../instance-names.ts';
-import { invalidOption, parseFlag, parseInterfacePrefix, parseMtu } from './option-values.ts';
+import { invalidOption, LINK_NAMES, parseFlag, parseInterfacePrefix, parseMtu } from './option-values.ts';
 
 /**
  * What a bridge is for one family: `nat` rewrites and lets in what is published; `nat-unprotected` lets in everything
@@ -48,9 +48,10 @@ export function parseBridgeOptions(options: Readonly<Record<string, string>>): B
 function parse(options: Readonly<Record<string, string>>): BridgeOptions {
   const bridgeName = options[`${PREFIX}bridge.name`];
   const defaultHostIp = options[`${PREFIX}bridge.host_binding_ipv4`];
-  if (bridgeName !== undefined && !isLinkName(bridgeName)) throw invalid('bridge.name', bridgeName);
+  if (bridgeName !== undefined && !isLinkName(bridgeName))
+    throw invalid('bridge.name', bridgeName, LINK_NAMES);
   if (defaultHostIp !== undefined && !isIPv4(defaultHostIp))
-    throw invalid('bridge.host_binding_ipv4', defaultHostIp);
+    throw invalid('bridge.host_binding_ipv4', defaultHostIp, 'use an IPv4 address of this host');
   return {
     isOpenWithin: flag(options, 'bridge.enable_icc', true),
     isMasqueraded: flag(options, 'bridge.enable_ip_masquerade', true),
@@ -85,14 +86,20 @@ function gatewayMode(options: Readonly<Record<string, string>>, family: 4 | 6): 
   const name = `bridge.gateway_mode_ipv${family}`;
   const value = options[PREFIX + name] || 'nat';
   const mode = GATEWAY_MODES.find(each => each === value);
-  if (mode === undefined) throw invalid(name, value);
+  if (mode === undefined) throw invalid(name, value, `use ${GATEWAY_MODES.join(', ')}`);
   return mode;
 }
 
 function trustedLinks(value: string | undefined): string[] {
   const names = (value ?? '').split(':').filter(name => name !== '');
   const isFine = names.length <= TRUSTED_MAX && names.every(isLinkName);
-  if (!isFine) throw invalid('bridge.trusted_host_interfaces', value ?? '');
+  if (!isFine) {
+    throw invalid(
+      'bridge.trusted_host_interfaces',
+      value ?? '',
+      'use names of interfaces with ":" between them',
+    );
+  }
   return [...new Set(names)];
 }
 
@@ -103,7 +110,7 @@ function sourceAddress(
   const name = `host_ipv${family}`;
   const value = options[PREFIX + name];
   if (value === undefined || value === '') return {};
-  if (isIP(value) !== family) throw invalid(name, value);
+  if (isIP(value) !== family) throw invalid(name, value, `use an IPv${family} address of this host`);
   return { [family]: value };
 }
 
@@ -111,6 +118,6 @@ function flag(options: Readonly<Record<string, string>>, name: string, fallback:
   return parseFlag(PREFIX + name, options[PREFIX + name], fallback);
 }
 
-function invalid(name: string, value: string): Error {
-  return invalidOption(PREFIX + name, value);
+function invalid(name: string, value: string, use: string): Error {
+  return invalidOption(PREFIX + name, value, use);
 }

@@ -10,7 +10,7 @@ export function parseFlag(name: string, value: string | undefined, fallback: boo
   // What Go's strconv.ParseBool takes.
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-  throw invalidOption(name, value);
+  throw invalidOption(name, value, 'use true or false');
 }
 
 /** @returns undefined for none, and for 0: whatever is usual. */
@@ -18,16 +18,23 @@ export function parseMtu(value: string | undefined): number | undefined {
   if (value === undefined || value === '0') return undefined;
   const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= MTU_RANGE.min && number <= MTU_RANGE.max) return number;
-  throw invalidOption('com.docker.network.driver.mtu', value);
+  throw invalidOption('com.docker.network.driver.mtu', value, `use ${MTU_RANGE.min} to ${MTU_RANGE.max}`);
 }
 
 /** Start of the interface's name inside the container. */
 export function parseInterfacePrefix(value: string | undefined): string {
   const prefix = value ?? DEFAULT_PREFIX;
   if (isLinkName(`${prefix}99`)) return prefix;
-  throw invalidOption('com.docker.network.container_iface_prefix', prefix);
+  throw invalidOption('com.docker.network.container_iface_prefix', prefix, LINK_NAMES);
 }
 
-export function invalidOption(name: string, value: string): EngineError {
-  return new EngineError('invalid', `invalid value ${JSON.stringify(value)} for network option ${name}`);
+/** what {@link isLinkName} takes */
+export const LINK_NAMES =
+  'use letters, digits, "_", "." and "-", no more than an interface can be called (15)';
+
+export function invalidOption(name: string, value: string, use: string): EngineError {
+  return new EngineError(
+    'invalid',
+    `invalid value ${JSON.stringify(value)} for network option ${name}: ${use}`,
+  );
 }
