@@ -100,7 +100,11 @@ export class AccountTable {
     });
   }
 
-  /** The same password, hashed with other settings. */
+  /** The same password, hashed with other settings; unless it is another one by now. */
+  replaceHash(name: string, old: string, password: string): void {
+    this.#db.run('UPDATE hub_accounts SET password = ? WHERE name = ? AND password = ?', password, name, old);
+  }
+
   setHash(name: string, password: string): void {
     this.#db.run('UPDATE hub_accounts SET password = ? WHERE name = ?', password, name);
   }

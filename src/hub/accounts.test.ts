@@ -68,6 +68,23 @@ describe('accounts', () => {
     assert.equal((await open.services.accounts.create(undefined, input)).isAdmin, false);
   });
 
+  test('are made from one address at a bounded pace, where anybody may make them', async () => {
+    await using hub = new TestHub({ isSignUpOpen: true });
+    const admin = await hub.setUp();
+    const make = async (index: number, address = '192.0.2.1', viewer?: typeof admin): Promise<string> =>
+      await hub.services.accounts
+        .create(viewer, { name: `user${index}`, password: PASSWORD, address })
+        .then(() => 'made')
+        .catch((error: { readonly kind: string }) => error.kind);
+    const made = await Promise.all(Array.from({ length: 15 }, async (_, index) => await make(index)));
+    assert.equal(made.filter(result => result === 'made').length, 10);
+    assert.equal(await make(20), 'unavailable');
+    assert.equal(await make(20, '192.0.2.2'), 'made');
+    assert.equal(await make(21, '192.0.2.1', admin), 'made');
+    hub.now += 60_000;
+    assert.equal(await make(22), 'made');
+  });
+
   test('share their names with organizations, once each', async () => {
     await using hub = new TestHub();
     const { admin, alice } = await hub.people('alice');
@@ -102,6 +119,16 @@ describe('accounts', () => {
         message: 'incorrect username or password',
       });
     }
+  });
+
+  test('have their password hashed with the settings of today when it is used', async () => {
+    await using hub = new TestHub({ hashCost: { logN: 5, r: 1, p: 1 } });
+    await hub.people('alice');
+    await using later = hub.open({ hashCost: { logN: 6, r: 1, p: 1 } });
+    await later.services.accounts.authenticate('alice', PASSWORD, from);
+    const row = hub.db.get("SELECT password FROM hub_accounts WHERE name = 'alice'");
+    assert.match(String(row?.['password']), /^scrypt\$6\$/);
+    await hub.services.accounts.authenticate('alice', PASSWORD, from);
   });
 
   test('are guessed at a bounded pace, also many at once, and unknown ones alike', async () => {

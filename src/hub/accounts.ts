@@ -1,7 +1,8 @@
-import { isKind } from '#base/errors';
+import { EngineError, isKind } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
 import type { AccountTable } from './account-table.ts';
+import { AttemptLimit } from './attempt-limit.ts';
 import { accountNotFound, conflict, forbidden, invalid, signInFirst } from './errors.ts';
 import type { Account } from './hub-records.ts';
 import type { AccountService, Authenticated, Page, PageOptions, Viewer } from './hub-services.ts';
@@ -37,9 +38,18 @@ type NewAccount = Parameters<AccountService['create']>[1];
 
 export class Accounts implements AccountService {
   readonly #deps: AccountsDeps;
+  readonly #signUps: AttemptLimit;
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
+    const { now } = deps;
+    this.#signUps = new AttemptLimit({
+      free: 10,
+      baseMs: 60_000,
+      capMs: 3_600_000,
+      maxKeys: 10_000,
+      now,
+    });
   }
 
   isEmpty(): boolean {
@@ -53,6 +63,7 @@ export class Accounts implements AccountService {
     checkPassword(input.password, input.name);
     const fullName = singleLine('name', input.fullName ?? '', MAX_FULL_NAME);
     this.#checkFree(input.name);
+    this.#countSignUp(viewer, input.address);
     const password = await hasher.hash(input.password);
     const account = db.transaction(() => {
       // Others have not waited meanwhile.
@@ -163,6 +174,19 @@ export class Accounts implements AccountService {
     }
     if (this.#deps.isSignUpOpen) return;
     this.#requireAdmin(viewer, 'make accounts');
+  }
+
+  #countSignUp(viewer: Viewer, address: string | undefined): void {
+    if (address === undefined || this.#deps.rights.isAdmin(viewer)) return;
+    const waitMs = this.#signUps.waitMs(address);
+    if (waitMs > 0) {
+      const minutes = Math.ceil(waitMs / 60_000);
+      throw new EngineError(
+        'unavailable',
+        `too many accounts were made from your address; try again in ${minutes} min`,
+      );
+    }
+    this.#signUps.began(address);
   }
 
   #checkFree(name: string): void {

@@ -57,13 +57,18 @@ export class AttemptLimit {
     this.#makeRoom();
   }
 
-  /** The attempt was none of somebody who guesses. Unless `isCleared`, those that failed before still count. */
-  succeeded(key: string, { isCleared }: { readonly isCleared: boolean }): void {
+  /** The attempt could not be made after all. */
+  undone(key: string): void {
     const entry = this.#current(key);
     if (!entry) return;
     entry.failures -= 1;
     entry.openAt = 0;
-    if (isCleared || entry.failures <= 0) this.#entries.delete(key);
+    if (entry.failures <= 0) this.#entries.delete(key);
+  }
+
+  /** The attempt was none of somebody who guesses, and those before were slips. */
+  succeeded(key: string): void {
+    this.#entries.delete(key);
   }
 
   #current(key: string): Entry | undefined {
@@ -112,10 +117,15 @@ export class SignInLimits {
     if (address !== '') this.#addresses.began(address);
     return {
       succeeded: () => {
-        this.#pairs.succeeded(pair, { isCleared: true });
-        this.#accounts.succeeded(account, { isCleared: true });
+        this.#pairs.succeeded(pair);
+        this.#accounts.succeeded(account);
         // Whoever has an account of their own may still be guessing at others.
-        this.#addresses.succeeded(address, { isCleared: false });
+        this.#addresses.undone(address);
+      },
+      undone: () => {
+        this.#pairs.undone(pair);
+        this.#accounts.undone(account);
+        this.#addresses.undone(address);
       },
     };
   }
@@ -123,4 +133,6 @@ export class SignInLimits {
 
 export interface SignInAttempt {
   succeeded(): void;
+  /** nobody could look whether it was right */
+  undone(): void;
 }

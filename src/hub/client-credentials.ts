@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Peer } from '#http/route';
+import type { Peer, Route } from '#http/route';
 
 export type Credentials =
   | { readonly scheme: 'basic'; readonly name: string; readonly secret: string }
@@ -32,4 +32,15 @@ export function addressOf(
   if (!isBehindProxy) return peer.address;
   const forwarded = [headers['x-forwarded-for'] ?? ''].flat().join(',').split(',').at(-1)?.trim() ?? '';
   return forwarded === '' || forwarded.length > 64 ? peer.address : forwarded;
+}
+
+/** Routes of a part that knows nothing of proxies: it is told the address of the client. */
+export function withClientAddress(routes: readonly Route[]): Route[] {
+  return routes.map(route => ({
+    ...route,
+    handle: request => {
+      const address = addressOf(request, { isBehindProxy: true });
+      return route.handle({ ...request, peer: { ...request.peer, address } });
+    },
+  }));
 }

@@ -19,8 +19,6 @@ export interface HubAccessControlDeps {
   readonly signedTokens: SignedTokens;
   readonly publicUrl: string;
   readonly service: string;
-  /** the connections' other ends are not the clients */
-  readonly isBehindProxy: boolean;
 }
 
 export const NEEDED: Readonly<Record<RepositoryAction, Permission>> = {
@@ -111,8 +109,7 @@ export class HubAccessControl implements AccessControl {
     address: string | undefined,
   ): Promise<Authenticated> {
     try {
-      const known = this.#deps.isBehindProxy ? '' : (address ?? '');
-      return await this.#deps.signIn.authenticate(name, secret, known);
+      return await this.#deps.signIn.authenticate(name, secret, address ?? '');
     } catch (error) {
       if (isKind(error, 'unavailable')) throw new RegistryError('TOOMANYREQUESTS', error.message);
       if (!isKind(error, 'unauthorized')) throw error;

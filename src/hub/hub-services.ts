@@ -44,6 +44,8 @@ export interface AccountService {
       readonly password: string;
       readonly fullName?: string;
       readonly setupCode?: string;
+      /** where it comes from: those who are no administrators make so many from one */
+      readonly address?: string;
     },
   ): Promise<Account>;
   /** Checks a password or an access token. Slow on purpose, and slower after failures. @throws {EngineError} `unauthorized`, `unavailable` after too many. */

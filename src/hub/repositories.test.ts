@@ -240,6 +240,8 @@ describe('repositories', () => {
     hub.catalog.push('lab/demo', 'latest');
     const { repositories } = hub.services;
     assert.equal(repositories.permission(undefined, 'lab/demo'), 'write');
+    const alice = hub.services.accounts.find('alice');
+    assert.equal(repositories.permission(alice, 'lab/demo'), 'write', 'signing in takes nothing away');
     hub.catalog.push('alice/app', 'latest', 'alice');
     assert.equal(repositories.permission(undefined, 'alice/app'), 'read');
     await using closed = hub.open({ anonymous: 'none' });

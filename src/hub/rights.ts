@@ -75,10 +75,12 @@ export class Rights {
       return found || this.isThere(namespace) ? 'admin' : 'read';
     }
     if (!account) return this.#anonymous(namespace, found?.isPrivate);
-    if (!found) return undefined;
+    if (!found) return this.#anonymous(namespace, undefined);
     const granted = this.#deps.repositories.granted(repository, account.name);
-    const most = ORDER.findLast(permission => granted.includes(permission));
-    return most ?? (found.isPrivate ? undefined : 'read');
+    const open = found.isPrivate ? undefined : 'read';
+    // Whoever signs in may not do less than whoever does not.
+    const floor = this.#anonymous(namespace, found.isPrivate);
+    return ORDER.findLast(permission => [...granted, open, floor].includes(permission));
   }
 
   /** Whether an account has all rights in a namespace: its own, one it owns, and all of them for administrators. */

@@ -77,16 +77,20 @@ export class SignIn {
     const attempt = this.#limits.begin(account, address);
     const secrets = accounts.findSecrets(account);
     const isHashable = password.length <= MAX_PASSWORD_LENGTH;
-    const isRight = await hasher.verify(
-      isHashable ? password : '',
-      isHashable ? secrets?.password : undefined,
-    );
+    const isRight = await hasher
+      .verify(isHashable ? password : '', isHashable ? secrets?.password : undefined)
+      .catch((error: unknown) => {
+        attempt.undone();
+        throw error;
+      });
     if (!isRight || !secrets || secrets.account.isDisabled) {
       logger.info('sign-in refused', { account, address });
       return false;
     }
     attempt.succeeded();
-    if (hasher.isOutdated(secrets.password)) accounts.setHash(account, await hasher.hash(password));
+    if (hasher.isOutdated(secrets.password)) {
+      accounts.replaceHash(account, secrets.password, await hasher.hash(password));
+    }
     this.#remember(this.#fingerprint(account, password), secrets.epoch);
     return true;
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from '#base/logger';
 import type { Edge } from '#http/http-server';
 import type { Route } from '#http/route';
+import { withClientAddress } from '#hub/client-credentials';
 import type { AccountService } from '#hub/hub-services';
 import { type Hub, openHub } from '#hub/open-hub';
 import { pageOfError, pageRoutes } from '#hub/pages/page-routes';
@@ -46,6 +47,7 @@ export function openParts({ config, publicUrl, logger, undo }: HubPartsDeps): Hu
   const options = { publicUrl, isSignUpOpen, anonymous, isBehindProxy, hasPrivateWebhooks };
   const hub: Hub = undo.use(openHub({ root, db, catalog: registry.catalog, logger, options }));
   const { services } = hub;
+  const registryRoutes = isBehindProxy ? withClientAddress(registry.routes) : registry.routes;
   const { host, protocol } = new URL(publicUrl);
   const site = {
     services,
@@ -53,7 +55,7 @@ export function openParts({ config, publicUrl, logger, undo }: HubPartsDeps): Hu
   };
   return {
     accounts: services.accounts,
-    routes: withHeads([...registry.routes, ...hub.routes, ...pageRoutes(services, site.options)]),
+    routes: withHeads([...registryRoutes, ...hub.routes, ...pageRoutes(services, site.options)]),
     edge: hubEdge([{ prefix: '/v2', fail: registryFailure }], (error, request) =>
       pageOfError(error, request, site),
     ),

@@ -21,6 +21,8 @@ export interface ApiDeps {
 export interface ApiRequest<Body> {
   readonly viewer: Viewer;
   readonly path: string;
+  /** where it comes from, for limits */
+  readonly address: string;
   /** what the names in the pattern's braces stand for; empty where it has no such name */
   readonly param: (name: string) => string;
   readonly query: RawQuery;
@@ -77,6 +79,7 @@ export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undef
       return await handler({
         viewer,
         path: raw.path,
+        address: deps.door.addressOf(raw),
         param: name => raw.params[name] ?? '',
         query: raw.query,
         // Without a schema the type is the default above.

@@ -34,11 +34,12 @@ function accountRoutes(deps: ApiDeps): Route[] {
       deps,
       ['POST', '/api/accounts'],
       { ...password, body: NewAccount, isOpen: true },
-      async ({ viewer, body }) => {
+      async ({ viewer, body, address }) => {
         const { name, password: secret, full_name: fullName, setup_code: setupCode } = body;
         const made = await accounts.create(viewer, {
           name,
           password: secret,
+          address,
           ...(typeof fullName === 'string' && { fullName }),
           ...(typeof setupCode === 'string' && { setupCode }),
         });

@@ -90,7 +90,8 @@ function showSignUp(visit: Visit, problem?: FormProblem): Answer {
 }
 
 async function submitSignUp(visit: Visit): Promise<Answer> {
-  const account = await visit.services.accounts.create(undefined, await checkedInput(visit));
+  const input = await checkedInput(visit);
+  const account = await visit.services.accounts.create(undefined, { ...input, address: visit.address });
   visit.beginSession(account);
   return redirect(withQuery(nextOf(visit), { done: 'welcome' }));
 }
