@@ -27,6 +27,10 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>;
   /** The request's body is cut after so many bytes. */
   readonly cutRequestAfter?: number;
+  /** The body comes after this; the head at once. */
+  readonly bodyAfter?: Promise<void> | undefined;
+  /** The answer was passed on to its end. */
+  readonly onEnd?: () => void;
 }
 
 export interface SeenRequest {
@@ -105,7 +109,12 @@ export class FaultProxy implements AsyncDisposable {
     for (const [name, value] of Object.entries(headers)) if (value === '') delete headers[name];
     if (fault.endless) delete headers['content-length'];
     response.writeHead(answer.statusCode ?? 500, headers);
+    if (fault.bodyAfter) {
+      response.flushHeaders();
+      await fault.bodyAfter;
+    }
     await passOn(answer, response, fault);
+    fault.onEnd?.();
   }
 
   async #forward(request: IncomingMessage, fault: Fault): Promise<IncomingMessage | undefined> {

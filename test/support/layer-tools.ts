@@ -27,9 +27,14 @@ export interface LayerTool {
   readonly skip: string | false;
 }
 
-function run(program: string, args: readonly string[], options: { readonly input?: string } = {}): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: 'utf8', ...options });
+function run(
+  program: string,
+  args: readonly string[],
+  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8', ...options });
   if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr} ${error?.message ?? ''}`);
+  return stdout;
 }
 
 function missing(program: string): string | false {
@@ -66,7 +71,39 @@ function python(format: string): LayerTool {
   };
 }
 
+/** A layer that Docker made: see `test/fixtures/layers/README.md`. */
+export function dockerLayer(name: 'files' | 'changes'): Buffer {
+  return readFileSync(new URL(`../fixtures/layers/docker-${name}.tar.zst`, import.meta.url));
+}
+
 export const LAYER_TOOLS: readonly LayerTool[] = [
+  { name: 'Docker', skip: false, pack: () => dockerLayer('files') },
+  {
+    name: 'buildah',
+    skip: missing('buildah'),
+    pack: (tree, scratch) => {
+      const place = mkdtempSync(join(scratch, 'buildah-'));
+      const buildah = (...args: readonly string[]): string => {
+        const own = [
+          '--root',
+          join(place, 'root'),
+          '--runroot',
+          join(place, 'run'),
+          '--storage-driver',
+          'vfs',
+        ];
+        // It wants the file with credentials that the environment names, needed or not.
+        return run('buildah', [...own, ...args], {
+          env: { PATH: process.env['PATH'] ?? '', HOME: place },
+        }).trim();
+      };
+      const container = buildah('from', 'scratch');
+      run('cp', ['-a', `${tree}/.`, buildah('mount', container)]);
+      buildah('commit', '--quiet', container, `oci:${place}/l:t`);
+      buildah('rm', container);
+      return onlyLayer(join(place, 'l'));
+    },
+  },
   archiver('GNU tar (posix, attributes, sparse)', 'tar', [
     '-c',
     '-S',
@@ -88,14 +125,18 @@ export const LAYER_TOOLS: readonly LayerTool[] = [
       run('umoci', ['init', '--layout', join(layout, 'l')]);
       run('umoci', ['new', '--image', `${layout}/l:t`]);
       run('umoci', ['insert', '--image', `${layout}/l:t`, tree, '/']);
-      const blob = (digest: string): Buffer =>
-        readFileSync(join(layout, 'l/blobs', digest.replace(':', '/')));
-      const index = JSON.parse(readFileSync(join(layout, 'l/index.json'), 'utf8'));
-      const manifest = JSON.parse(blob(index.manifests[0].digest).toString());
-      return blob(manifest.layers[0].digest);
+      return onlyLayer(join(layout, 'l'));
     },
   },
 ];
+
+/** Of the one image of an OCI layout. */
+function onlyLayer(layout: string): Buffer {
+  const blob = (digest: string): Buffer => readFileSync(join(layout, 'blobs', digest.replace(':', '/')));
+  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'));
+  const manifest = JSON.parse(blob(index.manifests[0].digest).toString());
+  return blob(manifest.layers[0].digest);
+}
 
 /** One of everything that an image may hold. */
 export function makeRichTree(tree: string): void {

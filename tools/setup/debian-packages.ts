@@ -75,6 +75,12 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     isForTests: true,
   },
   {
+    name: 'buildah',
+    why: 'makes layers as others do',
+    isThere: () => hasProgram('buildah'),
+    isForTests: true,
+  },
+  {
     name: 'umoci',
     why: 'makes layers as others do',
     isThere: () => hasProgram('umoci'),

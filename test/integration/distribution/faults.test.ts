@@ -95,6 +95,36 @@ test('parts of a large blob that are cut or late end up in their place', { skip 
   await download(LARGE, nth => (nth % 3 === 0 ? { cutAfter: 3_000_000 } : { delayMs: (nth * 7) % 40 }));
 });
 
+test('parts that come in the opposite order, each when the one after it is there, end up in their place', {
+  skip,
+}, async () => {
+  const parts = Math.ceil(LARGE.length / (16 * 1024 * 1024));
+  const ends = Array.from({ length: parts + 2 }, () => Promise.withResolvers<void>());
+  ends[parts + 1]?.resolve();
+  const order: number[] = [];
+  const seen: number[] = [];
+  class Watched extends Target {
+    override advance(availableBytes: number): void {
+      super.advance(availableBytes);
+      seen.push(availableBytes);
+    }
+  }
+  const reordered = (nth: number): Fault => ({
+    bodyAfter: ends[nth + 1]?.promise,
+    onEnd: () => {
+      order.push(nth);
+      ends[nth]?.resolve();
+    },
+  });
+  const { requests } = await download(LARGE, reordered, { target: new Watched() });
+  assert.equal(requests, parts);
+  assert.deepEqual(
+    order,
+    Array.from({ length: parts }, (_, index) => parts - index),
+  );
+  assert.equal(seen.at(-1), LARGE.length);
+});
+
 test('a registry that gives no parts is read from one end to the other', { skip }, async () => {
   const { target } = await download(LARGE, nth =>
     nth < 3 ? { ignoresRanges: true, cutAfter: 20_000_000 } : { ignoresRanges: true },

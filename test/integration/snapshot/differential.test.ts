@@ -15,7 +15,7 @@ import { Database } from '#store/database';
 import { JailPool } from '#store/jail-pool';
 import { linuxMounts, listMountsBelow } from '#sys/mount';
 import { rootMissing } from '../../support/image-engine.ts';
-import { LAYER_TOOLS, makeRichTree } from '../../support/layer-tools.ts';
+import { dockerLayer, LAYER_TOOLS, makeRichTree } from '../../support/layer-tools.ts';
 import { randomLayers, tangledLayers } from '../../support/random-layers.ts';
 import { describeTree, type FileDescription } from '../../support/tree-description.ts';
 
@@ -116,6 +116,23 @@ for (const tool of LAYER_TOOLS) {
     assert.equal(paths.get('./caf\xe9\xff')?.type, 'file');
   });
 }
+
+test('both drivers show the same of what Docker writes down of deletions and replacements', {
+  skip,
+}, async () => {
+  const seen = await same([dockerLayer('files'), dockerLayer('changes')]);
+  const paths = new Map(seen?.stacked.map(file => [file.path, file]));
+  for (const gone of ['./big', './bin/sudo', './etc/size-0', './deep/level-0', './var/log/lastlog'])
+    assert.equal(paths.has(gone), false, gone);
+  for (const [path, type] of Object.entries({
+    './deep/new': 'file',
+    './fifo': 'directory',
+    './moved': 'file',
+    './var/log': 'file',
+  }))
+    assert.equal(paths.get(path)?.type, type, path);
+  assert.equal(paths.get('./tmp')?.mode, '700');
+});
 
 /** `QUAI_TEST_ROUNDS=5000` for longer. */
 const ROUNDS = Number(process.env['QUAI_TEST_ROUNDS'] ?? 60);
