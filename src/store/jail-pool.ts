@@ -28,16 +28,23 @@ import { JailThreads } from './jail-threads.ts';
 import { LargeWindow } from './large-window.ts';
 import type { Look, LookAtInput, NotFound } from './look-at.ts';
 import { SharedThreads, type Work } from './shared-threads.ts';
+import { endWhenStuck, isOverInTime } from './stuck-work.ts';
 
 export interface JailPoolOptions {
   /** threads at a time; default: one per processor, at most 4 */
   readonly size?: number;
   /** An idle thread ends after this time: it holds some 15 MB. Default 10 s. */
   readonly idleMs?: number;
+  /** How long a tree that is read may give nothing: its server may be dead. Default two minutes. */
+  readonly stuckMs?: number;
 }
 
 const MAX_THREADS = 4;
 const DEFAULT_IDLE_MS = 10_000;
+const DEFAULT_STUCK_MS = 120_000;
+/** Threads that wait for what does not come, beside those that work. */
+const MOST_STUCK = 16;
+
 export interface GroupOptions extends Abortable {
   /** Jobs of one group share threads, and the end of one where one of them needs too much memory. */
   readonly group?: string;
@@ -57,8 +64,11 @@ export class JailPool implements AsyncDisposable {
   readonly #shared: SharedThreads;
   readonly #largeWindow = new LargeWindow();
   readonly #running = new Set<SharedArrayBuffer>();
+  readonly #stuckMs: number;
+  #stuck = 0;
 
-  constructor({ size, idleMs = DEFAULT_IDLE_MS }: JailPoolOptions = {}) {
+  constructor({ size, idleMs = DEFAULT_IDLE_MS, stuckMs = DEFAULT_STUCK_MS }: JailPoolOptions = {}) {
+    this.#stuckMs = stuckMs;
     const threads = size ?? Math.min(availableParallelism(), MAX_THREADS);
     this.#slots = new Semaphore(threads);
     this.#streamSlots = new Semaphore(size ?? MAX_THREADS);
@@ -245,16 +255,28 @@ export class JailPool implements AsyncDisposable {
   }
 
   async #runAlone<T>(slots: Semaphore, work: Work<T>, signal: AbortSignal | undefined): Promise<T> {
-    const begin = async (): Promise<T> => {
+    const begun = Promise.withResolvers<T>();
+    begun.promise.catch(() => undefined); // awaited below, when it has begun
+    const begin = async (): Promise<void> => {
       throwIfAborted(signal);
       const thread = this.#threads.take();
-      try {
-        return await work(thread);
-      } finally {
-        this.#threads.giveBack(thread);
-      }
+      const done = work(thread).finally(() => this.#threads.giveBack(thread));
+      begun.resolve(done);
+      await this.#hold(done, signal);
     };
-    return await slots.run(begin, signal ? { signal } : {});
+    await slots.run(begin, signal ? { signal } : {});
+    return await begun.promise;
+  }
+
+  /** Until it is over: nobody else's turn is held up by what hangs, as far as there are threads. Who waits for it goes on waiting. */
+  async #hold(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+    if (await isOverInTime(work, signal)) return;
+    if (this.#stuck >= MOST_STUCK) return void (await work.catch(() => undefined));
+    this.#stuck += 1;
+    const end = (): void => {
+      this.#stuck -= 1;
+    };
+    work.then(end, end);
   }
 
   /** Stops what is under way, and waits until all threads have ended. */
@@ -269,6 +291,7 @@ export class JailPool implements AsyncDisposable {
     { signal, onEnd = () => undefined }: Abortable & { readonly onEnd?: () => void } = {},
   ): Readable {
     const { stream, writer } = this.#openStream(onEnd);
+    endWhenStuck(stream, this.#stuckMs);
     const gone = new AbortController();
     stream.once('close', () => gone.abort());
     stream.on('error', () => undefined); // whoever reads gets it, also who comes later

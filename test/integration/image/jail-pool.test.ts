@@ -20,6 +20,7 @@ import { GrowingFile } from '#store/growing-file';
 import { JailPool } from '#store/jail-pool';
 import { tarOf } from '../../support/image-archive.ts';
 import { rootMissing } from '../../support/image-engine.ts';
+import { cannotMountFuse, SilentFuse } from '../../support/silent-fuse.ts';
 import { until } from '../../support/until.ts';
 
 const skip = rootMissing();
@@ -183,4 +184,27 @@ test('a thread that a group waits for in vain holds up nobody whose file has com
   assert.equal((await job).entries, 1);
   stalled.abort();
   await assert.rejects(never, { kind: 'cancelled' });
+});
+
+test('a tree whose server falls silent ends the stream of it, and holds up nobody else while its thread waits', {
+  skip: skip || cannotMountFuse,
+}, async () => {
+  const tree = join(base, 'silent');
+  mkdirSync(join(tree, 'far'), { recursive: true });
+  writeFileSync(join(tree, 'a'), 'near');
+  await using stuck = new JailPool({ size: 1, stuckMs: 1000 });
+  // Ends before the pool does, which waits for the thread.
+  using _far = new SilentFuse(join(tree, 'far'));
+  const stream = stuck.pack({ root: tree, path: '/far/', name: '' });
+  await assert.rejects(
+    async () => {
+      for await (const _ of stream);
+    },
+    {
+      kind: 'unavailable',
+      message: /nothing could be read for 1 s: is the server of what is mounted there running/,
+    },
+  );
+  // There is one place, and its thread is still there.
+  assert.ok((await stuck.usage(join(base, 'tree'))).inodes > 0);
 });
