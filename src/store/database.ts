@@ -1,9 +1,9 @@
 import { chmodSync, closeSync, existsSync, fdatasync, fstatSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { promisify } from 'node:util';
+import { codeOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { allocateBlocks } from '#sys/allocate';
-import { SysError } from '#sys/sys-error';
 
 /** One step of the schema. Never edited once released: add another. */
 export interface Migration {
@@ -124,7 +124,7 @@ export class Database implements Disposable {
       allocateBlocks(this.#file, fstatSync(this.#file).size + FILE_ROOM_BYTES);
       allocateBlocks(this.#log(), LOG_ROOM_BYTES); // it begins anew again and again, and is not cut: its blocks stay
     } catch (error) {
-      if (!(error instanceof SysError)) throw error;
+      if (codeOf(error) === undefined) throw error;
     }
   }
 
@@ -152,8 +152,8 @@ export class Database implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#isDirty = false;
-    if (this.#roomAt !== undefined && performance.now() - this.#roomAt > ROOM_EVERY_MS) this.keepRoom();
     try {
+      if (this.#roomAt !== undefined && performance.now() - this.#roomAt > ROOM_EVERY_MS) this.keepRoom();
       await fdatasyncAsync(this.#log());
     } finally {
       this.#syncing = undefined;
