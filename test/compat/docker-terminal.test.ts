@@ -157,8 +157,9 @@ test("docker exec -it gives a terminal with the client's size, and hides what a 
   skip,
 }, async () => {
   await engine.started('db', 'busybox', 'sleep', '100');
+  // The runtime gives an exec its terminal without a size, and the engine tells that a moment after the process has begun.
   const script =
-    'stty size; stty -echo; printf "Enter password: "; read secret; stty echo; echo; echo "got ${#secret}"; exit 4';
+    'until [ -n "$(stty size 2>/dev/null)" ]; do usleep 20000; done; stty size; stty -echo; printf "Enter password: "; read secret; stty echo; echo; echo "got ${#secret}"; exit 4';
   await using terminal = dockerTerminal(engine.daemon, 'exec', '-it', 'db', 'sh', '-c', script);
   await terminal.shows(/40 120\r\nEnter password: /);
   terminal.write('topsecret\r');
