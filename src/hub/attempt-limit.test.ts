@@ -48,6 +48,7 @@ test('attempts of one account from one address, of one address, and of one accou
     count(index => limits.begin('bob', `198.51.100.${index}`)),
     50,
   );
+  for (let index = 0; index < 100; index += 1) limits.begin('dave', '192.0.2.4').undone();
   limits.begin('carol', '192.0.2.3').succeeded();
   assert.equal(
     count(() => limits.begin('carol', '192.0.2.3')),

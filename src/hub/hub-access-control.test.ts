@@ -209,6 +209,16 @@ describe('a token', () => {
     assert.equal(await outcome(access.admit(bearer, undefined)), 'invalid_token');
   });
 
+  test('fits into a header, however much is asked for', async () => {
+    await using test = new TestHub();
+    await test.people('alice');
+    const name = `alice/${'a'.repeat(240)}`;
+    const scopes = Array.from({ length: 200 }, (_, index) => `repository:${name}${index}:pull,push,delete`);
+    const { token } = await tokenFor(test.hub, scopes.join(' '), basic('alice'));
+    assert.ok(token.length < 16_384, `${token.length}`);
+    assert.equal(await outcome(test.hub.access.admit(`Bearer ${token}`, want(`${name}29`, 'push'))), 'in');
+  });
+
   test('of nobody lets nobody pull what is hidden', async () => {
     await using test = new TestHub();
     const { alice } = await test.people('alice');

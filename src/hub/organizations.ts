@@ -82,7 +82,8 @@ export class Organizations implements OrganizationService {
     const by = this.#requireOwner(viewer, organization);
     const found = accounts.find(account);
     if (!found || found.isDisabled) throw accountNotFound(account);
-    if (organizations.members(organization).length >= MOST_MEMBERS) {
+    const isNew = organizations.role(organization, account) === undefined;
+    if (isNew && organizations.members(organization).length >= MOST_MEMBERS) {
       throw conflict(`an organization may have ${MOST_MEMBERS} members`);
     }
     db.transaction(() => {

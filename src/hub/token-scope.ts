@@ -5,8 +5,9 @@ export interface WantedScope {
   readonly actions: readonly RepositoryAction[];
 }
 
-const MOST_SCOPES = 100;
-const MAX_LENGTH = 512;
+/** What is granted has to fit into a token, and that into a header. */
+const MOST_SCOPES = 30;
+const MAX_LENGTH = 320;
 const ALL: readonly RepositoryAction[] = ['pull', 'push', 'delete'];
 
 /**
