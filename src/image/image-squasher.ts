@@ -80,7 +80,8 @@ export class ImageSquasher {
     const kept = this.#keptCount(from, source);
     const gone = layers.slice(kept);
     if (gone.length < 2) {
-      const what = `the image has ${layers.length} layers, of which ${kept} stay`;
+      const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
+      const what = `the image has ${count}, of which ${kept} stay`;
       throw new EngineError('invalid', `there is nothing to squash in ${source.id}: ${what}`);
     }
     const names = layers.flatMap(({ chainId, blobDigest }) => [chainId, blobDigest]);
