@@ -90,7 +90,7 @@ export function openRegistry(deps: RegistryDeps): Registry {
       lists: new ListHandlers({ ...tables, access }),
     }),
     edge: registryEdge,
-    catalog: new StoredCatalog({ ...tables, db, manifests, pulls, events, now }),
+    catalog: new StoredCatalog({ ...tables, db, manifests, pulls, uploads, events, logger, now }),
     collect: () => collector.collect(),
     [Symbol.asyncDispose]: async () => {
       pulls.flush();

@@ -28,7 +28,14 @@ export async function* readFilePart(handle: FileHandle, { first, last }: ByteRan
   }
 }
 
+/** All of it, or as much as the file has. */
 async function readAt(handle: FileHandle, buffer: Buffer, { first, last }: ByteRange): Promise<Buffer> {
-  const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, last - first + 1), first);
-  return buffer.subarray(0, bytesRead);
+  const wanted = Math.min(buffer.length, last - first + 1);
+  let size = 0;
+  while (size < wanted) {
+    const { bytesRead } = await handle.read(buffer, size, wanted - size, first + size);
+    if (bytesRead === 0) break;
+    size += bytesRead;
+  }
+  return buffer.subarray(0, size);
 }

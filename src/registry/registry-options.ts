@@ -2,7 +2,7 @@
 export interface RegistryOptions {
   /** of one blob; default: what the disk takes */
   readonly maxBlobBytes?: number;
-  /** uploads that one account, or an address without an account, may have open (default 2000) */
+  /** uploads that one account, or an address without an account, may have open (default 1000) */
   readonly maxOpenUploads?: number;
   /** how long next to nothing of a body may come (default a minute) */
   readonly stallMs?: number;
@@ -23,7 +23,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 export const DEFAULT_LIMITS: Limits = {
   maxBlobBytes: Number.MAX_SAFE_INTEGER,
-  maxOpenUploads: 2000,
+  maxOpenUploads: 1000,
   stallMs: 60_000,
   uploadAgeMs: DAY_MS,
   graceMs: DAY_MS,

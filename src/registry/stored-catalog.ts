@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
 import { RegistryError } from './errors.ts';
 import type { Manifests } from './manifests.ts';
@@ -7,6 +8,7 @@ import type { RegistryEvents } from './registry-events.ts';
 import type { RegistryEvent, RepositoryCatalog, RepositoryRecord, TagRecord } from './repository-catalog.ts';
 import type { RepositoryTable, StoredRepository } from './repository-table.ts';
 import type { TagTable } from './tag-table.ts';
+import type { Uploads } from './uploads.ts';
 
 export interface StoredCatalogDeps {
   readonly db: Database;
@@ -14,7 +16,9 @@ export interface StoredCatalogDeps {
   readonly tags: TagTable;
   readonly manifests: Pick<Manifests, 'remove'>;
   readonly pulls: Pick<PullCounter, 'pending'>;
+  readonly uploads: Pick<Uploads, 'dropAll'>;
   readonly events: RegistryEvents;
+  readonly logger: Logger;
   readonly now: () => number;
 }
 
@@ -54,10 +58,13 @@ export class StoredCatalog implements RepositoryCatalog {
   }
 
   remove(repository: string): void {
-    const { db, repositories } = this.#deps;
+    const { db, repositories, uploads, logger } = this.#deps;
     const found = repositories.find(repository);
     if (!found) throw new EngineError('notFound', `no such repository: ${repository}`);
     db.transaction(() => repositories.delete(found.id));
+    uploads.dropAll(repository).catch((error: unknown) => {
+      logger.warn('files of uploads could not be removed', { repository, error }); // the next start does it
+    });
   }
 
   watch(listener: (event: RegistryEvent) => void): () => void {

@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { Digest } from '#base/ids';
 import { withoutSpace } from '#store/disk-space';
 
-/** Small pieces are put together before they are written. */
-const WRITE_BYTES = 1024 * 1024;
+/** Small pieces are put together before they are written; twice that is in memory for each upload at most. */
+const WRITE_BYTES = 256 * 1024;
 const SYNC_BYTES = 16 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 

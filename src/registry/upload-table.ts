@@ -48,6 +48,12 @@ export class UploadTable {
     this.#db.run('DELETE FROM registry_uploads WHERE id = ?', id);
   }
 
+  idsOf(repository: string): string[] {
+    return this.#db
+      .all('SELECT id FROM registry_uploads WHERE repository = ?', repository)
+      .map(({ id }) => String(id));
+  }
+
   /** Not touched since before `before`. */
   stale(before: number, limit: number): string[] {
     return this.#db

@@ -123,7 +123,7 @@ export class Uploads {
       const { path, size } = file;
       try {
         await this.#deps.blobs.publish(upload.repository, { path, digest, sizeBytes: size }, () =>
-          this.#deps.table.delete(upload.id),
+          this.#settle(upload.id),
         );
       } finally {
         this.#sessions.delete(upload.id); // also when the file has moved, and the row was not written
@@ -135,6 +135,11 @@ export class Uploads {
   async cancel(name: UploadName): Promise<void> {
     const upload = this.#get(name);
     await this.#inTurn(upload, async () => await this.#drop(upload.id));
+  }
+
+  /** For a repository that goes. One that is being finished finds that it is gone. */
+  async dropAll(repository: string): Promise<void> {
+    await Promise.all(this.#deps.table.idsOf(repository).map(id => this.#drop(id)));
   }
 
   /** Drops some that nobody has gone on with since before `before`. @returns how many. */
@@ -213,6 +218,12 @@ export class Uploads {
     }
   }
 
+  #settle(id: string): void {
+    if (!this.#deps.table.find(id)) throw new RegistryError('BLOB_UPLOAD_UNKNOWN');
+    this.#deps.table.delete(id);
+  }
+
+  /** The row is gone when this returns. */
   async #drop(id: string): Promise<void> {
     this.#deps.table.delete(id);
     this.#sessions.delete(id);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { manifestOf, RegistryRequests, sha256 } from '../../support/registry-requests.ts';
 import { RegistryServer } from '../../support/registry-server.ts';
+import { until } from '../../support/until.ts';
 
 const HOUR = 3_600_000;
 let now = Date.now();
@@ -72,6 +73,17 @@ test('a blob of two repositories goes when the second has it no more', async () 
   server.registry.catalog.remove('shared/two');
   await server.registry.collect();
   assert.ok(!existsSync(server.content.path(one.layer)), 'a removed repository has no time of grace');
+});
+
+test('uploads of a repository that is removed go with it, and do not bring it back', async () => {
+  await registry.push('re/moved', 'x');
+  const place = await registry.begin('re/moved');
+  await registry.call('PATCH', place, { body: 'some of it' });
+  server.registry.catalog.remove('re/moved');
+  const { code } = await registry.call('PUT', `${place}?digest=${sha256('some of it')}`);
+  assert.equal(code, 'BLOB_UPLOAD_UNKNOWN');
+  assert.equal(server.registry.catalog.find('re/moved'), undefined);
+  await until('its file is gone', () => readdirSync(join(server.folder, 'uploads')).length === 0);
 });
 
 test('a blob that comes again while it is collected is there', async () => {
