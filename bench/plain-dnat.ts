@@ -16,6 +16,7 @@ import {
   type PublishedTo,
   plainHost,
 } from './plain-host.ts';
+import { workedBy, workedByChildren } from './processor-time.ts';
 import { medianInterval, summarize } from './statistics.ts';
 
 /**
@@ -30,10 +31,6 @@ const PUBLISHED = [
   { hostPort: 15_201, serverPort: IPERF_PORT },
   { hostPort: 18_080, serverPort: WEB_PORT },
 ] as const;
-const TICKS_PER_SECOND = 100;
-/** utime and stime, cutime and cstime */
-const OWN_TICKS = 11;
-const TICKS_OF_CHILDREN = 13;
 
 const { values } = parseArgs({
   options: {
@@ -186,17 +183,11 @@ function ratio(own: readonly Measured[], other: readonly Measured[], of: keyof M
 /** What others on this machine do falls on the rate, but hardly on the processor time that a request takes. */
 async function measure({ server, from, load }: Row, { host, pids }: Stage): Promise<Measured> {
   const worked = (): number =>
-    pids[server].reduce<number>((sum, pid) => sum + (pid === undefined ? 0 : ranFor(pid, OWN_TICKS)), 0) +
-    ranFor('self', TICKS_OF_CHILDREN);
+    pids[server].reduce<number>((sum, pid) => sum + (pid === undefined ? 0 : workedBy(pid)), 0) +
+    workedByChildren();
   const before = worked();
   const rate = await load(host, commandWithin(from(host)));
   return { rate, perCpuSecond: (rate * seconds) / (worked() - before) };
-}
-
-/** @param first which of the fields of proc_pid_stat(5), from the third on @returns seconds in user and kernel mode */
-function ranFor(pid: number | 'self', first: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[first]) + Number(fields[first + 1])) / TICKS_PER_SECOND;
 }
 
 async function serve(
