@@ -24,17 +24,15 @@ interface Stage {
 }
 
 const command = readCommand(USAGE, { rounds: 12 });
-if (command) {
-  const { targets, rounds } = command;
+if (command) await compare(command.targets, command.rounds);
+
+async function compare(targets: readonly Target[], rounds: number): Promise<void> {
   await allAnswer(targets);
   const stages: Stage[] = [];
   try {
     for (const on of targets) stages.push(await open(on));
     for (let round = -1; round < rounds; round += 1) {
-      for (let turn = 0; turn < stages.length; turn += 1) {
-        const stage = stages[(turn + round + 1) % stages.length];
-        if (stage) await measure(stage, { isKept: round >= 0 });
-      }
+      for (const stage of stages) await measure(stage, { isKept: round >= 0 }); // the first round warms up
     }
     for (const stage of stages) process.stdout.write(`${lineOf(stage, stages[0] ?? stage)}\n`);
   } finally {
