@@ -24,9 +24,10 @@ export class Router {
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
       const pattern = pathPattern(route.pattern);
-      const [map, key] = pattern.regex
-        ? [this.#patterns, firstSegment(pattern.text)]
-        : [this.#literals, pattern.text];
+      const [map, key] =
+        pattern.names.length > 0
+          ? [this.#patterns, firstSegment(pattern.text)]
+          : [this.#literals, pattern.text];
       map.set(key, [...(map.get(key) ?? []), { route, pattern }].toSorted(bySpecificity));
     }
   }
