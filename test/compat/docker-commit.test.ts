@@ -134,7 +134,7 @@ describe('any storage driver', { skip }, () => {
     assert.deepEqual(config, {
       Cmd: ['cat', '/etc/hostname'],
       Entrypoint: ['env'],
-      Env: ['A=1', 'B=two words', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt'],
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt', 'A=1', 'B=two words'],
       ExposedPorts: { '443/udp': {}, '80/tcp': {} },
       Healthcheck: { Interval: 5e9, Retries: 2, Test: ['CMD-SHELL', 'true || false'] },
       Labels: { a: 'b' },
