@@ -3,7 +3,7 @@ import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { type Reply, type ReplyHeaders, reply } from '#http/reply';
 import { isErrno } from '#sys/sys-error';
-import type { Blobs } from './blobs.ts';
+import { type Blobs, blobUnknown } from './blobs.ts';
 import { type ByteRange, namesTag, parseRange } from './byte-range.ts';
 import { RegistryError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -18,7 +18,8 @@ export async function getBlob(
   { request, repository }: Exchange,
   digest: Digest,
 ): Promise<Reply> {
-  const { sizeBytes, path } = blobs.get(repository, digest);
+  const { sizeBytes, path, isWhole } = blobs.get(repository, digest);
+  if (!isWhole) throw damaged(request.method, repository, digest);
   const tag = `"${digest}"`;
   const { headers } = request;
   const common = {
@@ -51,6 +52,15 @@ function rangeOf({ headers }: Exchange['request'], tag: string, sizeBytes: numbe
   const condition = headers['if-range'];
   if (typeof condition === 'string' && !namesTag(condition, tag)) return undefined;
   return parseRange(headers.range, sizeBytes);
+}
+
+/** Whoever asks whether it is there is about to push: it is told to send it, and that mends it. Whoever wants it can be told no such thing. */
+function damaged(method: string, repository: string, digest: Digest): Error {
+  if (method === 'HEAD') return blobUnknown(repository, digest);
+  return new EngineError(
+    'dataLoss',
+    `the file of blob ${digest} of ${repository} is gone or too short; pushing it again mends it`,
+  );
 }
 
 /** Open from here on: a blob that is deleted now is still sent to its end. */

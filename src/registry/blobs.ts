@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Digest } from '#base/ids';
 import type { ContentStore } from '#store/content-store';
@@ -20,6 +21,12 @@ export interface BlobsDeps {
   readonly now: () => number;
 }
 
+export interface FoundBlob {
+  readonly sizeBytes: number;
+  readonly path: string;
+  readonly isWhole: boolean;
+}
+
 /** A blob whose time runs out within this part of the grace is given all of it again when somebody asks for it. */
 const RENEW_PART = 0.75;
 
@@ -36,7 +43,7 @@ export class Blobs {
    *
    * @throws {RegistryError} `BLOB_UNKNOWN`.
    */
-  get(repository: string, digest: Digest): { readonly sizeBytes: number; readonly path: string } {
+  get(repository: string, digest: Digest): FoundBlob {
     const { blobs, content, repositories, graceMs, now } = this.#deps;
     const found = blobs.find(repository, digest);
     if (!found) throw blobUnknown(repository, digest);
@@ -45,7 +52,7 @@ export class Blobs {
       const owner = repositories.find(repository);
       if (owner) blobs.link(owner.id, digest, now());
     }
-    return { sizeBytes, path: content.path(digest) };
+    return { sizeBytes, path: content.path(digest), isWhole: this.#isWhole(digest, sizeBytes) };
   }
 
   /**
@@ -61,7 +68,7 @@ export class Blobs {
     const { db, content, blobs, repositories, leases, reach, now } = this.#deps;
     const { path, digest, sizeBytes } = file;
     using _ = leases.hold([digest]);
-    const isThere = blobs.sizeOf(digest) === sizeBytes && content.has(digest);
+    const isThere = blobs.sizeOf(digest) === sizeBytes && this.#isWhole(digest, sizeBytes);
     if (!isThere) await content.adopt(path, digest);
     reach('publish.1-file');
     db.transaction(() => {
@@ -76,7 +83,8 @@ export class Blobs {
   /** Gives a repository what another one has. @returns whether it had it. */
   mount(digest: Digest, from: string, to: string): boolean {
     const { db, blobs, repositories, now } = this.#deps;
-    if (!blobs.find(from, digest)) return false;
+    const found = blobs.find(from, digest);
+    if (!found || !this.#isWhole(digest, found.sizeBytes)) return false; // what is damaged is mended by sending it
     db.transaction(() => blobs.link(repositories.ensure(to, now()).id, digest, now()));
     return true;
   }
@@ -95,8 +103,13 @@ export class Blobs {
     }
     db.transaction(() => blobs.unlink(owner.id, digest));
   }
+
+  /** Whether the file is as long as it was; a disk, or somebody on it, may have lost some of it. */
+  #isWhole(digest: Digest, sizeBytes: number): boolean {
+    return statSync(this.#deps.content.path(digest), { throwIfNoEntry: false })?.size === sizeBytes;
+  }
 }
 
-function blobUnknown(repository: string, digest: Digest): RegistryError {
+export function blobUnknown(repository: string, digest: Digest): RegistryError {
   return new RegistryError('BLOB_UNKNOWN', undefined, { detail: { repository, digest } });
 }

@@ -4,7 +4,7 @@ import { MEDIA_TYPES } from '#spec/oci/manifest';
 import type { AccessControl, Caller } from './access-control.ts';
 import { RegistryError } from './errors.ts';
 import { type Exchange, parameter } from './exchange.ts';
-import type { ManifestTable, Referrer } from './manifest-table.ts';
+import type { ManifestTable, Referrer, ReferrerName } from './manifest-table.ts';
 import { nameUnknown } from './manifests.ts';
 import { checkDigest } from './names.ts';
 import type { RepositoryTable } from './repository-table.ts';
@@ -66,7 +66,7 @@ export class ListHandlers {
     const body = reply.json({
       schemaVersion: 2,
       mediaType: MEDIA_TYPES.ociIndex,
-      manifests: shown.map(wire),
+      manifests: shown.map(name => wire(this.#deps.manifests.referrer(name))),
     });
     const applied = artifactType === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' };
     const headers = { ...body.headers, 'Content-Type': MEDIA_TYPES.ociIndex, ...applied };
@@ -90,11 +90,14 @@ export class ListHandlers {
 }
 
 /** As many as fit into an answer. @returns also the last of them, when there are more. */
-function fitting(all: readonly Referrer[]): { shown: readonly Referrer[]; last: string | undefined } {
+function fitting(all: readonly ReferrerName[]): {
+  readonly shown: readonly ReferrerName[];
+  readonly last: string | undefined;
+} {
   let bytes = 0;
   let count = 0;
-  for (const { annotations } of all.slice(0, MOST_REFERRERS)) {
-    bytes += Buffer.byteLength(annotations);
+  for (const { annotationBytes } of all.slice(0, MOST_REFERRERS)) {
+    bytes += annotationBytes;
     if (count > 0 && bytes > MOST_REFERRER_BYTES) break;
     count += 1;
   }

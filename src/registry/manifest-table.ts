@@ -30,6 +30,12 @@ export interface ManifestSummary {
   readonly sizeBytes: number;
 }
 
+export interface ReferrerName {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly annotationBytes: number;
+}
+
 export interface Referrer {
   readonly digest: Digest;
   readonly mediaType: string;
@@ -130,7 +136,10 @@ export class ManifestTable {
     this.#db.run('DELETE FROM registry_manifests WHERE id = ?', id);
   }
 
-  /** What is said of a manifest, after `last`, in the order of digests. */
+  /**
+   * What is said of a manifest, after `last`, in the order of digests: names and how much they have to say, which may be a lot.
+   * {@link referrer} has the rest.
+   */
   referrers(
     repository: string,
     subject: Digest,
@@ -139,10 +148,10 @@ export class ManifestTable {
       last,
       limit,
     }: { readonly artifactType?: string; readonly last: string; readonly limit: number },
-  ): Referrer[] {
+  ): ReferrerName[] {
     return this.#db
       .all(
-        `SELECT m.digest, m.media_type, m.artifact_type, m.annotations, length(m.body) AS size
+        `SELECT m.id, m.digest, octet_length(m.annotations) AS bytes
          FROM registry_repositories r JOIN registry_manifests m ON m.repository = r.id
          WHERE r.name = ? AND m.subject = ? AND m.digest > ? AND (? IS NULL OR m.artifact_type = ?)
          ORDER BY m.digest LIMIT ?`,
@@ -153,13 +162,22 @@ export class ManifestTable {
         artifactType ?? null,
         limit,
       )
-      .map(row => ({
-        digest: digestOf(row),
-        mediaType: String(row['media_type']),
-        size: Number(row['size']),
-        artifactType: String(row['artifact_type']),
-        annotations: String(row['annotations']),
-      }));
+      .map(row => ({ id: Number(row['id']), digest: digestOf(row), annotationBytes: Number(row['bytes']) }));
+  }
+
+  referrer({ id, digest }: ReferrerName): Referrer {
+    const row = this.#db.get(
+      'SELECT media_type, artifact_type, annotations, length(body) AS size FROM registry_manifests WHERE id = ?',
+      id,
+    );
+    if (!row) throw new TypeError('a referrer that was there a moment ago'); // nothing is awaited in between
+    return {
+      digest,
+      mediaType: String(row['media_type']),
+      size: Number(row['size']),
+      artifactType: String(row['artifact_type']),
+      annotations: String(row['annotations']),
+    };
   }
 }
 

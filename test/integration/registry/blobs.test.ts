@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { RegistryRequests, sha256 } from '../../support/registry-requests.ts';
@@ -297,4 +297,21 @@ test('a blob that is deleted while it is pulled comes whole', async () => {
   for await (const chunk of socket) chunks.push(chunk as Buffer);
   const all = Buffer.concat(chunks);
   assert.ok(all.subarray(all.indexOf('\r\n\r\n') + 4).equals(bytes));
+});
+
+test('a blob whose file was damaged is not said to be there, and a push mends it for everybody who has it', async () => {
+  const bytes = randomBytes(10_000);
+  for (const damage of [(path: string) => truncateSync(path, 5000), (path: string) => rmSync(path)]) {
+    const digest = await registry.putBlob('da/maged', bytes);
+    damage(server.content.path(digest));
+    const path = `/v2/da/maged/blobs/${digest}`;
+    const pulled = await registry.call('GET', path);
+    assert.deepEqual([pulled.status, pulled.code], [500, 'UNKNOWN']);
+    const mount = `/v2/da/another/blobs/uploads/?mount=${digest}&from=da/maged`;
+    assert.equal((await registry.call('POST', mount)).status, 202);
+    assert.equal((await registry.call('HEAD', path)).status, 404);
+    await registry.putBlob('da/another', bytes);
+    assert.equal((await registry.call('HEAD', path)).status, 200);
+    assert.ok((await registry.call('GET', path)).bytes.equals(bytes));
+  }
 });
