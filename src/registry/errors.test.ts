@@ -14,6 +14,10 @@ test('docs/registry-errors.md says what the table says (node tools/registry-erro
 });
 
 const full = Object.assign(new Error('write'), { errno: -28, code: 'ENOSPC', syscall: 'write' });
+const databaseFull = Object.assign(new Error('database or disk is full'), {
+  code: 'ERR_SQLITE_ERROR',
+  errcode: 13,
+});
 const CASES: readonly (readonly [string, unknown, RegistryErrorCode, number])[] = [
   ['its own', new RegistryError('DENIED'), 'DENIED', 403],
   ['a path nobody serves', new HttpError(404, 'page not found'), 'NOT_FOUND', 404],
@@ -26,6 +30,7 @@ const CASES: readonly (readonly [string, unknown, RegistryErrorCode, number])[] 
   ['nothing there', new EngineError('notFound', 'no'), 'NOT_FOUND', 404],
   ['no space', noSpace(), 'NO_SPACE', 507],
   ['a full disk', full, 'NO_SPACE', 507],
+  ['a database that cannot grow', databaseFull, 'NO_SPACE', 507],
   ['not now', new EngineError('unavailable', 'later'), 'UNAVAILABLE', 503],
   ['a damaged file', new EngineError('dataLoss', '/srv/secret'), 'UNKNOWN', 500],
   ['a bug', new TypeError('/srv/secret'), 'UNKNOWN', 500],

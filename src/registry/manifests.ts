@@ -4,6 +4,7 @@ import { parseImageConfig } from '#spec/oci/image-config';
 import type { Platform } from '#spec/oci/platform';
 import type { ContentStore } from '#store/content-store';
 import type { Database } from '#store/database';
+import { checkSpace } from '#store/disk-space';
 import type { Caller } from './access-control.ts';
 import type { BlobTable } from './blob-table.ts';
 import { RegistryError } from './errors.ts';
@@ -53,9 +54,11 @@ export class Manifests {
    * Stores a manifest, and moves a tag there. When it resolves, a power cut takes nothing of it away.
    *
    * @throws {RegistryError} `MANIFEST_INVALID`, `DIGEST_INVALID`, `MANIFEST_BLOB_UNKNOWN`, `SIZE_INVALID`.
+   * @throws {EngineError} `unavailable` for a full disk.
    */
   async put(request: NewManifestRequest): Promise<{ readonly digest: Digest; readonly subject?: Digest }> {
     const { bytes, name, repository, caller } = request;
+    checkSpace(this.#deps.content.root); // also manifests are much, when they are many
     const facts = readManifest(bytes, request.contentType);
     const digest = digestOf(bytes);
     if (name.digest !== undefined && name.digest !== digest) {

@@ -16,7 +16,14 @@ export function noSpace(options?: ErrorOptions): EngineError {
 
 /** A quota that is used up is a full disk to whoever writes. */
 export function isDiskFull(error: unknown): boolean {
-  return isErrno(error, 'ENOSPC', 'EDQUOT');
+  return isErrno(error, 'ENOSPC', 'EDQUOT') || isDatabaseFull(error);
+}
+
+/** SQLite's own word for it (https://www.sqlite.org/rescode.html#full). */
+const SQLITE_FULL = 13;
+
+function isDatabaseFull(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
 }
 
 /** The error as it is, or {@link noSpace} for a full disk. */

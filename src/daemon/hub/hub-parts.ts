@@ -46,6 +46,7 @@ export function openParts({ config, publicUrl, logger, undo }: HubPartsDeps): Hu
   const { anonymous, isBehindProxy, hasPrivateWebhooks } = config;
   const options = { publicUrl, isSignUpOpen, anonymous, isBehindProxy, hasPrivateWebhooks };
   const hub: Hub = undo.use(openHub({ root, db, catalog: registry.catalog, logger, options }));
+  db.keepRoom(); // all tables are there now
   const { services } = hub;
   const registryRoutes = isBehindProxy ? withClientAddress(registry.routes) : registry.routes;
   const { host, protocol } = new URL(publicUrl);

@@ -28,6 +28,12 @@ test('a full disk: NO_SPACE, pulls go on, and pushes again once there is room', 
     assert.equal(refusals.at(-1), 'NO_SPACE');
     const pulled = await registry.call('GET', `/v2/a/b/blobs/${image.layer}`);
     assert.equal(sha256(pulled.bytes), image.layer);
+    const large = { ...JSON.parse(image.manifest), annotations: { note: 'x'.repeat(1000) } } as object;
+    const refused = await registry.call('PUT', '/v2/a/b/manifests/2', {
+      body: JSON.stringify(large),
+      headers: { 'Content-Type': 'application/vnd.oci.image.manifest.v1+json' },
+    });
+    assert.deepEqual([refused.status, refused.code], [507, 'NO_SPACE']);
     server.registry.catalog.remove('a/b');
     await server.registry.collect();
     await registry.push('a/b', '2', randomBytes(10_000_000));
