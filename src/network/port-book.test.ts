@@ -11,12 +11,17 @@ const EADDRNOTAVAIL = 99;
 const EPROTONOSUPPORT = 93;
 
 function setUp(
-  options: { hasIpv6?: boolean; refuse?: (options: ReserveOptions) => number | undefined } = {},
+  options: {
+    hasIpv6?: boolean;
+    refuse?: (options: ReserveOptions) => number | undefined;
+    beginWith?: number;
+  } = {},
 ) {
   const opened: string[] = [];
   const book = new PortBook({
     hasIpv6: () => options.hasIpv6 ?? true,
     ephemeralRange: () => [40_000, 40_003],
+    beginWith: first => options.beginWith ?? first,
     reserve: asked => {
       const errno = options.refuse?.(asked);
       if (errno !== undefined) throw new SysError('bind', errno);
@@ -95,6 +100,24 @@ test('take() goes through a range, and through the ephemeral ones in turn', () =
     ['0.0.0.0 40002/tcp', '0.0.0.0 40003/tcp', '0.0.0.0 40000/tcp'],
   );
   assert.throws(ephemeral, { name: 'PortConflict' });
+});
+
+test('take() begins with any ephemeral port, and goes round: another engine that is away may still have rules for the first', () => {
+  const { book } = setUp({ beginWith: 40_003 });
+  const ephemeral = (): string => shown(book.take('c', [request(0)]))[0] ?? '';
+  assert.deepEqual([ephemeral(), ephemeral()], ['0.0.0.0 40003/tcp', '0.0.0.0 40000/tcp']);
+});
+
+test('engines do not all begin with the same ephemeral port', () => {
+  const first = (): string => {
+    const book = new PortBook({
+      hasIpv6: () => false,
+      ephemeralRange: () => [32_768, 60_999],
+      reserve: () => openSync('/dev/null', 'r'),
+    });
+    return shown(book.take('c', [request(0)]))[0] ?? '';
+  };
+  assert.ok(new Set(Array.from({ length: 8 }, first)).size > 1);
 });
 
 test('take() does not try a range further when the address is not the host’s', () => {

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { EngineError } from '#base/errors';
@@ -39,6 +40,11 @@ export interface PortBookDeps {
   readonly hasIpv6: () => boolean;
   /** first and last ephemeral port (`net.ipv4.ip_local_port_range`) */
   readonly ephemeralRange: () => readonly [number, number];
+  /**
+   * The ephemeral port to begin with; any of the range unless given. An engine that is away holds no port, and its rules stay:
+   * were they all to begin with the same one, another engine would take just that.
+   */
+  readonly beginWith?: (first: number, last: number) => number;
   /** opens the socket; see {@link reservePort} */
   readonly reserve?: typeof reservePort;
 }
@@ -59,7 +65,7 @@ export class PortBook {
   readonly #reserve: typeof reservePort;
   /** `protocol/port` → who has it */
   readonly #taken = new Map<string, Reservation[]>();
-  #nextEphemeral = 0;
+  #nextEphemeral: number | undefined;
 
   constructor(deps: PortBookDeps) {
     this.#deps = deps;
@@ -210,6 +216,7 @@ export class PortBook {
       return;
     }
     const [first, last] = this.#deps.ephemeralRange();
+    this.#nextEphemeral ??= this.#deps.beginWith?.(first, last) ?? randomInt(first, last + 1);
     for (let tried = first; tried <= last; tried += 1) {
       if (this.#nextEphemeral < first || this.#nextEphemeral > last) this.#nextEphemeral = first;
       this.#nextEphemeral += 1;
