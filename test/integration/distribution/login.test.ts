@@ -308,20 +308,20 @@ test('secrets do not follow a redirect, nor go to a token server that has no bus
   assert.ok(leaks(registry.seen), 'the registry itself was told');
   assert.equal(thief.count('/blobs/'), 1);
   assert.ok(!leaks(thief.seen), 'a redirect carried secrets');
+  registry.seen.length = 0;
 
-  for (const realm of [
-    'http://localhost.example:1/token',
-    'ftp://127.0.0.1/token',
-    'http://ann:x@127.0.0.1/token',
-    'token',
-  ]) {
+  for (const [realm, message] of [
+    ['http://localhost.example:1/token', /^no token is asked for at/],
+    ['ftp://127.0.0.1/token', /^no token is asked for at/],
+    ['http://ann:x@127.0.0.1/token', /^no token is asked for at/],
+    ['token', /^unauthorized: authentication required/], // no place at all
+  ] as const) {
     using other = new ClientFixture();
     registry.fault = () => ({
       answer: { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}",service="x"` } },
     });
-    await assert.rejects(other.client.repository(reference, USER).resolve('x'), {
-      message: /^no token is asked for at/,
-    });
+    await assert.rejects(other.client.repository(reference, USER).resolve('x'), { message });
+    assert.ok(!leaks(registry.seen.splice(0)), realm);
   }
 });
 
