@@ -381,3 +381,12 @@ test('answers without content have no body, and a connection serves one request 
   assert.match(answer, /^HTTP\/1\.1 204 No Content\r\n[^]*\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nb$/);
   assert.doesNotMatch(answer.split('HTTP/1.1 200')[0] ?? '', /Content-Length|Transfer-Encoding/);
 });
+
+test('a head may be as large as the server says', async () => {
+  const routes = [route('GET', '/', {}, () => reply.empty())];
+  const server = createHttpServer({ routes, edge, logger: silentLogger, maxHeadBytes: 8192 });
+  await using probe = await ServerProbe.start(server);
+  const status = async (length: number): Promise<number> =>
+    (await probe.call('GET', '/', { headers: { 'X-Long': 'x'.repeat(length) } })).status;
+  assert.deepEqual([await status(4000), await status(9000)], [200, 431]);
+});

@@ -33,6 +33,8 @@ export interface HttpServerDeps {
   readonly logger: Logger;
   /** then it speaks TLS */
   readonly tls?: SecureContextOptions;
+  /** of the head of a request (default 256 KiB) */
+  readonly maxHeadBytes?: number;
   /** after so long without a byte in either direction a connection is cut; absent: never */
   readonly stallMs?: number;
 }
@@ -55,12 +57,12 @@ const CLOSE_GRACE_MS = 1000;
 
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const front = new Front(deps);
-  const { stallMs, tls } = deps;
+  const { stallMs, tls, maxHeadBytes = MAX_HEAD_BYTES } = deps;
   const options: ServerOptions = {
     keepAliveTimeout: Math.min(IDLE_TIMEOUT_MS, stallMs ?? IDLE_TIMEOUT_MS),
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: 0, // an image may take as long to load as it takes
-    maxHeaderSize: MAX_HEAD_BYTES,
+    maxHeaderSize: maxHeadBytes,
     shouldUpgradeCallback: request => front.isTakeover(request),
   };
   const answer = (request: IncomingMessage, response: ServerResponse): void =>

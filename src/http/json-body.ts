@@ -14,16 +14,21 @@ const MAX_DEPTH = 10_000;
  * anything else must say that it is JSON, and be one value.
  *
  * @throws {EngineError} `invalid` for another content type, bad or cut JSON.
- * @throws {HttpError} 413 for more than {@link MAX_JSON_BYTES}.
+ * @param options.maxBytes default: {@link MAX_JSON_BYTES}
+ * @throws {HttpError} 413 for more.
  */
-export async function readJsonBody(stream: Readable, headers: IncomingHttpHeaders): Promise<unknown> {
+export async function readJsonBody(
+  stream: Readable,
+  headers: IncomingHttpHeaders,
+  { maxBytes = MAX_JSON_BYTES }: { readonly maxBytes?: number } = {},
+): Promise<unknown> {
   const contentType = headers['content-type'] ?? '';
   const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
   if (isEmpty && contentType === '') return undefined;
   requireJson(contentType);
   if (isEmpty) return undefined;
-  if (Number(headers['content-length'] ?? 0) > MAX_JSON_BYTES) throw tooLarge();
-  return parseJson(await readWhole(stream, { maxBytes: MAX_JSON_BYTES, tooLarge }));
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  return parseJson(await readWhole(stream, { maxBytes, tooLarge: () => tooLarge(maxBytes) }));
 }
 
 function requireJson(contentType: string): void {
@@ -65,8 +70,8 @@ function depthExceeds(bytes: Buffer, limit: number): boolean {
   return false;
 }
 
-function tooLarge(): HttpError {
-  return new HttpError(413, `request body too large: the limit for JSON is ${MAX_JSON_BYTES} bytes`);
+function tooLarge(maxBytes: number): HttpError {
+  return new HttpError(413, `request body too large: the limit for JSON is ${maxBytes} bytes`);
 }
 
 function invalid(message: string): EngineError {

@@ -1,6 +1,7 @@
 import { EngineError, isKind } from '#base/errors';
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
+import { clientNetwork } from '#sys/address-guard';
 import type { AccountTable } from './account-table.ts';
 import { AttemptLimit } from './attempt-limit.ts';
 import { accountNotFound, conflict, forbidden, invalid, signInFirst } from './errors.ts';
@@ -176,8 +177,9 @@ export class Accounts implements AccountService {
     this.#requireAdmin(viewer, 'make accounts');
   }
 
-  #countSignUp(viewer: Viewer, address: string | undefined): void {
-    if (address === undefined || this.#deps.rights.isAdmin(viewer)) return;
+  #countSignUp(viewer: Viewer, from: string | undefined): void {
+    if (from === undefined || this.#deps.rights.isAdmin(viewer)) return;
+    const address = clientNetwork(from);
     const waitMs = this.#signUps.waitMs(address);
     if (waitMs > 0) {
       const minutes = Math.ceil(waitMs / 60_000);

@@ -56,3 +56,11 @@ test('attempts of one account from one address, of one address, and of one accou
     'a success clears what was before',
   );
 });
+
+test('who has an address of IPv6 has a network of them, and is counted once', () => {
+  const limits = new SignInLimits(() => 0);
+  const guess = (host: number): unknown => limits.begin(`account${host}`, `2001:db8::${host.toString(16)}`);
+  for (let host = 1; host <= 30; host += 1) guess(host);
+  assert.throws(() => guess(31), { kind: 'unavailable' });
+  limits.begin('account31', '2001:db8:0:1::1');
+});

@@ -1,4 +1,5 @@
 import { EngineError } from '#base/errors';
+import { clientNetwork } from '#sys/address-guard';
 
 export interface AttemptLimitOptions {
   /** attempts that may fail before there is a wait */
@@ -101,7 +102,8 @@ export class SignInLimits {
   }
 
   /** @throws {EngineError} `unavailable` when it is too early for another attempt. */
-  begin(account: string, address: string): SignInAttempt {
+  begin(account: string, from: string): SignInAttempt {
+    const address = clientNetwork(from);
     const pair = `${address} ${account}`;
     const waitMs = Math.max(
       this.#pairs.waitMs(pair),

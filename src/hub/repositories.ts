@@ -90,8 +90,9 @@ export class Repositories implements HubRepositoryService {
     if (!rights.keeps(by, namespace) || !rights.isThere(namespace)) throw forbidden(rights.whyNot(by, name));
     if (repositories.find(name)) throw conflict(`the repository ${name} is there already`);
     const line = singleLine('description', description ?? '', MAX_DESCRIPTION);
-    catalog.ensure(name); // one that the registry has and the hub does not is taken over at the next start
+    // One transaction for both: what the registry has and the hub does not would be taken over at the next start, and be public.
     db.transaction(() => {
+      catalog.ensure(name);
       repositories.insert({
         name,
         namespace,

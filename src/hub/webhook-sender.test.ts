@@ -12,7 +12,7 @@ const GONE: PostOutcome = { isDelivered: false, mayTryAgain: false, text: 'statu
 
 async function withHooks(...names: readonly string[]) {
   const hub = new TestHub();
-  const { alice } = await hub.people('alice');
+  const { alice, bobby } = await hub.people('alice', 'bobby');
   hub.services.repositories.create(alice, { name: 'alice/app', description: 'An app' });
   for (const name of names) {
     hub.services.webhooks.create(alice, 'alice/app', { name, url: `https://${name}.example.com/` });
@@ -32,13 +32,13 @@ async function withHooks(...names: readonly string[]) {
         return await (answers.get(new URL(message.url).hostname.split('.')[0] ?? '') ?? DELIVERED);
       },
     });
-  const push = (sender: WebhookSender, tag = 'latest'): void => {
+  const push = (sender: WebhookSender, tag = 'latest', repository = 'alice/app'): void => {
     const digest = `sha256:${'0'.repeat(64)}` as const;
-    sender.pushed({ type: 'push', repository: 'alice/app', tag, digest, account: 'alice', at: hub.now });
+    sender.pushed({ type: 'push', repository, tag, digest, account: 'alice', at: hub.now });
   };
   const status = (name: string): string | undefined =>
     hub.services.webhooks.list(alice, 'alice/app').find(hook => hook.name === name)?.lastStatus;
-  return { hub, open, push, sent, answers, status };
+  return { hub, bobby, open, push, sent, answers, status };
 }
 
 describe('webhooks', () => {
@@ -108,6 +108,22 @@ describe('webhooks', () => {
     hub.now += 1e9;
     await sender.sendDue();
     assert.deepEqual([sent.length, status('ci')], [1, 'given up: status 410']);
+  });
+
+  test('of one owner, however many hang, leave room in the queue for those of others', async () => {
+    const names = Array.from({ length: 20 }, (_, index) => `hook${index}`);
+    const { hub, bobby, open, push } = await withHooks(...names);
+    await using _hub = hub;
+    hub.services.repositories.create(bobby, { name: 'bobby/app' });
+    const { id } = hub.services.webhooks.create(bobby, 'bobby/app', {
+      name: 'ci',
+      url: 'https://ci.example.com/',
+    });
+    await using sender = open();
+    for (let index = 0; index < 50; index += 1) push(sender, `tag${index}`);
+    push(sender, 'latest', 'bobby/app');
+    assert.equal(hubTables(hub.db).webhooks.countDeliveries(id), 1);
+    await sender.sendDue();
   });
 
   test('that hang keep no others waiting, and their queue is bounded', async () => {

@@ -23,7 +23,9 @@ export interface WebhookSenderDeps {
 const SECOND = 1000;
 /** before each further attempt */
 const DELAYS_MS = [10 * SECOND, 60 * SECOND, 300 * SECOND, 1800 * SECOND, 7200 * SECOND];
-const MOST_QUEUED = 1000;
+const MOST_QUEUED = 2000;
+/** One owner's webhooks that hang leave room for those of others. */
+const MOST_QUEUED_OF_NAMESPACE = 200;
 const MOST_QUEUED_OF_ONE = 50;
 const AT_A_TIME = 8;
 const BATCH = 50;
@@ -55,7 +57,7 @@ export class WebhookSender implements AsyncDisposable {
     if (!repository || event.tag === undefined) return;
     const body = JSON.stringify(this.#payload(event, repository));
     for (const { id } of hooks) {
-      if (webhooks.countDeliveries() >= MOST_QUEUED || webhooks.countDeliveries(id) >= MOST_QUEUED_OF_ONE) {
+      if (this.#isFull(id, repository.namespace)) {
         webhooks.setStatus(id, 'dropped: too many are waiting');
         logger.warn('a webhook is not told of a push: too many are waiting', { webhook: id });
       } else {
@@ -63,6 +65,15 @@ export class WebhookSender implements AsyncDisposable {
       }
     }
     this.#plan();
+  }
+
+  #isFull(webhook: string, namespace: string): boolean {
+    const { webhooks } = this.#deps;
+    return (
+      webhooks.countDeliveries(webhook) >= MOST_QUEUED_OF_ONE ||
+      webhooks.countDeliveriesIn(namespace) >= MOST_QUEUED_OF_NAMESPACE ||
+      webhooks.countDeliveries() >= MOST_QUEUED
+    );
   }
 
   /** Sends what is due. Resolves when nothing is under way any more. */

@@ -87,6 +87,16 @@ export class WebhookTable {
     return Number(row?.['n']);
   }
 
+  /** Of all webhooks of a namespace. */
+  countDeliveriesIn(namespace: string): number {
+    const row = this.#db.get(
+      `SELECT count(*) AS n FROM hub_repositories AS r JOIN hub_webhooks AS w ON w.repository = r.id
+         JOIN hub_deliveries AS d ON d.webhook = w.id WHERE r.namespace = ?`,
+      namespace,
+    );
+    return Number(row?.['n']);
+  }
+
   insertDelivery(webhook: string, body: string, dueAt: number): void {
     this.#db.run('INSERT INTO hub_deliveries (webhook, body, due_at) VALUES (?, ?, ?)', webhook, body, dueAt);
   }

@@ -57,3 +57,30 @@ test('referrers(): what does not fit into the answer is not fetched, so that man
   assert.match(String(headers['Link']), /rel="next"/);
   assert.ok(db.fetched < 4_000_000, `${db.fetched} bytes were fetched`);
 });
+
+test('catalog(): others are served while a long list of what the caller may not see is gone through', async () => {
+  using db = new Database(':memory:');
+  db.migrate(registryMigrations, silentLogger);
+  const tables = {
+    repositories: new RepositoryTable(db),
+    manifests: new ManifestTable(db),
+    tags: new TagTable(db),
+  };
+  db.transaction(() => {
+    for (let count = 0; count < 1000; count += 1) tables.repositories.ensure(`hidden/r${count}`, 1);
+  });
+  let looked = 0;
+  const maySee = (): boolean => {
+    looked += 1;
+    return false;
+  };
+  const lists = new ListHandlers({ ...tables, access: { ...openAccess, maySee } });
+  const { signal } = new AbortController();
+  const request = { query: { n: ['1'] }, headers: {}, signal } as unknown as RawRequest; // all that is looked at
+  const answer = lists.catalog(request);
+  const meanwhile = new Promise<number>(resolve => setImmediate(() => resolve(looked)));
+
+  assert.ok((await meanwhile) < 1000, 'nobody else had a turn');
+  assert.deepEqual(JSON.parse(String((await answer).body)), { repositories: [] });
+  assert.equal(looked, 1000);
+});

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type BytesReply, reply } from '#http/reply';
 import type { RawRequest } from '#http/route';
 import { MEDIA_TYPES } from '#spec/oci/manifest';
@@ -19,6 +20,8 @@ export interface ListHandlersDeps {
 
 /** of an answer; `Link` leads to the rest */
 const MOST_NAMES = 10_000;
+/** looked at in one go */
+const STEP = 200;
 const MOST_REFERRERS = 500;
 /** No index, and so no list of referrers, may be larger. */
 const MOST_REFERRER_BYTES = 3 * 1024 * 1024;
@@ -45,7 +48,8 @@ export class ListHandlers {
   async catalog(request: RawRequest): Promise<BytesReply> {
     const caller = await this.#deps.access.admit(request.headers.authorization, undefined, request.peer);
     const { limit, last } = page(request);
-    const names = limit === 0 ? [] : this.#seen(caller, last, limit + 1);
+    const names =
+      limit === 0 ? [] : await this.#seen(caller, last, { limit: limit + 1, signal: request.signal });
     const shown = names.slice(0, limit);
     const next = names.length > limit ? { n: String(limit), last: shown.at(-1) ?? '' } : undefined;
     return withNext(reply.json({ repositories: shown }), '/v2/_catalog', next);
@@ -73,18 +77,24 @@ export class ListHandlers {
     return withNext({ ...body, headers }, `/v2/${repository}/referrers/${digest}`, next);
   }
 
-  #seen(caller: Caller, last: string, limit: number): string[] {
+  /** Others are served while those are passed over that the caller may not see. */
+  async #seen(
+    caller: Caller,
+    last: string,
+    { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
+  ): Promise<string[]> {
     const { access, repositories } = this.#deps;
     const seen: string[] = [];
     let after = last;
     for (;;) {
-      const names = repositories.namesAfter(after, limit);
+      const names = repositories.namesAfter(after, STEP);
       for (const name of names) {
         if (access.maySee(caller, name)) seen.push(name);
         if (seen.length === limit) return seen;
       }
       after = names.at(-1) ?? '';
-      if (names.length < limit) return seen;
+      if (names.length < STEP) return seen;
+      await setImmediate(undefined, { signal });
     }
   }
 }

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '#base/ids';
 import { checkSpace, SpaceCheck } from '#store/disk-space';
+import { clientNetwork } from '#sys/address-guard';
 import type { Caller } from './access-control.ts';
 import type { Blobs } from './blobs.ts';
 import { RegistryError } from './errors.ts';
@@ -73,7 +74,7 @@ export class Uploads {
    */
   begin(repository: string, { account }: Caller, address: string): string {
     const { table, limits, reach, now } = this.#deps;
-    const caller = account ?? `@${address}`; // no account has such a name
+    const caller = account ?? `@${clientNetwork(address)}`; // no account has such a name
     const open = table.countOf(caller);
     if (open >= limits.maxOpenUploads) {
       throw new RegistryError('TOOMANYREQUESTS', `${open} uploads are open: finish or cancel some`);

@@ -18,11 +18,26 @@ const CLASSES: readonly [AddressClass, readonly string[]][] = [
       '240.0.0.0/4',
       'ff00::/8',
       'fd00:ec2::254/128',
+      '192.0.0.0/24',
+      '168.63.129.16/32',
     ],
   ],
   [
     'private',
-    ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '198.18.0.0/15', 'fc00::/7'],
+    [
+      '10.0.0.0/8',
+      '172.16.0.0/12',
+      '192.168.0.0/16',
+      '100.64.0.0/10',
+      '198.18.0.0/15',
+      'fc00::/7',
+      // IPv6 that gateways turn into IPv4 of any kind, and what was private once
+      '::/96',
+      '::ffff:0:0:0/96',
+      '64:ff9b:1::/48',
+      '2002::/16',
+      'fec0::/10',
+    ],
   ],
 ];
 
@@ -49,6 +64,23 @@ export function mayLeadTo(own: AddressClass, target: AddressClass): boolean {
   if (target === 'linkLocal') return false;
   if (target === 'public') return true;
   return own === 'loopback' || (own === 'private' && target === 'private');
+}
+
+/**
+ * What a limit counts by: an address of IPv4, of IPv6 the network (/64) that whoever has one address there has all of.
+ *
+ * @param address also as a socket for both families writes IPv4 (`::ffff:192.0.2.1`); anything else stays as it is
+ */
+export function clientNetwork(address: string): string {
+  const plain = embeddedV4(address) ?? address;
+  if (isIP(plain) !== 6) return plain;
+  const [head = '', tail] = new URL(`http://[${plain.replace(/%.*$/, '')}]`).hostname
+    .slice(1, -1)
+    .split('::');
+  const first = head === '' ? [] : head.split(':');
+  const rest = tail ? tail.split(':') : [];
+  const zeros = Array.from({ length: 8 - first.length - rest.length }, () => '0');
+  return `${[...first, ...zeros, ...rest].slice(0, 4).join(':')}::/64`;
 }
 
 /** Name look-up for connections to servers that another one has named. Checked at connecting, so that it cannot change. */

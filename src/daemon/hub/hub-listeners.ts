@@ -10,6 +10,8 @@ import type { TlsFiles } from './tls-files.ts';
 const STALL_MS = 120_000;
 /** Connections at a time, for each address: more would only be more memory of strangers. */
 const MOST_CONNECTIONS = 4096;
+/** Of each: tokens and cookies have a few, paths less. */
+const MAX_HEAD_BYTES = 32 * 1024;
 
 export interface HubListenerDeps {
   readonly addresses: readonly ListenAddress[];
@@ -27,7 +29,12 @@ export class HubListeners implements AsyncDisposable {
   constructor({ addresses, tls, ...served }: HubListenerDeps) {
     this.#addresses = addresses;
     this.#servers = addresses.map(() =>
-      createHttpServer({ ...served, stallMs: STALL_MS, ...(tls ? { tls: secureContext(tls) } : {}) }),
+      createHttpServer({
+        ...served,
+        stallMs: STALL_MS,
+        maxHeadBytes: MAX_HEAD_BYTES,
+        ...(tls ? { tls: secureContext(tls) } : {}),
+      }),
     );
   }
 

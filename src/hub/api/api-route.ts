@@ -31,6 +31,9 @@ export interface ApiRequest<Body> {
 
 type Schema = v.GenericSchema;
 
+/** An overview is the longest that anybody has to say; what strangers send is held in memory. */
+export const MAX_BODY_BYTES = 256 * 1024;
+
 export interface ApiInput<B extends Schema> {
   readonly body?: B;
   /** default: `read` for `GET`, otherwise `admin` */
@@ -75,7 +78,9 @@ export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undef
   const handle = async (raw: RawRequest): Promise<Reply> => {
     try {
       const viewer = await deps.door.admit(raw, need);
-      const json = input.body ? await readJsonBody(raw.bytes, raw.headers) : undefined;
+      const json = input.body
+        ? await readJsonBody(raw.bytes, raw.headers, { maxBytes: MAX_BODY_BYTES })
+        : undefined;
       return await handler({
         viewer,
         path: raw.path,

@@ -59,6 +59,14 @@ class Client implements AsyncDisposable {
 }
 
 describe('the API', () => {
+  test('holds no more in memory than anybody has to say, also of strangers', async () => {
+    await using hub = new TestHub();
+    await using nobody = await Client.of(hub.hub);
+    const username = 'x'.repeat(300_000);
+    assert.equal(await nobody.status('POST', '/v2/users/login', { username, password: '' }), 413);
+    assert.equal(await nobody.status('POST', '/api/accounts', { name: username, password: '' }), 413);
+  });
+
   test('signs in as Docker Hub does, and its token is none for the registry', async () => {
     await using hub = new TestHub();
     const { admin } = await hub.people('alice');

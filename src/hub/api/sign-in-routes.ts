@@ -5,7 +5,7 @@ import type { RawRequest, Route } from '#http/route';
 import { signInFirst } from '../errors.ts';
 import type { Identities } from '../identity.ts';
 import type { SignedTokens } from '../signed-tokens.ts';
-import { type ApiDeps, apiFailure, apiRoute } from './api-route.ts';
+import { type ApiDeps, apiFailure, apiRoute, MAX_BODY_BYTES } from './api-route.ts';
 import { wireAccount } from './api-wire.ts';
 
 export interface SignInRoutesDeps extends ApiDeps {
@@ -29,7 +29,9 @@ export function signInRoutes(deps: SignInRoutesDeps): Route[] {
   const posted = (pattern: string, work: (raw: RawRequest, json: unknown) => Promise<object>): Route[] => {
     const handle = async (raw: RawRequest): Promise<BytesReply> => {
       try {
-        const answer = reply.json(await work(raw, await readJsonBody(raw.bytes, raw.headers)));
+        const answer = reply.json(
+          await work(raw, await readJsonBody(raw.bytes, raw.headers, { maxBytes: MAX_BODY_BYTES })),
+        );
         return { ...answer, headers: { ...answer.headers, 'Cache-Control': 'no-store' } };
       } catch (error) {
         if (raw.signal.aborted) throw error;
