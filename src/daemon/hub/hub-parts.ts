@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Logger } from '#base/logger';
 import type { Edge } from '#http/http-server';
 import type { Route } from '#http/route';
@@ -11,8 +10,8 @@ import type { AccessControl } from '#registry/access-control';
 import { openRegistry } from '#registry/open-registry';
 import { registryFailure } from '#registry/registry-edge';
 import { ContentStore } from '#store/content-store';
-import { Database } from '#store/database';
 import type { HubConfig } from './hub-config.ts';
+import { openHubDatabase } from './hub-database.ts';
 import { hubEdge, withHeads } from './hub-edge.ts';
 
 export interface HubParts {
@@ -34,7 +33,7 @@ export interface HubPartsDeps {
 /** Registry, hub and pages on one folder and one database. */
 export function openParts({ config, publicUrl, logger, undo }: HubPartsDeps): HubParts {
   const { root } = config;
-  const db = undo.use(new Database(join(root, 'hub.sqlite')));
+  const db = undo.use(openHubDatabase(root));
   // Each needs the other: the registry asks who may, and the hub shows what the registry has.
   const access: AccessControl = {
     admit: (...request) => hub.access.admit(...request),

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Certificate, cannotMakeCertificate } from '../../support/http2-front.ts';
-import { TestHub } from '../../support/hub.ts';
+import { ADMIN, TestHub } from '../../support/hub.ts';
 import { runProgram } from '../../support/programs.ts';
 import { freePort } from '../../support/registry.ts';
+import { RegistryRequests, sha256 } from '../../support/registry-requests.ts';
 import { SiteClient } from '../../support/site-client.ts';
 import { until } from '../../support/until.ts';
 
@@ -79,6 +80,31 @@ test('what cannot work is refused with a reason and a status that says whether t
   const short = ['--admin', 'ada', '--admin-password-file', join(folder, 'file')];
   const [weak, weakText] = await refusal('--root', join(folder, 'weak'), ...address, ...short);
   assert.deepEqual([weak, /password/.test(weakText)], [78, true], weakText);
+});
+
+test('a database that is lost or damaged is told, and no image goes for it', async () => {
+  await using hub = await TestHub.start();
+  const registry = new RegistryRequests(hub.host);
+  const body = 'to be kept';
+  const digest = sha256(body);
+  const path = `/v2/${ADMIN.name}/app/blobs/`;
+  const basic = Buffer.from(`${ADMIN.name}:${ADMIN.password}`).toString('base64');
+  const headers = { Authorization: `Basic ${basic}` };
+  const pushed = await registry.call('POST', `${path}uploads/?digest=${digest}`, { headers, body });
+  assert.equal(pushed.status, 201);
+  assert.equal(await hub.stop(), 0);
+  hub.forgive(/the hub cannot start/);
+
+  const database = join(hub.root, 'hub.sqlite');
+  renameSync(database, join(folder, 'aside'));
+  assert.equal(await hub.start(), 78);
+  assert.match(hub.log, /images are in .*: put the database back from a copy/);
+  writeFileSync(database, 'no database at all'.repeat(1000));
+  assert.equal(await hub.start(), 78);
+  assert.match(hub.log, /hub.sqlite is damaged \(.*\): put a copy of it back/);
+  renameSync(join(folder, 'aside'), database);
+  assert.equal(await hub.start(), undefined);
+  assert.equal((await registry.call('GET', `${path}${digest}`, { headers })).bytes.toString(), body);
 });
 
 test('SIGHUP has the certificate read again; one that is wrong changes nothing', {
