@@ -169,8 +169,9 @@ export class Accounts implements AccountService {
   #checkMayCreate(viewer: Viewer, setupCode: string | undefined): void {
     if (this.isEmpty()) {
       if (setupCode !== undefined && this.#deps.setupCode.matches(setupCode)) return;
+      const which = setupCode ? 'this is not the set-up code; ' : '';
       throw forbidden(
-        `the first account is made with the set-up code, which the server wrote to its log and to ${this.#deps.setupCode.path}`,
+        `${which}the first account is made with the set-up code, which the server wrote to its log and to ${this.#deps.setupCode.path}`,
       );
     }
     if (this.#deps.isSignUpOpen) return;

@@ -52,7 +52,8 @@ export function organizationPage(visit: Visit, problem?: FormProblem): Answer {
     throw new EngineError('notFound', `no organization ${name}`);
   }
   const isOwner = mine?.role === 'owner' || account.isAdmin;
-  const wanted = TAB_OF_FORM[visit.path.slice(visit.path.lastIndexOf('/') + 1)] ?? visit.query('tab');
+  const [, , , form = ''] = visit.path.split('/'); // the organization may have the name of a form
+  const wanted = (Object.hasOwn(TAB_OF_FORM, form) && TAB_OF_FORM[form]) || visit.query('tab');
   const current = Object.hasOwn(TABS, wanted) && (isOwner || wanted !== 'settings') ? wanted : 'repositories';
   const shown = Object.entries(TABS).filter(([key]) => isOwner || key !== 'settings');
   const view: View = { visit, organization, isOwner, problem };

@@ -17,7 +17,7 @@ test('the first account is made with the set-up code, and is an administrator', 
   const fields = { name: 'ada', 'full-name': 'Ada Admin', password: PASSWORD, again: PASSWORD };
   const refused = await ada.submit('/setup', '/setup', { ...fields, code: 'guessed' });
   assert.equal(refused.status, 403);
-  assert.match(refused.text, /role="alert"/);
+  assert.match(refused.text, /role="alert"[^]*not the set-up code/);
   assert.match(refused.text, /value="Ada Admin"/, 'what was typed stays');
   assert.doesNotMatch(refused.text, new RegExp(PASSWORD));
 
@@ -243,6 +243,17 @@ test('an organization has members, teams and repositories, and ends when it is e
   const settings = '/organizations/shipyard?tab=settings';
   await ana.submit(settings, '/organizations/shipyard/delete', { confirm: 'shipyard' });
   assert.equal((await ana.get('/organizations/shipyard')).status, 404);
+});
+
+test('an organization may have the name of a form or of a tab, and has all its tabs', async () => {
+  const marks = { members: /Add a member/, teams: /Create a team/, settings: /Delete this organization/ };
+  for (const name of ['team', 'members', 'delete', 'constructor']) {
+    await ana.submit('/organizations/new', '/organizations/new', { name, 'full-name': '' });
+    for (const [tab, mark] of Object.entries(marks)) {
+      assert.match((await ana.get(`/organizations/${name}?tab=${tab}`)).text, mark, `${name}, ${tab}`);
+    }
+    assert.match((await ana.get(`/organizations/${name}`)).text, /No repositories yet/, name);
+  }
 });
 
 test('an access token is shown once, works for clients, does not open the site, and can be revoked', async () => {
