@@ -58,6 +58,8 @@ const TIMES: readonly [distance: number, text: string][] = [
   [45 * 24 * HOUR, '1 month ago'],
   [800 * 24 * HOUR, '2 years ago'],
   [-48 * HOUR, 'in 2 days'],
+  [-90 * 24 * HOUR, 'in 3 months'],
+  [-365 * 24 * HOUR + 1000, 'in 12 months'],
 ];
 
 for (const [distance, text] of TIMES) {

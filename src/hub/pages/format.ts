@@ -68,9 +68,11 @@ export function relativeTime(time: number, now: number): string {
   const distance = Math.abs(now - time);
   const [unit, ms] = UNITS.find(([, length]) => distance >= length) ?? ['', 1];
   if (unit === '') return 'just now';
-  const count = Math.floor(distance / ms);
+  const isAhead = time > now;
+  // What is ahead is rounded: a token for 90 days is one for three months, though two of these are whole.
+  const count = isAhead ? Math.round(distance / ms) : Math.floor(distance / ms);
   const words = `${count} ${unit}${count === 1 ? '' : 's'}`;
-  return time > now ? `in ${words}` : `${words} ago`;
+  return isAhead ? `in ${words}` : `${words} ago`;
 }
 
 /** A time to the second, the same for everybody: `2026-11-27 20:31:47 UTC`. */
