@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { buildImage } from './build-image.ts';
@@ -39,13 +41,29 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.list) return say(folders.map(({ name }) => name).join('\n'));
   const images = chosen(folders, positionals);
   if (values.ca !== undefined) {
-    setDefaultCACertificates([...getCACertificates(), readFileSync(values.ca, 'utf8')]);
+    setDefaultCACertificates([...getCACertificates(), readOption('--ca', values.ca)]);
   }
   const target = targetOf(values);
-  if (target) await logIn(target); // before anything takes its time
+  if (!target?.credentials) return makeAll(images, values['debian-root'], target);
+  // Whose password came with the flags is not left signed in on this machine.
+  const folder = mkdtempSync(join(tmpdir(), 'quai-images-'));
+  process.env['QUAI_CONFIG'] = folder;
+  try {
+    await logIn(target); // before anything takes its time
+    await makeAll(images, values['debian-root'], target);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function makeAll(
+  images: readonly ImageFolder[],
+  debianTar: string | undefined,
+  target: PushTarget | undefined,
+): Promise<void> {
   for (const image of images) {
     say(`${image.name}: building`);
-    const built = await buildImage(image, { debianTar: values['debian-root'] });
+    const built = await buildImage(image, { debianTar });
     say(`${image.name}: ${built.tags.join(', ')}`);
     if (target) await pushImage(built, target, say);
   }
@@ -65,12 +83,20 @@ function targetOf({ push, user, hub, 'password-file': file }: TargetFlags): Push
   if ((user === undefined) !== (file === undefined))
     throw new Error('--user and --password-file go together');
   const prefix = push.replace(/\/+$/, '');
-  const [password = ''] = file === undefined ? [] : readFileSync(file, 'utf8').split('\n', 1);
+  const [password = ''] = file === undefined ? [] : readOption('--password-file', file).split('\n', 1);
   return {
     prefix,
     hub: hub?.replace(/\/+$/, '') ?? hubOf(prefix),
     credentials: user === undefined ? undefined : { name: user, password },
   };
+}
+
+function readOption(option: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`${option}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }
 
 function chosen(folders: readonly ImageFolder[], names: readonly string[]): readonly ImageFolder[] {

@@ -14,9 +14,10 @@ export interface PushTarget {
   readonly credentials: { readonly name: string; readonly password: string } | undefined;
 }
 
-/** Logs the command line in, where it is told as whom. */
-export async function logIn({ prefix, credentials }: PushTarget): Promise<void> {
+/** Logs the command line in, where it is told as whom, and sees whether the hub answers. */
+export async function logIn({ prefix, hub, credentials }: PushTarget): Promise<void> {
   if (!credentials) return;
+  if (hub !== undefined) await ask(`${hub}/v2/`);
   const host = hostOf(prefix);
   const words = [
     'login',
@@ -51,7 +52,7 @@ export async function pushImage(
     return;
   }
   const path = repository.slice(repository.indexOf('/') + 1);
-  const response = await fetch(`${hub}/api/repositories/${path}`, {
+  const response = await ask(`${hub}/api/repositories/${path}`, {
     method: 'PATCH',
     headers: {
       authorization: `Basic ${Buffer.from(`${credentials.name}:${credentials.password}`).toString('base64')}`,
@@ -69,6 +70,19 @@ export function hubOf(prefix: string): string | undefined {
   if (host === 'docker.io') return undefined;
   const isLocal = /^(?:localhost|127\.[\d.]+|\[::1\])(?::\d+)?$/.test(host);
   return `${isLocal ? 'http' : 'https'}://${host}`;
+}
+
+/** @throws with what to do, where nobody can be asked: `fetch` itself says no more than that it failed. */
+export async function ask(url: string, init?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split(';'); // then Node's advice
+    const isUntrusted = /certificate|self.signed/i.test(reason);
+    const cure = isUntrusted ? 'give the certificate with --ca' : 'its address can be given with --hub';
+    throw new Error(`cannot ask the hub, ${url}: ${reason}; ${cure}`, { cause: error });
+  }
 }
 
 function hostOf(prefix: string): string {
