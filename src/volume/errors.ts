@@ -30,6 +30,13 @@ export function invalidVolumeName(name: string): EngineError {
   );
 }
 
+export function invalidSnapshotName(name: string, limit: number): EngineError {
+  return new EngineError(
+    'invalid',
+    `invalid snapshot name "${shown(name)}": use 2 to ${limit} letters, digits, "_", "." and "-", first a letter or digit`,
+  );
+}
+
 export function volumeNameTooShort(name: string): EngineError {
   return new EngineError(
     'invalid',
@@ -144,7 +151,9 @@ export function foreignContent(name: string): EngineError {
 }
 
 export function snapshotNotFound(volume: string, name: string): EngineError {
-  return new EngineError('notFound', `volume ${volume} has no snapshot "${shown(name)}"`);
+  const isFile = /[/]|\.(?:json|zst)$/.test(name);
+  const hint = isFile ? ': a backup is named by the absolute path of its .json or .tar.zst file' : '';
+  return new EngineError('notFound', `volume ${volume} has no snapshot "${shown(name)}"${hint}`);
 }
 
 export function pathNotFound(path: string, reason: string): EngineError {

@@ -97,7 +97,13 @@ const ARCHIVE = '.tar.zst';
 
 /** @throws {EngineError} `invalid` for a directory that backups cannot be put into. */
 export function checkDirectory(directory: string): void {
-  if (!isAbsolute(directory) || !isDirectory(directory)) {
+  if (!isAbsolute(directory)) {
+    throw new EngineError(
+      'invalid',
+      `"${directory}" is no absolute path: the engine writes the backup itself, so say where from the root of its host on, such as /srv/backups`,
+    );
+  }
+  if (!isDirectory(directory)) {
     throw new EngineError(
       'invalid',
       `"${directory}" is no directory of the engine's host: make it, or mount what it is on`,

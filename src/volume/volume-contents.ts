@@ -22,7 +22,7 @@ import { sizeLimit } from './local-options.ts';
 import type { SlowMounts, TreeJail } from './tree-jail.ts';
 import { LOCAL_DRIVER, type Volume, type VolumeSnapshot } from './volume.ts';
 import type { VolumeDirectories, Workplace } from './volume-directories.ts';
-import { checkVolumeName } from './volume-name.ts';
+import { checkSnapshotName, checkVolumeName } from './volume-name.ts';
 import type { VolumeTable } from './volume-table.ts';
 
 /** What the work with contents asks of the volumes themselves. */
@@ -161,7 +161,7 @@ export class VolumeContents {
       name: snapshotName || new Date(createdAt).toISOString().replace(/[:.]/g, '-'),
       createdAt,
     };
-    checkVolumeName(made.name);
+    checkSnapshotName(made.name);
     const isTaken = this.snapshots(name).some(one => one.name === made.name);
     if (isTaken) throw new EngineError('conflict', `volume ${name} has a snapshot "${made.name}" already`);
     using work = this.#workplace();

@@ -251,6 +251,7 @@ describe('what volumes can do beyond Docker’s', { skip: cannotRunContainers ||
       await refused('volume', 'schedule', 'planned', '@daily', missing),
       /missing" is no directory of the engine's host: make it, or mount what it is on/,
     );
+    assert.match(await refused('volume', 'backup', 'planned', 'backups'), /"backups" is no absolute path/);
     const id = await quai('volume', 'schedule', '--keep', '2', 'planned', '@hourly', backups);
     const row = new RegExp(`\\n${id} +planned +@hourly +${backups} +(in|now) `);
     assert.match(await quai('volume', 'schedule', 'planned'), row);

@@ -115,6 +115,10 @@ test('clone, snapshot and restore: the same tree, independent of the other', { s
   const { name } = await contents.snapshot('data', undefined);
   await contents.snapshot('data', 'monday');
   await assert.rejects(contents.snapshot('data', 'monday'), { kind: 'conflict' });
+  await assert.rejects(contents.snapshot('data', 'my snap'), {
+    kind: 'invalid',
+    message: /^invalid snapshot name "my snap": use /,
+  });
   assert.deepEqual(
     contents.snapshots('data').map(one => one.name),
     [name, 'monday'],
@@ -130,6 +134,10 @@ test('clone, snapshot and restore: the same tree, independent of the other', { s
     kind: 'notFound',
     message: 'volume data has no snapshot "monday"',
   });
+  await assert.rejects(
+    contents.restore('data', 'mine.tar.zst'),
+    /a backup is named by the absolute path of its/,
+  );
   await engine.volumes.remove('data');
   await engine.volumes.settled();
   assert.deepEqual(readdirSync(join(engine.folder, 'volumes', '.snapshots')), []);
