@@ -70,7 +70,7 @@ test('loadDaemonConfig() refuses what it does not know, and says what is wrong',
   const file = configFile(context, { 'log-opts': { 'max-sise': '1m' } });
   const cases: readonly [args: readonly string[], message: RegExp][] = [
     [['--config', file], /unknown log opt 'max-sise'/],
-    [['--rot', '/x'], /Unknown option '--rot'[\s\S]*Usage: quai daemon/],
+    [['--rot', '/x'], /Unknown option '--rot'[\s\S]*Run 'quai daemon --help'/],
     [['--root', 'relative'], /root: must be an absolute path/],
     [['--host', 'tcp://0.0.0.0:2375'], /hosts\.0: must look like unix:/],
     [['--log-level', 'loud'], /log-level: Invalid type/],

@@ -227,7 +227,9 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, allowPositionals: false }).values;
   } catch (error) {
-    throw new EngineError('invalid', `${messageOf(error)}\n\n${USAGE}`, { cause: error });
+    throw new EngineError('invalid', `${messageOf(error)}\n\nRun 'quai daemon --help' for more information`, {
+      cause: error,
+    });
   }
 }
 

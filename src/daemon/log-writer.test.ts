@@ -41,6 +41,18 @@ test('an error that was followed by another while undoing comes first', () => {
   ]);
 });
 
+test('a cause is told once', () => {
+  const { out, lines } = capture();
+  const logger = createLogger(out, { format: 'human', level: 'warn', now });
+  const cause = new Error('EACCES');
+  logger.error('cannot start', { error: new EngineError('invalid', 'cannot read x: EACCES', { cause }) });
+  logger.error('cannot start', { error: new EngineError('invalid', 'cannot read x', { cause }) });
+  assert.deepEqual(lines, [
+    '00:00:00.000 error cannot start error=cannot read x: EACCES',
+    '00:00:00.000 error cannot start error=cannot read x (EACCES)',
+  ]);
+});
+
 test('the journal format leaves the time to the journal, and tells the priority', () => {
   const { out, lines } = capture();
   const logger = createLogger(out, { format: 'journal', level: 'debug', now });

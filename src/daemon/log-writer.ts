@@ -82,7 +82,8 @@ function describe(error: Error): string {
   if (error instanceof SuppressedError) {
     return `${describeAny(error.suppressed)}; and while undoing what was done: ${describeAny(error.error)}`;
   }
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  const because = error.cause instanceof Error ? error.cause.message : '';
+  const cause = because === '' || error.message.includes(because) ? '' : ` (${because})`;
   const parts = error instanceof AggregateError ? `: ${error.errors.map(String).join('; ')}` : '';
   // A bug's place matters more than its wording; the expected errors carry their own words.
   return error.name === 'EngineError' || error.name === 'SysError'

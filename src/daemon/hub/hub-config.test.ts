@@ -80,7 +80,7 @@ test('loadHubConfig() refuses what would be unsafe or cannot work, and says what
     [['--sign-up', 'yes'], /sign-up: must be one of open, closed/],
     [['--anonymous', 'all'], /anonymous: must be one of none, pull, push/],
     [['--root', 'relative'], /root: must be an absolute path/],
-    [['--rot', '/x'], /Unknown option '--rot'[\s\S]*Usage: quai hub serve/],
+    [['--rot', '/x'], /Unknown option '--rot'[\s\S]*Run 'quai hub serve --help'/],
     [['now'], /Unexpected argument 'now'/],
     [['--config', '/nonexistent'], /cannot read the configuration file "\/nonexistent"/],
     [['--config', typo], /lisen: there is no such option; there are root, listen, tls-cert, .*hub\.json\)$/],

@@ -151,7 +151,13 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, allowPositionals: false }).values;
   } catch (error) {
-    throw new EngineError('invalid', `${messageOf(error)}\n\n${USAGE}`, { cause: error });
+    throw new EngineError(
+      'invalid',
+      `${messageOf(error)}\n\nRun 'quai hub serve --help' for more information`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
