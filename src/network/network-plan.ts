@@ -117,7 +117,11 @@ function planPools(
   for (const pool of asked) {
     if (pool.subnet === '') continue;
     const subnet = parseSubnet(pool.subnet);
-    if (!subnet) throw new EngineError('invalid', `invalid subnet ${JSON.stringify(pool.subnet)}`);
+    if (!subnet)
+      throw new EngineError(
+        'invalid',
+        `invalid subnet ${JSON.stringify(pool.subnet)}: it must look like 10.10.0.0/24 or fd00:10::/64`,
+      );
     refuseUnusable(subnet, families);
     const own = planned.map(other => ({ subnet: other.subnet, holder: 'the same request' }));
     for (const other of [...rivals, ...own]) {

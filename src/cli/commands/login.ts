@@ -80,7 +80,9 @@ async function askForRest(
 ): Promise<Credential> {
   if (username && password) return { username, password };
   if (!context.stdin.isTTY) {
-    throw new CliError('Error: Cannot perform an interactive login from a non TTY device');
+    throw new CliError(
+      'Error: Cannot perform an interactive login from a non TTY device\nGive both instead: quai login -u NAME --password-stdin < FILE',
+    );
   }
   if (!username && server === HUB_SERVER) context.print('Log in with your Docker ID or email address.');
   const name = username || (await askLine(context, 'Username: '));
