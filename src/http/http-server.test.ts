@@ -390,3 +390,35 @@ test('a head may be as large as the server says', async () => {
     (await probe.call('GET', '/', { headers: { 'X-Long': 'x'.repeat(length) } })).status;
   assert.deepEqual([await status(4000), await status(9000)], [200, 431]);
 });
+
+test('requests that are sent ahead wait until the answers before them are out', async () => {
+  let begun = 0;
+  const large = route('GET', '/', {}, () => {
+    begun += 1;
+    return reply.text('x'.repeat(8 * 1024 * 1024));
+  });
+  const other = route('GET', '/other', {}, () => reply.text(String(begun)));
+  await using probe = await ServerProbe.start(serve(large, other));
+  const socket = probe.open(`GET / HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(50));
+  socket.pause();
+  await once(socket, 'readable');
+  for (let asked = 0; asked < 5; asked += 1) {
+    assert.equal((await probe.call('GET', '/other')).text, '1', 'the client has read nothing yet');
+  }
+  socket.destroy();
+});
+
+test('requests that are sent ahead are all answered, in order', async () => {
+  const echoed = route('GET', '/say/{word}', {}, ({ params }) => reply.text(`<${params.word}>`));
+  await using probe = await ServerProbe.start(serve(echoed));
+  const words = Array.from({ length: 20 }, (_, index) => `w${index}`);
+  const heads = words.map((word, index) => {
+    const last = index === words.length - 1 ? 'Connection: close\r\n' : '';
+    return `GET /say/${word} HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
+  });
+  const answers = await text(probe.open(heads.join('')));
+  assert.deepEqual(
+    [...answers.matchAll(/<(w\d+)>/g)].map(([, word]) => word),
+    words,
+  );
+});

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { messageOf } from '#base/errors';
@@ -104,6 +104,8 @@ class Front {
   readonly #deps: HttpServerDeps;
   readonly #router: Router;
   readonly #open = new Set<AbortController>();
+  /** of each connection the last one: resolves when it is out, or the connection is gone */
+  readonly #answers = new WeakMap<Socket, Promise<void>>();
   /** connections the HTTP server has let go of */
   readonly #taken = new Set<Duplex>();
 
@@ -123,7 +125,28 @@ class Front {
     }
   }
 
+  /**
+   * Requests of one connection are served one after the other, each when the answer before is out. Their answers go in that order
+   * anyway, and a client that sends hundreds at once and reads nothing has one under way, and not all of them in memory.
+   */
   onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const before = this.#answers.get(socket);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    response.once('close', resolve);
+    this.#answers.set(socket, promise);
+    if (!before) {
+      this.#begin(request, response);
+      return;
+    }
+    const next = (): void => {
+      if (socket.destroyed) resolve();
+      else this.#begin(request, response);
+    };
+    before.then(next, next);
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): void {
     const abort = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) abort.abort();
