@@ -101,7 +101,7 @@ export class Manifests {
     { digest, caller }: { digest: Digest; caller: Caller },
   ): void {
     const { events, pulls, now } = this.#deps;
-    pulls.count(repository, name.tag);
+    pulls.count(repository, name);
     events.emit({ type: 'pull', repository, tag: name.tag, digest, account: caller.account, at: now() });
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '#base/logger';
 import type { Database } from '#store/database';
+import type { ManifestName } from './names.ts';
 import type { RepositoryTable } from './repository-table.ts';
 import type { TagTable } from './tag-table.ts';
 
@@ -19,18 +20,21 @@ const MOST_NAMES = 10_000;
 export class PullCounter implements Disposable {
   readonly #deps: PullCounterDeps;
   readonly #pulls = new Map<string, number>();
-  readonly #tags = new Map<string, { readonly repository: string; readonly tag: string; at: number }>();
+  readonly #names = new Map<
+    string,
+    { readonly repository: string; readonly name: ManifestName; readonly at: number }
+  >();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(deps: PullCounterDeps) {
     this.#deps = deps;
   }
 
-  count(repository: string, tag: string | undefined): void {
+  count(repository: string, name: ManifestName): void {
     const at = this.#deps.now();
     this.#pulls.set(repository, this.pending(repository) + 1);
-    if (tag !== undefined) this.#tags.set(`${repository}:${tag}`, { repository, tag, at });
-    if (this.#tags.size + this.#pulls.size > MOST_NAMES) this.flush();
+    this.#names.set(`${repository}@${name.tag ?? name.digest}`, { repository, name, at });
+    if (this.#names.size + this.#pulls.size > MOST_NAMES) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), WRITE_EVERY_MS).unref();
   }
 
@@ -47,13 +51,13 @@ export class PullCounter implements Disposable {
     try {
       db.transaction(() => {
         for (const [name, count] of this.#pulls) repositories.addPulls(name, count);
-        for (const { repository, tag, at } of this.#tags.values()) tags.setPulled(repository, tag, at);
+        for (const { repository, name, at } of this.#names.values()) tags.setPulled(repository, name, at);
       });
     } catch (error) {
       logger.warn('pulls could not be counted', { error });
     }
     this.#pulls.clear();
-    this.#tags.clear();
+    this.#names.clear();
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,7 @@
 import type { Digest } from '#base/ids';
 import type { Platform } from '#spec/oci/platform';
 import type { Database } from '#store/database';
+import type { ManifestName } from './names.ts';
 import type { TagRecord } from './repository-catalog.ts';
 
 export class TagTable {
@@ -44,12 +45,14 @@ export class TagTable {
     this.#db.run('DELETE FROM registry_tags WHERE repository = ? AND tag = ?', repository, tag);
   }
 
-  setPulled(repository: string, tag: string, at: number): void {
+  /** By digest, every tag on it: most clients look a tag up and then fetch by digest. */
+  setPulled(repository: string, { tag, digest }: ManifestName, at: number): void {
     this.#db.run(
       `UPDATE registry_tags SET pulled_at = ?
-       WHERE tag = ? AND repository = (SELECT id FROM registry_repositories WHERE name = ?)`,
+       WHERE ${tag === undefined ? 'digest' : 'tag'} = ?
+         AND repository = (SELECT id FROM registry_repositories WHERE name = ?)`,
       at,
-      tag,
+      tag ?? digest,
       repository,
     );
   }
