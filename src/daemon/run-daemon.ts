@@ -35,6 +35,7 @@ export async function runDaemon(args: readonly string[], signals: StopSignals): 
     process.exit(EXIT.wrongConfig);
   }
   if ('usage' in config) {
+    process.stdout.on('error', () => {}); // a reader such as `head` that has read enough
     process.stdout.write(`${config.usage}\n`);
     return;
   }

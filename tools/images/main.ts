@@ -113,6 +113,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+process.stdout.on('error', () => {}); // a reader such as `head` that has read enough
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { missingPackages } from './npm-packages.mjs';
 
+process.stdout.on('error', () => {}); // a reader such as `head` that has read enough
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const modes = {
   setup: `quai setup, or in a clone: npm run setup

@@ -3,6 +3,9 @@ import { DEBIAN_PACKAGES } from './debian-packages.ts';
 import { installPackages } from './install-packages.ts';
 import { complain, SetupError, say } from './messages.ts';
 
+// A reader such as `head` may have read enough: what was begun goes on.
+process.stdout.on('error', () => {});
+
 const [mode = 'setup', ...rest] = process.argv.slice(2);
 try {
   process.exitCode = await run(mode, rest);

@@ -28,6 +28,7 @@ export async function runHub(args: readonly string[], signals: StopSignals): Pro
     process.exit(EXIT.wrongConfig);
   }
   if ('usage' in config) {
+    process.stdout.on('error', () => {}); // a reader such as `head` that has read enough
     process.stdout.write(`${config.usage}\n`);
     return;
   }

@@ -65,3 +65,19 @@ test('quai check ends quietly when nobody reads on', async () => {
   assert.match(stdout, /^. kernel/);
   assert.equal(stderr, '');
 });
+
+test('a reader that has gone makes no stack trace', async () => {
+  const unread = `mkfifo ${folder}/unread; exec 3<>${folder}/unread 4>${folder}/unread 3>&-; exec "$@" >&4`;
+  const ways = ['daemon --help', 'hub serve --help', 'setup --help', 'check'];
+  for (const words of ways) {
+    const { stderr } = await runProgram('sh', [
+      '-c',
+      unread,
+      'sh',
+      `${repository}/quai`,
+      ...words.split(' '),
+    ]);
+    assert.equal(stderr, '', words);
+    rmSync(`${folder}/unread`);
+  }
+});
