@@ -94,7 +94,11 @@ for (const [line, message, hint] of [
   ['--foo=“x”', 'unknown option: --foo', 'write plain quotes: --foo="x"'],
   ['--env', 'flag needs an argument: --env', undefined],
   ['-de', "flag needs an argument: 'e' in -de", undefined],
-  ['-m 1x', 'invalid argument "1x" for "-m, --memory" flag: invalid size: \'1x\'', undefined],
+  [
+    '-m 1x',
+    'invalid argument "1x" for "-m, --memory" flag: invalid size: \'1x\': sizes look like 512m or 2g',
+    undefined,
+  ],
   [
     '--rm=maybe',
     'invalid argument "maybe" for "--rm" flag: parsing "maybe": must be true or false',

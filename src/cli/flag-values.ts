@@ -42,7 +42,7 @@ export function readInt(text: string): number {
 /** Sizes as Docker's `RAMInBytes`: `512`, `1.5g`, `64KiB`, `1 GB`; units are powers of 1024. */
 export function readBytes(text: string): number {
   const bytes = parseByteSize(text);
-  if (bytes === undefined) throw new RangeError(`invalid size: '${text}'`);
+  if (bytes === undefined) throw new RangeError(`invalid size: '${text}': sizes look like 512m or 2g`);
   return bytes;
 }
 

@@ -45,7 +45,9 @@ function explanation(name: string, words: readonly string[], host: string, aroun
   return [
     `quai: unknown command: quai ${name}`,
     ...(guess ? [`  did you mean 'quai ${group}${guess}'?`] : []),
-    ...(group && !guess ? [`  there are ${mainNames(group).join(', ')}`] : []),
+    ...(group && !guess
+      ? [`  there ${mainNames(group).length === 1 ? 'is' : 'are'} ${mainNames(group).join(', ')}`]
+      : []),
     '',
     `Run 'quai ${group}--help' for more information`,
   ];

@@ -38,7 +38,7 @@ for (const [text, canonical, familiar] of NORMALISED) {
 }
 
 const INVALID = [
-  ['', 'invalid reference format'],
+  ['', 'invalid reference format: the name of an image is empty'],
   [':latest', 'invalid reference format'],
   ['a//b', 'invalid reference format'],
   ['a/', 'invalid reference format'],
@@ -49,7 +49,11 @@ const INVALID = [
   ['a___b', 'invalid reference format'],
   [`a:${'t'.repeat(129)}`, 'invalid reference format'],
   ['../etc', 'invalid reference format'],
-  ['a@sha256:123', 'invalid reference format'],
+  ['a@sha256:123', 'invalid reference format: 64 hexadecimal digits follow @sha256:'],
+  [
+    'https://hub.example.com/team/web',
+    'invalid reference format: the name of an image begins with its host, without http:// or https://',
+  ],
   [`a@sha256:${'a'.repeat(63)}`, 'invalid checksum digest length'],
   [`a@md5:${'a'.repeat(32)}`, 'unsupported digest algorithm'],
   ['Ubuntu', 'invalid reference format: repository name (library/Ubuntu) must be lowercase'],

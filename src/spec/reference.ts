@@ -53,7 +53,7 @@ export function parseName(text: string): Reference {
   if (text.length > MAX_LENGTH) throw invalid('invalid reference format');
   const [domain, rest] = splitDomain(text);
   const match = REFERENCE.exec(`${domain}/${rest}`);
-  if (!match) throw invalid(`invalid reference format${reasonOf(rest)}`);
+  if (!match) throw invalid(`invalid reference format${reasonOf(text, rest)}`);
   const [, host = '', repository = '', tag, digest] = match;
   if (repository.length > MAX_NAME_LENGTH) {
     throw invalid(`repository name must not be more than ${MAX_NAME_LENGTH} characters`);
@@ -61,9 +61,13 @@ export function parseName(text: string): Reference {
   return { domain: host, repository, ...(tag === undefined ? {} : { tag }), ...digestPart(digest) };
 }
 
-/** What people stumble over; Docker says that of capital letters, and nothing of blanks. */
-function reasonOf(rest: string): string {
+/** What people stumble over; Docker says that of capital letters alone. */
+function reasonOf(text: string, rest: string): string {
+  if (text === '') return ': the name of an image is empty';
+  if (/^https?:\/\//i.test(text))
+    return ': the name of an image begins with its host, without http:// or https://';
   if (/\s/.test(rest)) return ': the name of an image has no blanks';
+  if (/@sha256:/.test(rest)) return ': 64 hexadecimal digits follow @sha256:';
   const name = rest.split(':', 1)[0] ?? '';
   return name.toLowerCase() === name ? '' : `: repository name (${name}) must be lowercase`;
 }
