@@ -35,7 +35,7 @@ test('a person sets the hub up, makes a repository, describes it, stars it and f
     password: PASSWORD,
     again: PASSWORD,
   });
-  assert.match(await tab.text(), /Welcome back, Ada\./);
+  assert.match(await tab.text(), /Hello, Ada\./);
   assert.equal(await tab.evaluate('location.search'), '', 'the notice is taken out of the address');
 
   await tab.follow(`document.querySelector('.bar a[href="/repository/create"]').click()`);

@@ -26,10 +26,11 @@ export function dashboardPage(visit: Visit): Answer {
     pageSize: PAGE_SIZE,
   });
   const activity = repositories.activity(account, { limit: RECENT });
+  const greeting = visit.query('done') === 'welcome' ? 'Hello' : 'Welcome back';
   return page(
     'Dashboard',
     html`<div class="page-head">
-      <div><h1>Dashboard</h1><p class="soft">Welcome back, ${account.fullName || account.name}.</p></div>
+      <div><h1>Dashboard</h1><p class="soft">${greeting}, ${account.fullName || account.name}.</p></div>
       <a class="button primary" href="/repository/create">${icons.plus} Create repository</a>
     </div>
     <div class="with-side right">
