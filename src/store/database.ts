@@ -69,6 +69,15 @@ export class Database implements Disposable {
     }
   }
 
+  /** What has been applied and is none of these: the file was made by a newer version. */
+  unknownMigrations(known: readonly Migration[]): string[] {
+    if (!this.get("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'")) return [];
+    const names = new Set(known.map(({ name }) => name));
+    return this.all('SELECT name FROM migrations')
+      .map(row => String(row['name']))
+      .filter(name => !names.has(name));
+  }
+
   all(sql: string, ...parameters: readonly Parameter[]): Row[] {
     return this.#prepare(sql).all(...parameters);
   }

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, messageOf } from '#base/errors';
+import { hubMigrations } from '#hub/hub-migrations';
+import { registryMigrations } from '#registry/registry-migrations';
 import { Database } from '#store/database';
 
 const FILE = 'hub.sqlite';
@@ -13,7 +15,7 @@ const DAMAGED: readonly unknown[] = [11, 26];
  * A start sweeps what no row knows of. With a database that is new because the old one is lost that would be every image: whoever puts
  * a damaged one aside to see whether the hub starts then must not lose what the database was about.
  *
- * @throws {EngineError} `invalid` where images are without a database, and for one that is damaged.
+ * @throws {EngineError} `invalid` where images are without a database, and for one that is damaged or of a newer version.
  */
 export function openHubDatabase(root: string): Database {
   const path = join(root, FILE);
@@ -24,6 +26,17 @@ export function openHubDatabase(root: string): Database {
       `there is no ${path}, but images are in ${blobs}: put the database back from a copy, or move them away to begin anew`,
     );
   }
+  const database = opened(path);
+  const [newer] = database.unknownMigrations([...registryMigrations, ...hubMigrations]);
+  if (newer === undefined) return database;
+  database[Symbol.dispose]();
+  throw new EngineError(
+    'invalid',
+    `the database ${path} was made by a newer version (it has ${newer}): start that, or put back the copy from before the upgrade`,
+  );
+}
+
+function opened(path: string): Database {
   try {
     return new Database(path);
   } catch (error) {

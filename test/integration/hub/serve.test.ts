@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { Database } from '#store/database';
 import { Certificate, cannotMakeCertificate } from '../../support/http2-front.ts';
 import { ADMIN, TestHub } from '../../support/hub.ts';
 import { runProgram } from '../../support/programs.ts';
@@ -82,7 +83,7 @@ test('what cannot work is refused with a reason and a status that says whether t
   assert.deepEqual([weak, /password/.test(weakText)], [78, true], weakText);
 });
 
-test('a database that is lost or damaged is told, and no image goes for it', async () => {
+test('a database that is lost, damaged or of a newer version is told, and no image goes for it', async () => {
   await using hub = await TestHub.start();
   const registry = new RegistryRequests(hub.host);
   const body = 'to be kept';
@@ -103,6 +104,14 @@ test('a database that is lost or damaged is told, and no image goes for it', asy
   assert.equal(await hub.start(), 78);
   assert.match(hub.log, /hub.sqlite is damaged \(.*\): put a copy of it back/);
   renameSync(join(folder, 'aside'), database);
+  const change = (sql: string): void => {
+    using newer = new Database(database);
+    newer.run(sql);
+  };
+  change("INSERT INTO migrations (name, applied_at) VALUES ('hub/99-of-tomorrow', 0)");
+  assert.equal(await hub.start(), 78);
+  assert.match(hub.log, /was made by a newer version \(it has hub\/99-of-tomorrow\)/);
+  change("DELETE FROM migrations WHERE name = 'hub/99-of-tomorrow'");
   assert.equal(await hub.start(), undefined);
   assert.equal((await registry.call('GET', `${path}${digest}`, { headers })).bytes.toString(), body);
 });
