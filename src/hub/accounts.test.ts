@@ -313,4 +313,23 @@ describe('access tokens', () => {
     }
     assert.equal((await accounts.authenticate('alice', secret, from)).permission, 'write');
   });
+
+  test('that are refused are in the log, but not what anybody makes up', async () => {
+    const lines: string[] = [];
+    const info = (message: string): void => void lines.push(message);
+    await using hub = new TestHub({}, { ...silentLogger, info });
+    const { alice } = await hub.people('alice');
+    const { accounts, accessTokens } = hub.services;
+    const { secret } = accessTokens.create(alice, {
+      label: 'ci',
+      permission: 'read',
+      expiresAt: hub.now + 1000,
+    });
+    hub.now += 2000;
+    lines.length = 0;
+    for (const tried of [secret, 'qhp_made-up', 'qhp_made-up-too']) {
+      await assert.rejects(accounts.authenticate('alice', tried, from), { kind: 'unauthorized' });
+    }
+    assert.deepEqual(lines, ['access token refused']);
+  });
 });

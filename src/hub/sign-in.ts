@@ -102,7 +102,8 @@ export class SignIn {
     const found = accounts.find(account);
     const isExpired = token?.expiresAt !== undefined && token.expiresAt <= now();
     if (!token || !found || token.account !== account || isExpired || found.isDisabled) {
-      logger.info('access token refused', { account, address });
+      // Those that never were are not kept waiting either, and could fill a log.
+      logger[token ? 'info' : 'debug']('access token refused', { account, address });
       throw wrongPassword();
     }
     if (now() - (token.usedAt ?? 0) > TOUCH_MS) tokens.touch(token.id, now());
