@@ -112,7 +112,7 @@ test('push: the same words, requests and status as Docker', { skip }, async () =
   const script: Script = {
     'POST /images/localhost:5000/team/app/push': { body },
     'POST /images/docker.io/library/busybox/push': {
-      body: ['{"errorDetail":{"message":"denied: access refused"},"error":"denied: access refused"}'],
+      body: ['{"errorDetail":{"message":"name unknown: no such"},"error":"name unknown: no such"}'],
     },
   };
   for (const words of [
