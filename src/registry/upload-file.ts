@@ -1,11 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Digest } from '#base/ids';
-import { withoutSpace } from '#store/disk-space';
+import { Appender } from '#store/appender';
 
-/** Small pieces are put together before they are written; twice that is in memory for each upload at most. */
-const WRITE_BYTES = 256 * 1024;
-const SYNC_BYTES = 16 * 1024 * 1024;
+/** There can be many uploads at once. */
+const SIZES = { writeBytes: 256 * 1024, syncBytes: 16 * 1024 * 1024 };
 const READ_BYTES = 1024 * 1024;
 
 /**
@@ -37,7 +36,7 @@ export class UploadFile {
    */
   async append(chunks: AsyncIterable<Buffer>, check: (sizeBytes: number) => void): Promise<void> {
     await using handle = await open(this.path, 'a', 0o600);
-    const writer = new Appender(handle);
+    const writer = new Appender(handle, SIZES);
     try {
       for await (const chunk of chunks) {
         check(this.#size + chunk.length);
@@ -71,67 +70,4 @@ export class UploadFile {
       throw error;
     }
   }
-}
-
-/** Writes one piece while the next comes, and lets the disk work ahead of the last sync. */
-class Appender {
-  readonly #handle: FileHandle;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
-  #unsynced = 0;
-  #isSyncing = false;
-  #writing: Promise<void> = Promise.resolve();
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle;
-  }
-
-  async write(chunk: Buffer): Promise<void> {
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes < WRITE_BYTES) return;
-    await this.#writing;
-    this.#writing = this.#writePending();
-    this.#writing.catch(() => undefined); // told by whoever waits for it
-  }
-
-  async end(): Promise<void> {
-    await this.#writing;
-    await this.#writePending();
-  }
-
-  async #writePending(): Promise<void> {
-    let buffers = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    while (buffers.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(buffers).catch((error: unknown) => {
-        throw withoutSpace(error);
-      });
-      buffers = after(buffers, bytesWritten);
-      this.#unsynced += bytesWritten;
-    }
-    if (this.#unsynced >= SYNC_BYTES && !this.#isSyncing) this.#syncAhead();
-  }
-
-  #syncAhead(): void {
-    this.#unsynced = 0;
-    this.#isSyncing = true;
-    this.#handle
-      .datasync()
-      .catch(() => undefined) // the last sync fails as well
-      .finally(() => {
-        this.#isSyncing = false;
-      });
-  }
-}
-
-/** What is left of `buffers` after `count` bytes. */
-function after(buffers: readonly Buffer[], count: number): Buffer[] {
-  let skip = count;
-  return buffers.flatMap(buffer => {
-    const taken = Math.min(skip, buffer.length);
-    skip -= taken;
-    return taken === buffer.length ? [] : [buffer.subarray(taken)];
-  });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { EngineError } from '#base/errors';
 import type { Digest } from '#base/ids';
 import { isErrno } from '#sys/sys-error';
-import { withoutSpace } from './disk-space.ts';
+import { Appender } from './appender.ts';
 
 export interface ContentWriter extends AsyncDisposable {
   /** bytes written so far */
@@ -200,31 +200,25 @@ interface BlobWriterDeps extends WriterOptions {
   readonly directory: string;
 }
 
-/** Small pieces are put together before they are written. */
-const WRITE_BYTES = 512 * 1024;
-const SYNC_BYTES = 32 * 1024 * 1024;
+const SIZES = { writeBytes: 512 * 1024, syncBytes: 32 * 1024 * 1024 };
 /** Whoever reads along is not woken for less. */
 const TELL_BYTES = 2 * 1024 * 1024;
 
 class BlobWriter implements ContentWriter {
   readonly #deps: BlobWriterDeps;
   readonly #hash: Hash | undefined;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  readonly #appender: Appender;
   #digest: Digest | undefined;
   #size = 0;
-  #written = 0;
   #told = 0;
   #hasEnded = false;
-  #unsynced = 0;
-  #isSyncing = false;
-  #writing: Promise<void> = Promise.resolve();
   #flushed: Promise<void> | undefined;
   #isPublished = false;
 
   constructor(deps: BlobWriterDeps) {
     this.#deps = deps;
     this.#hash = deps.onWritten ? undefined : createHash('sha256');
+    this.#appender = new Appender(deps.handle, { ...SIZES, onWritten: written => this.#tell(written) });
   }
 
   get size(): number {
@@ -239,12 +233,7 @@ class BlobWriter implements ContentWriter {
     if (this.#hasEnded) throw new TypeError('the writer is sealed');
     this.#hash?.update(bytes);
     this.#size += bytes.length;
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes < WRITE_BYTES) return;
-    await this.#writing; // one piece is written while the next comes
-    this.#writing = this.#writePending();
-    this.#writing.catch(() => undefined); // told by whoever waits for it
+    await this.#appender.write(bytes);
   }
 
   isHashed(digest: Digest): void {
@@ -255,8 +244,7 @@ class BlobWriter implements ContentWriter {
   async end(): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    await this.#writing;
-    await this.#writePending();
+    await this.#appender.end();
     await this.#deps.handle.close(); // an archive can have more files than a process may have open
   }
 
@@ -290,53 +278,16 @@ class BlobWriter implements ContentWriter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled([this.#writing]);
+    await this.#appender.settled();
     await this.#deps.handle.close(); // waits for what is under way
     if (!this.#isPublished) await rm(this.#deps.path, { force: true });
   }
 
-  async #writePending(): Promise<void> {
-    let buffers = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    while (buffers.length > 0) {
-      const { bytesWritten } = await this.#deps.handle.writev(buffers).catch((error: unknown) => {
-        throw withoutSpace(error);
-      });
-      buffers = after(buffers, bytesWritten);
-      this.#written += bytesWritten;
-      this.#unsynced += bytesWritten;
-    }
-    if (this.#written - this.#told >= TELL_BYTES || this.#hasEnded) this.#tell();
-    if (this.#unsynced >= SYNC_BYTES && !this.#isSyncing) this.#syncAhead();
+  #tell(written: number): void {
+    if (written - this.#told < TELL_BYTES && !this.#hasEnded) return;
+    this.#told = written;
+    this.#deps.onWritten?.(written);
   }
-
-  #tell(): void {
-    this.#told = this.#written;
-    this.#deps.onWritten?.(this.#written);
-  }
-
-  /** The disk works while more comes in; the last sync then has little left to wait for. */
-  #syncAhead(): void {
-    this.#unsynced = 0;
-    this.#isSyncing = true;
-    this.#deps.handle
-      .datasync()
-      .catch(() => undefined) // the last sync fails as well
-      .finally(() => {
-        this.#isSyncing = false;
-      });
-  }
-}
-
-/** What is left of `buffers` after `count` bytes. */
-function after(buffers: readonly Buffer[], count: number): Buffer[] {
-  let skip = count;
-  return buffers.flatMap(buffer => {
-    const taken = Math.min(skip, buffer.length);
-    skip -= taken;
-    return taken === buffer.length ? [] : [buffer.subarray(taken)];
-  });
 }
 
 function sha256(bytes: Buffer): Digest {
