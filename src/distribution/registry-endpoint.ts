@@ -204,7 +204,12 @@ export class RegistryEndpoint {
     let failure: unknown;
     for (const scheme of schemes) {
       try {
-        return await this.#probe(scheme, signal);
+        const reached = await this.#probe(scheme, signal);
+        if (reached) return reached;
+        failure ??= new EngineError(
+          'unavailable',
+          `${host} takes no plain HTTP (status 400): it may speak https only`,
+        );
       } catch (error) {
         throwIfAborted(signal);
         failure = error;
@@ -215,7 +220,8 @@ export class RegistryEndpoint {
     throw failure;
   }
 
-  async #probe(scheme: Reached['scheme'], signal: AbortSignal | undefined): Promise<Reached> {
+  /** @returns nothing where plain HTTP is refused as a bad request, as servers of TLS do: no registry answers so by itself. */
+  async #probe(scheme: Reached['scheme'], signal: AbortSignal | undefined): Promise<Reached | undefined> {
     const { host } = this.source;
     const url = new URL(`${scheme}://${host}/v2/`);
     const response = await this.#deps.http
@@ -225,6 +231,7 @@ export class RegistryEndpoint {
         throw transportError(error, 'GET', url);
       });
     response.discard();
+    if (scheme === 'http' && response.status === 400) return undefined;
     const reached: Reached = { scheme, address: response.address };
     this.#deps.reached.set(host, reached);
     if (response.status === 401) {
