@@ -174,7 +174,7 @@ test('layers of random archives stay the same when they are packed', { skip }, a
 });
 
 test('so does a layer with everything in it that file systems have', { skip }, async () => {
-  const [tool] = LAYER_TOOLS.filter(each => each.skip === false);
+  const tool = LAYER_TOOLS.find(each => each.name.startsWith('GNU tar (posix') && each.skip === false);
   assert.ok(tool);
   const scratch = mkdtempSync(join(tmpdir(), 'quai-rich-'));
   try {
