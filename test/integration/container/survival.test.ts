@@ -148,14 +148,15 @@ test('restart policies: growing count, a limit, and a stop by hand that holds', 
 test('a fork bomb in an ordinary container harms nobody', { skip }, async () => {
   await using daemon = await startBusyboxDaemon({ config: { 'default-pids-limit': 50 } });
   await start(daemon, 'bomb', {
-    Cmd: ['sh', '-c', 'bomb() { bomb | bomb & }; bomb; sleep 100'],
+    Cmd: ['sh', '-c', 'bomb() { bomb | bomb & }; bomb; exec sleep 100'], // without exec it would end when it cannot fork,
   });
   await start(daemon, 'neighbour', { Cmd: ['sleep', '100'] });
   await until('the limit', async () => {
     const { body } = await daemon.call('GET', '/containers/bomb/top');
     return (body as { Processes?: unknown[] }).Processes?.length !== 0;
   });
-  const { body } = await daemon.call('GET', '/containers/bomb/top');
+  const { status, body } = await daemon.call('GET', '/containers/bomb/top');
+  assert.equal(status, 200, JSON.stringify(body));
   assert.ok((body as { Processes: unknown[] }).Processes.length <= 50);
   assert.equal((await inspect(daemon, 'neighbour')).State.Running, true);
   assert.equal((await daemon.call('DELETE', '/containers/bomb?force=1')).status, 204);
