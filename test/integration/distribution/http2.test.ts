@@ -367,15 +367,9 @@ test('a server that cuts a handshake is not taken for one of plain HTTP, which i
     socket.once('data', first => {
       const isTls = first[0] === 0x16;
       seen.push(isTls ? 'TLS' : 'plain');
-      if (!isTls)
-        return socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-      if (seen.length === 1) return socket.resetAndDestroy();
-      const upstream = connect(Number(front.host.split(':')[1]), '127.0.0.1', () => {
-        upstream.write(first);
-        upstream.pipe(socket).pipe(upstream);
-      });
-      upstream.on('error', () => undefined);
-      socket.once('close', () => upstream.destroy());
+      if (!isTls) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      else if (seen.length === 1) socket.resetAndDestroy();
+      else forward(socket, first, front);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -388,6 +382,15 @@ test('a server that cuts a handshake is not taken for one of plain HTTP, which i
   }
   assert.deepEqual(seen.slice(0, 3), ['TLS', 'plain', 'TLS']);
 });
+
+function forward(socket: Socket, first: Buffer, front: Http2Front): void {
+  const upstream = connect(Number(front.host.split(':')[1]), '127.0.0.1', () => {
+    upstream.write(first);
+    upstream.pipe(socket).pipe(upstream);
+  });
+  upstream.on('error', () => undefined);
+  socket.once('close', () => upstream.destroy());
+}
 
 const NGINX = '/usr/sbin/nginx';
 
