@@ -364,7 +364,7 @@ test('a server that cuts a handshake is not taken for one of plain HTTP, which i
   // As nginx, when it ends connections: a reset in the handshake, and 400 for whoever tries without TLS.
   const server = createTcpServer(socket => {
     socket.on('error', () => undefined);
-    socket.once('data', first => {
+    socket.once('data', (first: Buffer) => {
       const isTls = first[0] === 0x16;
       seen.push(isTls ? 'TLS' : 'plain');
       if (!isTls) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
