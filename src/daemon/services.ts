@@ -50,6 +50,7 @@ import { engineId } from './engine-id.ts';
 import { EventLog } from './event-log.ts';
 import { findPrograms, type HostPrograms } from './host-programs.ts';
 import { createRegistries } from './registries.ts';
+import { openStateDatabase } from './state-database.ts';
 import { SystemReport } from './system-report.ts';
 
 /** The order matters only where a table refers to another. */
@@ -142,7 +143,8 @@ export function createServices(config: DaemonConfig, logger: Logger): Services {
 }
 
 function createShared(config: DaemonConfig, programs: HostPrograms, logger: Logger): Shared {
-  const db = new Database(join(config.root, 'quai.db'));
+  const holds = { volumes: 'volumes', containers: 'containers', images: 'content/blobs/sha256' };
+  const db = openStateDatabase({ root: config.root, file: 'quai.db', migrations: MIGRATIONS, holds });
   db.migrate(MIGRATIONS, logger);
   db.keepRoom();
   return {

@@ -2,6 +2,7 @@ import type { Logger } from '#base/logger';
 import type { Edge } from '#http/http-server';
 import type { Route } from '#http/route';
 import { withClientAddress } from '#hub/client-credentials';
+import { hubMigrations } from '#hub/hub-migrations';
 import type { AccountService } from '#hub/hub-services';
 import { type Hub, openHub } from '#hub/open-hub';
 import { pageOfError, pageRoutes } from '#hub/pages/page-routes';
@@ -9,9 +10,10 @@ import { SetupCode } from '#hub/setup-code';
 import type { AccessControl } from '#registry/access-control';
 import { openRegistry } from '#registry/open-registry';
 import { registryFailure } from '#registry/registry-edge';
+import { registryMigrations } from '#registry/registry-migrations';
 import { ContentStore } from '#store/content-store';
+import { openStateDatabase } from '../state-database.ts';
 import type { HubConfig } from './hub-config.ts';
-import { openHubDatabase } from './hub-database.ts';
 import { hubEdge, withHeads } from './hub-edge.ts';
 
 export interface HubParts {
@@ -33,7 +35,9 @@ export interface HubPartsDeps {
 /** Registry, hub and pages on one folder and one database. */
 export function openParts({ config, publicUrl, logger, undo }: HubPartsDeps): HubParts {
   const { root } = config;
-  const db = undo.use(openHubDatabase(root));
+  const migrations = [...registryMigrations, ...hubMigrations];
+  const holds = { images: 'blobs/sha256' };
+  const db = undo.use(openStateDatabase({ root, file: 'hub.sqlite', migrations, holds }));
   // Each needs the other: the registry asks who may, and the hub shows what the registry has.
   const access: AccessControl = {
     admit: (...request) => hub.access.admit(...request),
