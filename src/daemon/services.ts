@@ -30,7 +30,7 @@ import { OverlaySnapshotter, type OverlaySnapshotterDeps } from '#snapshot/overl
 import { RebuiltBlobs } from '#snapshot/rebuilt-blobs';
 import { snapshotMigrations } from '#snapshot/snapshot-table';
 import { ContentStore } from '#store/content-store';
-import { Database } from '#store/database';
+import type { Database } from '#store/database';
 import { ErofsMaker, erofsProgram } from '#store/erofs-maker';
 import { JailPool } from '#store/jail-pool';
 import { Journal, journalMigrations } from '#store/journal';
