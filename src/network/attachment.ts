@@ -8,6 +8,7 @@ import type { EndpointRecord } from './endpoint-table.ts';
 import { addressInUse, endpointExists, notConnected } from './errors.ts';
 import { chooseGateway } from './gateway-choice.ts';
 import type { AssignedAddress } from './ipam.ts';
+import type { LateLinks } from './late-links.ts';
 import type { EndpointRequest, PortRequest, SandboxOwner } from './network.ts';
 import { firewallEndpoints, type NetworkParts } from './network-parts.ts';
 import type { NetworkRecord } from './network-table.ts';
@@ -38,10 +39,12 @@ interface Plan {
 export class Attachment {
   readonly #parts: NetworkParts;
   readonly #chores: BackgroundChores;
+  readonly #lateLinks: LateLinks;
 
-  constructor(parts: NetworkParts, chores: BackgroundChores) {
+  constructor(parts: NetworkParts, chores: BackgroundChores, lateLinks: LateLinks) {
     this.#parts = parts;
     this.#chores = chores;
+    this.#lateLinks = lateLinks;
   }
 
   /**
@@ -126,6 +129,8 @@ export class Attachment {
       endpoints.emit('disconnect', endpoint, networks.get(endpoint.networkId));
     }
     this.#attempt('removing network name space', () => sandboxes.remove(containerId));
+    const plugged = gone.filter(endpoint => endpoint.interfaceName !== '');
+    this.#lateLinks.add(plugged.map(endpoint => this.#parts.names.veth(endpoint.id)));
     this.#forgetFlows(gone, 'released');
     for (const endpoint of gone.filter(each => each.foreign)) {
       const network = networks.get(endpoint.networkId);

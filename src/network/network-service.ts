@@ -32,6 +32,7 @@ import { ForwardWarning } from './forward-warning.ts';
 import { HostLinks } from './host-links.ts';
 import { type EngineInstance, InstanceNames } from './instance-names.ts';
 import { Ipam, type SubnetUse } from './ipam.ts';
+import { LateLinks } from './late-links.ts';
 import type {
   Endpoint,
   EndpointRequest,
@@ -95,6 +96,7 @@ const EPHEMERAL_FALLBACK = [32_768, 60_999] as const;
 export class NetworkService {
   readonly #parts: NetworkParts;
   readonly #chores: BackgroundChores;
+  readonly #lateLinks: LateLinks;
   readonly #attachment: Attachment;
   readonly #maker: NetworkMaker;
   readonly #foreign: ForeignAttachment;
@@ -152,7 +154,8 @@ export class NetworkService {
       logger,
       resolveContainerName,
     };
-    this.#attachment = new Attachment(this.#parts, this.#chores);
+    this.#lateLinks = new LateLinks(error => logger.warn('cannot delete left-over links', { error }));
+    this.#attachment = new Attachment(this.#parts, this.#chores, this.#lateLinks);
     this.#foreign = new ForeignAttachment(this.#parts, this.#attachment);
     this.#ranges = this.#watchRanges();
     this.#maker = this.#openMaker();
@@ -347,6 +350,7 @@ export class NetworkService {
     const { drivers, endpoints, firewall, networks } = this.#parts;
     await this.#dns.close();
     await this.#chores.settle();
+    await this.#lateLinks.settle();
     const isInUse = endpoints.list().some(endpoint => endpoint.interfaceName !== '');
     if (!isInUse) {
       firewall.withdraw();
