@@ -1,17 +1,14 @@
 import { flushCompileCache } from 'node:module';
-import { messageOf } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { leaveProcess } from '#sys/leave-process';
 import { favorThisThread } from '#sys/thread-priority';
 import { type DaemonConfig, DEFAULT_CONFIG, loadDaemonConfig } from './daemon-config.ts';
-import { defaultLogFormat } from './default-log-format.ts';
 import { type Engine, startEngine } from './engine.ts';
-import { EXIT, exitStatusOf, firstError } from './exit-status.ts';
-import { createLogger } from './log-writer.ts';
+import { EXIT } from './exit-status.ts';
+import { configure, endOnBugs, type Surroundings, startOrLeave } from './foreground.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
 import { ensureOwnFolder } from './own-folder.ts';
 import { nameThisProcess } from './process-name.ts';
-import { type ServiceManager, serviceManager } from './service-manager.ts';
 import type { StopSignals } from './stop-signals.ts';
 
 /** How long running clean-up may take before the engine leaves anyway; the next start finishes it. */
@@ -19,61 +16,31 @@ const SHUTDOWN_MS = 8_000;
 /** One turn of the event loop is a few milliseconds, and everybody waits for it. */
 const ENGINE_NICE = -10;
 
+const ENGINE = { command: 'quai daemon', name: 'engine' };
+
 /** `quai daemon`: the engine in the foreground, until SIGTERM or SIGINT. */
 export async function runDaemon(args: readonly string[], signals: StopSignals): Promise<void> {
-  const logFormat = defaultLogFormat();
-  let logger = createLogger(process.stderr, { format: logFormat, level: 'info' });
-  const manager = serviceManager({ ...process.env }, logger);
-  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete process.env[name];
-  let config: ReturnType<typeof loadDaemonConfig>;
-  try {
-    config = loadDaemonConfig(args, { logFormat, defaultConfig: DEFAULT_CONFIG });
-  } catch (error) {
-    manager.status(`Cannot start: ${messageOf(error).split('\n')[0]}`);
-    if (logFormat === 'journal') logger.error('the engine cannot start', { error });
-    else process.stderr.write(`quai daemon: ${messageOf(error)}\n`);
-    process.exit(EXIT.wrongConfig);
-  }
-  if ('usage' in config) {
-    process.stdout.on('error', () => {}); // a reader such as `head` that has read enough
-    process.stdout.write(`${config.usage}\n`);
-    return;
-  }
+  const loaded = configure(ENGINE, logFormat =>
+    loadDaemonConfig(args, { logFormat, defaultConfig: DEFAULT_CONFIG }),
+  );
+  if (!loaded) return;
   if (process.getuid?.() !== 0) {
     process.stderr.write('quai daemon: the engine needs root: start it with sudo, or as a system service\n');
     process.exit(EXIT.failed);
   }
-  logger = createLogger(process.stderr, { format: config.logFormat, level: config.logLevel });
-  await run(config, { logger, manager, signals });
-}
-
-interface Surroundings {
-  readonly logger: Logger;
-  readonly manager: ServiceManager;
-  readonly signals: StopSignals;
+  await run(loaded.config, { ...loaded, signals });
 }
 
 async function run(config: DaemonConfig, { logger, manager, signals }: Surroundings): Promise<void> {
-  // A bug must not leave a half-working engine: state is journaled and containers do not depend on it, so it ends and is restarted.
-  process.on('uncaughtException', error => {
-    logger.error('the engine ends because of an unexpected error', { error });
-    process.exit(EXIT.softwareBug);
-  });
+  endOnBugs(ENGINE, logger);
   process.umask(0o022);
   nameThisProcess('quai');
   if (config.favorsEngine) favorEngine(logger);
   signals.begin();
-  let engine: Engine;
-  try {
-    manager.status('Starting');
+  const engine = await startOrLeave(ENGINE, { logger, manager }, async () => {
     ensureOwnFolder(config.root);
-    engine = await startEngine(config, logger);
-  } catch (error) {
-    logger.error('the engine cannot start', { error });
-    const cause = firstError(error);
-    manager.status(`Cannot start: ${messageOf(cause)}`);
-    process.exit(exitStatusOf(cause));
-  }
+    return await startEngine(config, logger);
+  });
   manager.ready(`Serving ${config.hosts.join(', ')}`);
   new MemoryKeeper(logger); // for as long as the engine lives
   signals.handle(signal => {

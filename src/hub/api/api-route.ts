@@ -1,11 +1,12 @@
 import * as v from 'valibot';
-import { EngineError, type ErrorKind } from '#base/errors';
+import { EngineError } from '#base/errors';
 import type { Logger } from '#base/logger';
 import { plainLines } from '#base/plain-text';
 import { HttpError } from '#http/http-error';
 import { readJsonBody } from '#http/json-body';
 import { type BytesReply, type Reply, reply } from '#http/reply';
 import type { RawQuery, RawRequest, Route } from '#http/route';
+import { HTTP_STATUS } from '../http-status.ts';
 import type { Permission } from '../hub-records.ts';
 import type { HubServices, Viewer } from '../hub-services.ts';
 import type { ApiDoor } from './api-door.ts';
@@ -42,22 +43,6 @@ export interface ApiInput<B extends Schema> {
   readonly isOpen?: boolean;
   readonly takesRegistryTokens?: boolean;
 }
-
-/** `satisfies` makes a forgotten kind a compile error. */
-const STATUS = {
-  invalid: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  notFound: 404,
-  conflict: 409,
-  notModified: 304,
-  unavailable: 429, // what is limited here are attempts to sign in
-  notImplemented: 501,
-  cancelled: 499,
-  deadline: 504,
-  dataLoss: 500,
-  internal: 500,
-} as const satisfies Record<ErrorKind, number>;
 
 /**
  * Declares a route of the API, with and without a slash at its end as clients of Docker Hub write it. Everything that goes
@@ -103,7 +88,7 @@ export function apiRoute<const B extends Schema = v.GenericSchema<unknown, undef
 export function apiFailure(error: unknown, deps: Pick<ApiDeps, 'logger' | 'publicUrl'>): BytesReply {
   const { logger } = deps;
   if (error instanceof EngineError) {
-    const status = STATUS[error.kind];
+    const status = HTTP_STATUS[error.kind];
     if (status === 500) logger.error('request failed', { error });
     return failure(deps, status, error.message);
   }

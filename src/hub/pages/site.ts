@@ -1,9 +1,10 @@
 import * as v from 'valibot';
-import { EngineError, type ErrorKind, isKind, messageOf } from '#base/errors';
+import { EngineError, isKind, messageOf } from '#base/errors';
 import { type FormBody, readFormBody } from '#http/form-body';
 import { HttpError } from '#http/http-error';
 import type { BytesReply, ReplyHeaders } from '#http/reply';
 import { type Route, route } from '#http/route';
+import { HTTP_STATUS } from '../http-status.ts';
 import { type Answer, type FormProblem, type PageDocument, redirect } from './answer.ts';
 import { errorPage, outOfDatePage } from './error-page.ts';
 import { FieldError } from './field-error.ts';
@@ -22,21 +23,6 @@ const input = {
   params: v.record(v.string(), v.string()),
   query: v.record(v.string(), v.array(v.string())),
 };
-
-const STATUS = {
-  invalid: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  notFound: 404,
-  conflict: 409,
-  notModified: 304,
-  unavailable: 429, // what services limit on this site are attempts to sign in
-  notImplemented: 501,
-  cancelled: 499,
-  deadline: 504,
-  dataLoss: 500,
-  internal: 500,
-} as const satisfies Record<ErrorKind, number>;
 
 /** Makes routes of pages: reads cookies and forms, refuses forged ones, puts the layout around, makes pages of errors. */
 export class Site {
@@ -144,7 +130,7 @@ function pageOf(error: unknown, visit: Visit): PageDocument | ReturnType<typeof 
 
 function statusOf(error: unknown): number {
   if (error instanceof FieldError) return 400;
-  if (error instanceof EngineError) return STATUS[error.kind];
+  if (error instanceof EngineError) return HTTP_STATUS[error.kind];
   if (error instanceof HttpError) return error.status;
   return v.isValiError(error) ? 400 : 500;
 }
